@@ -1,0 +1,188 @@
+"""Runs the benchmarks on Reflow and its peers, in turns, and prints a table of medians.
+
+python bench/run.py [--workload NAME ...] [--peers NAME ...] [--repeats N] [--json FILE]
+python bench/run.py --install-peers
+"""
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import pathlib
+import selectors
+import subprocess
+import sys
+import tempfile
+
+import peers
+import report
+import worker
+import workloads
+
+HERE = pathlib.Path(__file__).resolve().parent
+DEADLINE = 300  # seconds for a set-up or a repetition
+
+
+class WorkerError(Exception):
+    """A worker said that it failed, died, or took too long."""
+
+
+class Worker:
+    """A process that measures one workload in one framework."""
+
+    def __init__(self, framework, workload):
+        # Caches on disk start empty, or a compilation measured once would never be seen again.
+        self.resources = contextlib.ExitStack()
+        caches = self.resources.enter_context(tempfile.TemporaryDirectory())
+        environment = os.environ | {
+            "XDG_CACHE_HOME": caches,
+            "REFLOW_CACHE_DIR": os.path.join(caches, "reflow"),
+            "TORCHINDUCTOR_CACHE_DIR": os.path.join(caches, "inductor"),
+            "PYTHONWARNINGS": "ignore",
+        }
+        environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+        self.errors = self.resources.enter_context(tempfile.TemporaryFile("w+"))
+        self.process = subprocess.Popen(
+            [peers.python_of(peers.peer_of(framework)), HERE / "worker.py", framework, workload],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            env=environment,
+            text=True,
+        )
+        try:
+            self.answer()
+        except WorkerError:
+            self.close()
+            raise
+
+    def answer(self):
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            if not selector.select(DEADLINE):
+                raise WorkerError(f"no answer within {DEADLINE} s")
+        line = self.process.stdout.readline()
+        if not line:
+            self.errors.seek(0)
+            last = self.errors.read().strip().split("\n")[-1]
+            raise WorkerError(f"died with status {self.process.wait()}: {last}")
+        message = json.loads(line)
+        if "error" in message:
+            raise WorkerError(message["error"])
+        return message.get("values")
+
+    def repeat(self):
+        """Does one timed repetition; returns {metric: value}."""
+        self.process.stdin.write("run\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.resources.close()
+
+
+def measure(name, frameworks, repeats, notes):
+    """Runs one workload in all the frameworks that have it, in turns.
+
+    Returns {framework: {metric: samples}}; what went wrong is appended to `notes`.
+    """
+    module = importlib.import_module(f"workloads.{name}")
+    frameworks = [f for f in frameworks if hasattr(module, worker.SETUPS[f])]
+    fresh = getattr(module, "FRESH", False)
+    samples = {framework: {} for framework in frameworks}
+    running = {}
+
+    def failed(framework, error):
+        frameworks.remove(framework)
+        samples[framework] = {}
+        notes.append(f"{name} on {framework}: {error}")
+
+    with contextlib.ExitStack() as stack:
+
+        def start(framework):
+            running[framework] = Worker(framework, name)
+            stack.callback(running[framework].close)
+
+        for turn in range(min(repeats, getattr(module, "MAX_REPEATS", repeats))):
+            for framework in list(frameworks):
+                status(f"{name}, {framework}, {turn + 1} of {repeats}")
+                try:
+                    if turn == 0 or fresh:
+                        start(framework)
+                    for metric, value in running[framework].repeat().items():
+                        samples[framework].setdefault(metric, []).append(value)
+                except WorkerError as error:
+                    failed(framework, error)
+                if fresh and framework in running:
+                    running.pop(framework).process.kill()
+    return samples
+
+
+def status(text):
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()
+
+
+def available(wanted):
+    """The frameworks of `wanted` that can run, with their versions."""
+    versions = {}
+    for framework in peers.FRAMEWORKS:
+        peer = peers.peer_of(framework)
+        python = peers.python_of(peer) if peer in wanted else None
+        version = python and peers.version_of(peer, python)
+        if version:
+            versions[framework] = version
+    return versions
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--workload", nargs="+", choices=workloads.NAMES, default=workloads.NAMES)
+    every = ("reflow", *peers.REQUIREMENTS)
+    parser.add_argument("--peers", nargs="+", choices=every, default=every)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", type=pathlib.Path, help="write all samples to this file")
+    parser.add_argument(
+        "--install-peers", action="store_true", help="create bench/peers/NAME first"
+    )
+    arguments = parser.parse_args()
+    if arguments.install_peers:
+        for peer in peers.REQUIREMENTS:
+            if peer in arguments.peers:
+                peers.install(peer)
+
+    load = os.getloadavg()[0]
+    versions = available(arguments.peers)
+    rows, notes, everything = [], [], {}
+    for name in arguments.workload:
+        samples = measure(name, list(versions), arguments.repeats, notes)
+        everything[name] = samples
+        module = importlib.import_module(f"workloads.{name}")
+        for metric, (title, unit) in module.METRICS.items():
+            by_framework = {f: values.get(metric, []) for f, values in samples.items()}
+            target = getattr(module, "TARGETS", {}).get(metric, "")
+            rows.append((title, unit, target, by_framework))
+    status("")
+
+    print(report.table(rows, peers.FRAMEWORKS, versions))
+    print(f"\nMedians of {arguments.repeats} repetitions in turns; lower is better. In brackets:")
+    print("Reflow as a multiple of that peer, so less than 1 means that Reflow is ahead.")
+    print(f"Machine: {report.machine()}; load average before the run: {load:.1f}.")
+    for note in notes:
+        print(f"Not measured: {note}")
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        content = {"machine": report.machine(), "versions": versions, "samples": everything}
+        arguments.json.write_text(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""The workloads, one a file, in the order of the report.
+
+A workload module has
+- METRICS: {key: (title, unit)}, the rows it fills in the report; unit is us, ms, s, MB or count;
+- TARGETS: {key: text}, what Reflow aims at, where there is an aim;
+- one set-up function per framework it runs on, which returns `repeat`, a function without arguments
+  that does one timed repetition and returns {key: value} in seconds, bytes or counts:
+  in_tensorflow() for both Reflow and TensorFlow, in_jax(), in_torch(), in_torch_compiled();
+- FRESH = True if each repetition needs a process of its own, started with empty caches;
+- MAX_REPEATS if a repetition is long.
+"""
+
+NAMES = (
+    "imports",
+    "scalar_run",
+    "graph_build",
+    "chain",
+    "first_step",
+    "mlp",
+    "cnn",
+    "conv",
+    "attention",
+    "lstm",
+    "shapes",
+)

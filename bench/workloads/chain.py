@@ -1,0 +1,29 @@
+"""A long thin graph: 10,000 nodes that each wait for the one before."""
+
+from workloads import common
+
+FRESH = True
+METRICS = {
+    "first": ("10,000-node chain, first run", "s"),
+    "later": ("10,000-node chain, later runs", "ms"),
+}
+TARGETS = dict.fromkeys(METRICS, "no worse than TensorFlow")
+NODES = 10_000
+
+
+def in_tensorflow():
+    tf = common.get_tf()
+    x = tf.placeholder(tf.float32, [])
+    y = x
+    for _ in range(NODES):
+        y = tf.add(y, x)
+    session = tf.Session()
+
+    def run():
+        return session.run(y, {x: 1.0})
+
+    def repeat():
+        first = common.timed(run)
+        return {"first": first, "later": common.per_call(run)()}
+
+    return repeat

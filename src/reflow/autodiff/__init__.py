@@ -1,0 +1,1 @@
+"""Reverse-mode differentiation: the engine. The rules live with their ops."""

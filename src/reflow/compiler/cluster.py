@@ -1,0 +1,359 @@
+"""A cluster: nodes of one device that become one executable per shape signature.
+
+Until it pays to compile (`policy`), and where a signature is seen for the first time, the nodes are
+interpreted in NumPy. The state that the nodes touch comes in as arguments and goes out as results.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from reflow.compiler import policy
+from reflow.compiler.evaluate import Interpreter, NeedStatic, NotCompilable, Program, Tracer
+from reflow.compiler.stats import count, record
+from reflow.lang.graph import Operation, at_node
+from reflow.lang.resource import ResourceHandle
+from reflow.lang.tensor import SymbolicTensor
+
+
+class Recut(Exception):
+    """The cluster must be cut: at a tensor whose value is needed, or around a host-only node."""
+
+    def __init__(self, tensor: SymbolicTensor | None = None, node: Operation | None = None, why=""):
+        super().__init__(why)
+        self.tensor = tensor
+        self.node = node
+
+
+class Entry:
+    """What is known of one shape signature of a cluster."""
+
+    __slots__ = ("runs", "spent", "best", "compiling", "executable")
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.spent = 0.0
+        self.best = float("inf")
+        self.compiling = False
+        self.executable: Executable | None = None
+
+
+class Executable:
+    """A compiled signature and how to call it.
+
+    Attributes:
+      call: the compiled function of (donated state, other state, inputs).
+      donated, read: the handles behind the first two arguments.
+      written: the handles behind the state that it returns; some may be new.
+      inputs: which of the cluster's inputs are arguments (the others were known).
+      layout: for each output, its index among the results, or the value known at trace time.
+      checks: what to raise when the flag of that index is false.
+    """
+
+    __slots__ = ("call", "donated", "read", "written", "inputs", "layout", "checks")
+
+    def __init__(self, call, donated, read, written, inputs, layout, checks):
+        self.call = call
+        self.donated = donated
+        self.written = written
+        self.read = read
+        self.inputs = inputs
+        self.layout = layout
+        self.checks = checks
+
+
+class Cluster:
+    """Nodes that run as one.
+
+    Args:
+      nodes: in an order that respects their edges.
+      inputs: the tensors that come from outside.
+      constants: tensors whose value is known from the graph, by `id`.
+      outputs: the tensors wanted outside.
+      reads, writes: the state that the nodes read and write.
+      device: the name of the device; "" for the default one.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Operation],
+        inputs: Sequence[SymbolicTensor],
+        constants: dict[int, tuple[SymbolicTensor, Any]],
+        outputs: Sequence[SymbolicTensor],
+        reads: Sequence[ResourceHandle],
+        writes: Sequence[ResourceHandle],
+        device: str = "",
+    ):
+        self.nodes = list(nodes)
+        self.inputs = list(inputs)
+        self.outputs = list(outputs)
+        self.constants = [(t, v) for t, v in constants.values()]
+        self.program = Program(
+            nodes, [*self.inputs, *(t for t, _ in self.constants)], self.outputs
+        )
+        self.known = [v for _, v in self.constants]
+        self.reads = [h for h in reads if h not in set(writes)]
+        self.writes = list(writes)
+        self.device = device
+        self.static: set[int] = set()  # positions of inputs whose values are part of the key
+        self.interpretable = all(is_interpretable(op) for op in nodes)
+        self.entries: OrderedDict[Any, Entry] = OrderedDict()
+        self.recut: Recut | None = None  # found by a compilation in the background
+        self._lock = threading.Lock()
+        self._only: tuple[Any, Entry] | None = None
+
+    # Running -------------------------------------------------------------------------------------
+
+    def run(self, values: Sequence[Any], store: Any) -> Sequence[Any]:
+        """The outputs for `values` of the inputs; reads and writes the state in `store`.
+
+        Raises:
+          Recut: when the cluster has to be cut before it can run compiled.
+        """
+        entry = self._entry(values)
+        executable = entry.executable
+        if executable is not None:
+            return self._run_compiled(executable, values, store)
+        if self.recut is not None:
+            raise self.recut
+        elements = 0
+        if entry.runs == 0:
+            elements = sum(getattr(v, "size", 0) for v in values)
+            elements += store.elements(self.reads) + store.elements(self.writes)
+        choice = policy.choose(len(self.nodes), self.interpretable, elements, entry)
+        if choice is policy.COMPILE:
+            entry.executable = self._compile(values, store)
+            return self._run_compiled(entry.executable, values, store)
+        if choice is policy.BACKGROUND:
+            self._compile_in_background(entry, values, store)
+        return self._interpret(entry, values, store)
+
+    def _entry(self, values: Sequence[Any]) -> Entry:
+        key = []
+        for i, value in enumerate(values):
+            if i in self.static:
+                value = np.asarray(value)
+                key.append((value.shape, value.dtype, value.tobytes()))
+            else:
+                shape = getattr(value, "shape", None)
+                key.append((shape, value.dtype) if shape is not None else type(value))
+        signature = tuple(key)
+        only = self._only
+        if only is not None and only[0] == signature:
+            return only[1]
+        with self._lock:
+            entry = self.entries.get(signature)
+            if entry is None:
+                entry = self.entries[signature] = Entry()
+                self._evict()
+            self.entries.move_to_end(signature)
+        self._only = (signature, entry)
+        return entry
+
+    def _evict(self) -> None:
+        """Bounds both the executables and the records of signatures seen."""
+        compiled = [k for k, e in self.entries.items() if e.executable is not None]
+        for key in compiled[: max(0, len(compiled) - policy.MAX_EXECUTABLES)]:
+            del self.entries[key]
+            count("evictions")
+        while len(self.entries) > 64 * policy.MAX_EXECUTABLES:
+            self.entries.popitem(last=False)
+
+    def _interpret(self, entry: Entry, values: Sequence[Any], store: Any) -> Sequence[Any]:
+        args = [as_numpy(v) for v in values]
+        args.extend(self.known)
+        interpreter = Interpreter(store)
+        started = time.perf_counter()
+        with np.errstate(all="ignore"):
+            if self.writes:
+                with store.lock:
+                    outputs = interpreter.run(self.program, args)
+            else:
+                outputs = interpreter.run(self.program, args)
+        spent = time.perf_counter() - started
+        entry.runs += 1
+        entry.spent += spent
+        if spent < entry.best:
+            entry.best = spent
+        count("interpreted_runs")
+        return outputs
+
+    def _run_compiled(self, executable: Executable, values: Sequence[Any], store: Any):
+        arguments = [values[i] for i in executable.inputs]
+        with store.lock:
+            try:
+                results, state, flags = executable.call(
+                    store.arrays(executable.donated), store.arrays(executable.read), arguments
+                )
+            except TypeError:
+                # The state has another shape than the one compiled for (validate_shape=False).
+                executable = self._compile(values, store)
+                self._entry(values).executable = executable
+                arguments = [values[i] for i in executable.inputs]
+                results, state, flags = executable.call(
+                    store.arrays(executable.donated), store.arrays(executable.read), arguments
+                )
+            for handle, value in zip(executable.written, state):
+                store.set(handle, value)
+        if executable.checks:
+            _raise_failed(executable.checks, np.asarray(flags))
+        count("compiled_runs")
+        return [results[i] if index else i for index, i in executable.layout]
+
+    # Compiling -----------------------------------------------------------------------------------
+
+    def _compile_in_background(self, entry: Entry, values: Sequence[Any], store: Any) -> None:
+        entry.compiling = True
+        shapes_only = [
+            v if i in self.static or not hasattr(v, "dtype") else _Spec(v.shape, v.dtype)
+            for i, v in enumerate(values)
+        ]
+        with store.lock:
+            state = {
+                h: _Spec(v.shape, v.dtype)
+                for h in (*self.reads, *self.writes)
+                if (v := store.get(h)) is not None
+            }
+
+        def work() -> None:
+            try:
+                entry.executable = self._compile(shapes_only, _Specs(state))
+            except Recut as recut:
+                self.recut = recut
+            except Exception as error:  # the run that fails interpreted says so itself
+                record("gave up compiling", nodes=len(self.nodes), why=str(error)[:300])
+                return
+            entry.compiling = False
+
+        background(work)
+
+    def _compile(self, values: Sequence[Any], store: Any) -> Executable:
+        """Compiles for the shapes of `values` and of the state in `store`.
+
+        Raises:
+          Recut: if the value of an input or of an inner tensor must be known first.
+        """
+        import reflow.compiler.jax_setup  # noqa: F401
+        from reflow.compiler import tracing
+
+        started = time.perf_counter()
+        while True:
+            try:
+                executable = tracing.build(self, values, store)
+                break
+            except NeedStatic as need:
+                position = self._input_position(need.tensor)
+                count("cuts")
+                record("cut", at=need.tensor.name, why="its value gives a shape or an axis")
+                if position is None:
+                    raise Recut(tensor=need.tensor, why=str(need)) from None
+                if isinstance(values[position], _Spec):
+                    self.static.add(position)
+                    self._only = None
+                    raise Recut(why="an input became part of the key") from None
+                self.static.add(position)
+                self._only = None
+            except NotCompilable as error:
+                node = getattr(error, "node", None)
+                record("host", node=node.name if node is not None else "?", why=str(error))
+                raise Recut(node=node, why=str(error)) from None
+        count("compilations")
+        record(
+            "compiled",
+            nodes=len(self.nodes),
+            first=self.nodes[0].name,
+            inputs=[f"{t.name}{list(np.shape(v))}" for t, v in zip(self.inputs, values)][:8],
+            signatures=len(self.entries),
+            seconds=round(time.perf_counter() - started, 4),
+        )
+        return executable
+
+    def _input_position(self, tensor: SymbolicTensor) -> int | None:
+        for i, each in enumerate(self.inputs):
+            if each is tensor:
+                return i
+        return None
+
+
+class _Spec:
+    """A shape and a dtype in place of an array."""
+
+    __slots__ = ("shape", "dtype")
+
+    def __init__(self, shape: Any, dtype: Any):
+        self.shape = shape
+        self.dtype = dtype
+
+    @property
+    def size(self) -> int:
+        n = 1
+        for d in self.shape:
+            n *= d
+        return n
+
+
+class _Specs:
+    """The shapes of a store's state at some moment, for a compilation in the background."""
+
+    def __init__(self, state: dict[ResourceHandle, _Spec]):
+        self.state = state
+
+    def get(self, handle: ResourceHandle) -> Any:
+        return self.state.get(handle)
+
+
+def as_numpy(value: Any) -> Any:
+    """A device array as a NumPy one; anything else as it is."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value
+    if hasattr(value, "__array__") and hasattr(value, "dtype"):
+        return np.asarray(value)
+    return value
+
+
+def is_interpretable(op: Operation) -> bool:
+    """Whether the node, and the functions that it calls, have a NumPy form."""
+    return op.opdef.interpret and all(
+        is_interpretable(inner) for function in functions_of(op) for inner in function._nodes
+    )
+
+
+def functions_of(op: Operation) -> list[Any]:
+    """The function bodies among the attributes of a node."""
+    found = []
+    for key, attr in op.opdef.attrs.items():
+        if attr.type == "func":
+            found.append(op.attrs[key])
+        elif attr.type == "list(func)":
+            found.extend(op.attrs[key])
+    return [f for f in found if hasattr(f, "_nodes")]
+
+
+def _raise_failed(checks: Sequence[Any], flags: np.ndarray) -> None:
+    for (message, kind, op), ok in zip(checks, flags):
+        if not ok:
+            raise at_node(kind(None, op, message()), op)
+
+
+_jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
+_worker: list[threading.Thread] = []
+
+
+def background(work: Callable[[], None]) -> None:
+    """Runs `work` on the compiling thread, which the end of the program does not wait for."""
+    _jobs.put(work)
+    if not _worker:
+        _worker.append(threading.Thread(target=_compile_loop, name="reflow-compile", daemon=True))
+        _worker[0].start()
+
+
+def _compile_loop() -> None:
+    while True:
+        _jobs.get()()

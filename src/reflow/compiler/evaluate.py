@@ -1,0 +1,396 @@
+"""Runs the nodes of a graph in one of the two namespaces: interpreted on arrays, or traced.
+
+`Context` is what the lowering of a stateful op sees in place of `xp`. The interpreter works on NumPy
+arrays and the store of a session; the tracer works on what `jax.jit` traces with, keeps the state of
+the cluster in a dictionary, and still folds in NumPy whatever is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from reflow.lang import errors
+from reflow.lang.func_graph import FuncGraph
+from reflow.lang.graph import Operation, at_node
+from reflow.lang.numpy_namespace import numpy_namespace
+from reflow.lang.opdef import group_inputs
+from reflow.lang.resource import ResourceHandle
+from reflow.lang.tensor import SymbolicTensor
+
+
+class NeedStatic(Exception):
+    """A lowering must know the value of `tensor`, which is computed inside of the cluster."""
+
+    def __init__(self, tensor: SymbolicTensor):
+        super().__init__(tensor.name)
+        self.tensor = tensor
+
+
+class NotCompilable(Exception):
+    """A node cannot be part of an executable; the reason is the message."""
+
+
+class Program:
+    """A list of nodes made ready to run: slots instead of names, lowerings bound to attributes."""
+
+    __slots__ = ("steps", "slots", "size", "nodes", "input_slots", "output_slots")
+
+    def __init__(
+        self,
+        nodes: Sequence[Operation],
+        inputs: Sequence[SymbolicTensor],
+        outputs: Sequence[SymbolicTensor],
+    ):
+        slots: dict[int, int] = {}
+        for tensor in inputs:
+            slots.setdefault(id(tensor), len(slots))
+        self.input_slots = [slots[id(tensor)] for tensor in inputs]
+        self.nodes = nodes
+        self.steps = []
+        for op in nodes:
+            opdef = op.opdef
+            deref = None
+            if any(t.dtype.is_ref_dtype for t in op.inputs):
+                deref = _dereferenced(op)
+            sources = [slots[id(t)] for t in op.inputs]
+            targets = []
+            for t in op.outputs:
+                targets.append(slots.setdefault(id(t), len(slots)))
+            attrs = opdef.lower_attrs(op.attrs)
+            self.steps.append((op, opdef, sources, targets, attrs, deref))
+        self.slots = slots
+        self.size = len(slots)
+        self.output_slots = [slots[id(t)] for t in outputs]
+
+
+def _dereferenced(op: Operation) -> list[bool]:
+    """For each flat input, whether it is a reference whose value the op takes."""
+    refs: list[bool] = []
+    from reflow.lang.opdef import arg_length
+
+    for arg in op.opdef.inputs:
+        refs.extend([arg.is_ref] * arg_length(arg, op.attrs))
+    return [t.dtype.is_ref_dtype and not ref for t, ref in zip(op.inputs, refs)]
+
+
+class Context:
+    """What stateful lowerings are given: `ctx.xp` and the state around them."""
+
+    xp: Any
+    op: Operation  # the node that is running
+    path: tuple[Any, ...] = ()  # the calls around it: tells apart the state of nodes of one name
+    device: Any = None
+
+    def read(self, handle: ResourceHandle) -> Any:
+        """The value of a variable.
+
+        Raises:
+          errors.FailedPreconditionError: if it is not initialized.
+        """
+        value = self.peek(handle)
+        if value is None:
+            raise uninitialized(handle, self.op)
+        return value
+
+    def peek(self, handle: ResourceHandle) -> Any:
+        """The value of a variable, or None."""
+        raise NotImplementedError
+
+    def write(self, handle: ResourceHandle, value: Any) -> None:
+        """Gives a variable a new value."""
+        raise NotImplementedError
+
+    def call(self, function: FuncGraph, args: Sequence[Any]) -> list[Any]:
+        """Runs the body of `function` here; the values of its outputs."""
+        raise NotImplementedError
+
+    def check(self, ok: Any, message: Callable[[], str], kind: type = errors.InvalidArgumentError):
+        """Fails the run with `message()` unless `ok`."""
+        raise NotImplementedError
+
+    def program(self, function: FuncGraph) -> Program:
+        return program_of(function)
+
+    def node_state(self, kind: str) -> ResourceHandle:
+        """The hidden state of the node that is running, such as a random generator's."""
+        return node_state(self.op, kind, self.path)
+
+
+def node_state(op: Operation, kind: str, path: tuple[Any, ...] = ()) -> ResourceHandle:
+    """The handle of the hidden state of a node, per session."""
+    return ResourceHandle(kind, "", (id(op.graph), op.name, path) if path else op.name)
+
+
+def uninitialized(handle: ResourceHandle, op: Operation | None) -> errors.OpError:
+    return errors.FailedPreconditionError(
+        None,
+        op,
+        f"Attempting to use uninitialized value {handle.name}. Run its initializer first, for "
+        "example session.run(tf.global_variables_initializer()).",
+    )
+
+
+def program_of(function: FuncGraph) -> Program:
+    """The program of a function body, made once per version of the graph."""
+    stamp = (function.version, function.mutations)
+    cached = function.__dict__.get("_program")
+    if cached is None or cached[0] != stamp:
+        nodes = body_nodes(function)
+        cached = (stamp, Program(nodes, function.inputs, function.outputs))
+        function.__dict__["_program"] = cached
+    return cached[1]
+
+
+def body_nodes(function: FuncGraph) -> list[Operation]:
+    """The nodes of a function body that its outputs and its stateful nodes need, in order."""
+    given = {t.op for t in function.inputs}
+    needed: set[Operation] = set()
+    stack = [t.op for t in function.outputs] + list(function.control_outputs)
+    stack += [op for op in function.get_operations() if op.opdef.stateful]
+    while stack:
+        op = stack.pop()
+        if op in needed or op in given:
+            continue
+        needed.add(op)
+        stack.extend(t.op for t in op.inputs)
+        stack.extend(op._control_inputs)
+    return topological(needed)
+
+
+def topological(needed: set[Operation]) -> list[Operation]:
+    """`needed` in an order that respects data and control edges; otherwise as they were made."""
+    ordered = sorted(needed, key=lambda op: op._id)
+    done: set[Operation] = set()
+    result: list[Operation] = []
+    for op in ordered:
+        if op in done:
+            continue
+        stack = [op]
+        while stack:
+            top = stack[-1]
+            if top in done:
+                stack.pop()
+                continue
+            before = [t.op for t in top.inputs if t.op in needed and t.op not in done]
+            before += [c for c in top._control_inputs if c in needed and c not in done]
+            if not before:
+                done.add(top)
+                result.append(top)
+                stack.pop()
+                continue
+            if len(stack) > len(needed) + 1:
+                raise errors.InvalidArgumentError(
+                    None, top, f"Graph has a cycle that goes through '{top.name}'."
+                )
+            stack.extend(before[:1])
+    return result
+
+
+# Interpreting -------------------------------------------------------------------------------------
+
+
+class Interpreter(Context):
+    """Runs programs on NumPy arrays, reading and writing the state of `store` as they go."""
+
+    xp = numpy_namespace
+
+    def __init__(self, store: Any):
+        self.store = store
+
+    def peek(self, handle: ResourceHandle) -> Any:
+        value = self.store.get(handle)
+        if value is not None and not isinstance(value, (np.ndarray, np.generic)):
+            if hasattr(value, "__array__"):
+                value = np.asarray(value)
+        return value
+
+    def write(self, handle: ResourceHandle, value: Any) -> None:
+        self.store.set(handle, value)
+
+    def check(self, ok: Any, message: Callable[[], str], kind: type = errors.InvalidArgumentError):
+        if not np.all(ok):
+            raise kind(None, self.op, message())
+
+    def call(self, function: FuncGraph, args: Sequence[Any]) -> list[Any]:
+        outer, self.path = self.path, (*self.path, self.op.name)
+        op = self.op
+        try:
+            return self.run(self.program(function), args)
+        finally:
+            self.path = outer
+            self.op = op
+
+    def run(self, program: Program, args: Sequence[Any]) -> list[Any]:
+        env: list[Any] = [None] * program.size
+        for slot, value in zip(program.input_slots, args):
+            env[slot] = value
+        xp = numpy_namespace
+        for op, opdef, sources, targets, attrs, deref in program.steps:
+            values = [env[s] for s in sources]
+            if deref is not None:
+                self.op = op
+                values = [self.read(v) if d else v for v, d in zip(values, deref)]
+            try:
+                if opdef.stateful:
+                    self.op = op
+                    if not opdef._simple:
+                        values = group_inputs(opdef, values, op.attrs)
+                    result = opdef.lower(self, *values, **attrs)
+                elif opdef._simple:
+                    result = opdef.lower(xp, *values, **attrs)
+                else:
+                    result = opdef.lower(xp, *group_inputs(opdef, values, op.attrs), **attrs)
+            except Exception as error:
+                raise run_error(error, op, values) from error
+            if opdef.single_output:
+                env[targets[0]] = result
+            elif targets:
+                flat_results(op, result, targets, env)
+        return [env[s] for s in program.output_slots]
+
+
+def flat_results(op: Operation, result: Any, targets: list[int], env: list[Any]) -> None:
+    """Puts the outputs of a lowering (a tuple, lists within it or a list alone) in their slots."""
+    if type(result) is not tuple:
+        result = (result,)
+    i = 0
+    for each in result:
+        if isinstance(each, list):
+            for item in each:
+                env[targets[i]] = item
+                i += 1
+        else:
+            env[targets[i]] = each
+            i += 1
+    if i != len(targets):
+        raise errors.InternalError(
+            None, op, f"{op.type} '{op.name}' gave {i} outputs instead of {len(targets)}"
+        )
+
+
+def run_error(error: Exception, op: Operation, values: Sequence[Any]) -> Exception:
+    """An error of a lowering as one of TensorFlow's classes, naming the user's line and the node."""
+    if isinstance(error, (NeedStatic, NotCompilable)):
+        return error
+    if isinstance(error, errors.OpError):
+        return error if error.op is not None and error.op is not op else at_node(error, op)
+    kind: type[errors.OpError] = errors.InvalidArgumentError
+    if isinstance(error, MemoryError):
+        kind = errors.ResourceExhaustedError
+    elif isinstance(error, NotImplementedError):
+        kind = errors.UnimplementedError
+    elif not isinstance(error, (ValueError, TypeError, IndexError, ArithmeticError, KeyError)):
+        kind = errors.InternalError
+    text = str(error).split("\n", 1)[0] or type(error).__name__
+    came = ", ".join(_describe(v) for v in values[:6])
+    return at_node(kind(None, op, f"{text} (inputs: {came})"), op)
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_describe(each) for each in value[:4]) + "]"
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if isinstance(value, ResourceHandle) or dtype is None:
+        return repr(value)[:40]
+    return f"{dtype}{list(shape)}"  # type: ignore[arg-type]
+
+
+# Tracing ------------------------------------------------------------------------------------------
+
+_FOLD_LIMIT = 1 << 16  # elements: larger known values are left for XLA
+
+
+class Tracer(Context):
+    """Runs programs under `jax.jit`: known values in NumPy, the others through `jax.numpy`.
+
+    The state of the cluster is `state`; what is written there becomes an output of the executable.
+    """
+
+    def __init__(self, xp: Any, state: dict[ResourceHandle, Any], device: Any = None):
+        self.xp = xp
+        self.state = state
+        self.device = device
+        self.depth = 0  # calls around: inside of a body nothing can be cut out
+        self.checks: list[tuple[Any, Callable[[], str], type, Operation]] = []
+
+    def peek(self, handle: ResourceHandle) -> Any:
+        return self.state.get(handle)
+
+    def write(self, handle: ResourceHandle, value: Any) -> None:
+        self.state[handle] = value
+
+    def check(self, ok: Any, message: Callable[[], str], kind: type = errors.InvalidArgumentError):
+        if isinstance(ok, (bool, np.bool_, np.ndarray)):
+            if not np.all(ok):
+                raise kind(None, self.op, message())
+            return
+        self.checks.append((self.xp.all(ok), message, kind, self.op))
+
+    def call(self, function: FuncGraph, args: Sequence[Any]) -> list[Any]:
+        outer, self.path = self.path, (*self.path, self.op.name)
+        op = self.op
+        self.depth += 1
+        try:
+            return self.run(self.program(function), args)
+        finally:
+            self.depth -= 1
+            self.path = outer
+            self.op = op
+
+    def run(self, program: Program, args: Sequence[Any]) -> list[Any]:
+        env: list[Any] = [None] * program.size
+        for slot, value in zip(program.input_slots, args):
+            env[slot] = value
+        for op, opdef, sources, targets, attrs, deref in program.steps:
+            values = [env[s] for s in sources]
+            self.op = op
+            if deref is not None:
+                values = [self.read(v) if d else v for v, d in zip(values, deref)]
+            if not opdef.compile:
+                if opdef.stateful or not all(isinstance(v, _KNOWN) for v in values):
+                    raise NotCompilable(f"{op.type} '{op.name}' runs on the host only")
+            if opdef.static:
+                self._require_static(op, values)
+            xp: Any = self.xp
+            if not opdef.stateful and opdef.interpret and _foldable(values):
+                xp = numpy_namespace
+            grouped = values if opdef._simple else group_inputs(opdef, values, op.attrs)
+            try:
+                result = opdef.lower(self if opdef.stateful else xp, *grouped, **attrs)
+            except Exception as error:
+                raise run_error(error, op, values) from error
+            if opdef.single_output:
+                env[targets[0]] = result
+            elif targets:
+                flat_results(op, result, targets, env)
+        return [env[s] for s in program.output_slots]
+
+    def _require_static(self, op: Operation, values: list[Any]) -> None:
+        index = 0
+        from reflow.lang.opdef import arg_length
+
+        for arg in op.opdef.inputs:
+            length = arg_length(arg, op.attrs)
+            if arg.name in op.opdef.static:
+                for i in range(index, index + length):
+                    if not isinstance(values[i], _KNOWN):
+                        if self.depth:
+                            raise NotCompilable(
+                                f"{op.type} '{op.name}' needs the value of '{arg.name}', which is "
+                                "computed inside of the same function body"
+                            )
+                        raise NeedStatic(op.inputs[i])
+            index += length
+
+
+_KNOWN = (np.ndarray, np.generic)
+
+
+def _foldable(values: Sequence[Any]) -> bool:
+    for value in values:
+        if not isinstance(value, _KNOWN) or value.size > _FOLD_LIMIT:
+            return False
+    return True

@@ -1,0 +1,578 @@
+"""From fetches and feeds to a plan: prune, fold, place, cut into clusters and host nodes.
+
+A plan is made once for a set of fetches and feeds of a graph and then run many times. Nodes are
+grouped by *level*: an edge between a device and the host, between two devices, or out of a tensor
+whose value has to be known goes up one level; the nodes of one device and level that wait for the same
+blocking ops form a cluster. Edges never go down, so no cluster can wait for itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from reflow.compiler.cluster import Cluster, Recut, as_numpy, functions_of
+from reflow.compiler.evaluate import (
+    Context,
+    Interpreter,
+    flat_results,
+    node_state,
+    run_error,
+    topological,
+    uninitialized,
+)
+from reflow.compiler.stats import count, record
+from reflow.lang import dtypes, errors
+from reflow.lang.func_graph import FuncGraph
+from reflow.lang.graph import Operation
+from reflow.lang.numpy_namespace import numpy_namespace
+from reflow.lang.opdef import arg_length, group_inputs
+from reflow.lang.resource import ResourceHandle
+from reflow.lang.tensor import SymbolicTensor
+
+_FOLD_LIMIT = 1 << 16  # elements: larger results are computed in the cluster
+
+
+class Plan:
+    """How to compute `fetches` of a graph from `feeds`.
+
+    Args:
+      fetches: tensors whose values are returned, and nodes that are to run.
+      feeds: tensors whose values are given.
+    """
+
+    def __init__(
+        self,
+        fetches: Sequence[SymbolicTensor | Operation],
+        feeds: Sequence[SymbolicTensor] = (),
+        place: Any = None,
+    ):
+        tensors = [f for f in fetches if isinstance(f, SymbolicTensor)]
+        targets = [f for f in fetches if isinstance(f, Operation)]
+        needed = prune([t.op for t in tensors if t not in set(feeds)] + targets, feeds)
+        self.feeds = list(feeds)
+        self.outputs = tensors
+        self.references = [i for i, t in enumerate(tensors) if t.dtype.is_ref_dtype]
+        self.unfed = [op for op in topological(needed) if op.opdef.name in _PLACEHOLDERS]
+        count("plans")
+        self.part = Partition(topological(needed), self.feeds, tensors, {}, place=place)
+        record(
+            "plan",
+            fetches=[f.name for f in fetches][:8],
+            nodes=len(needed),
+            clusters=sum(isinstance(s.work, Cluster) for s in self.part.steps),
+            host=[s.work.name for s in self.part.steps if isinstance(s.work, Operation)][:20],
+            folded=len(self.part.constants),
+        )
+
+    def run(self, values: Sequence[Any], store: Any, run: Any = None) -> list[Any]:
+        """The values of the fetched tensors, for `values` of the feeds."""
+        if self.unfed:
+            op = self.unfed[0]
+            shape = op.outputs[0].shape
+            raise errors.InvalidArgumentError(
+                None,
+                op,
+                f"{errors.where(op.site)}: You must feed a value for placeholder tensor "
+                f"'{op.name}' with dtype {op.outputs[0].dtype.name} and shape {shape}: "
+                f"session.run(..., feed_dict={{{op.name}: value}}).",
+            )
+        outputs = self.part.run(values, store, run)
+        for i in self.references:
+            outputs[i] = self._value(outputs[i], i, store)
+        return outputs
+
+    def _value(self, handle: Any, i: int, store: Any) -> Any:
+        """What a fetched reference refers to, at the end of the run."""
+        if not isinstance(handle, ResourceHandle):
+            return handle  # it was fed
+        value = store.get(handle)
+        if value is None:
+            raise uninitialized(handle, self.outputs[i].op)
+        return value
+
+
+_PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
+
+
+def prune(roots: Iterable[Operation], feeds: Iterable[SymbolicTensor]) -> set[Operation]:
+    """The nodes that `roots` need, walking backwards and stopping at feeds."""
+    fed = {id(t) for t in feeds}
+    needed: set[Operation] = set()
+    stack = list(roots)
+    while stack:
+        op = stack.pop()
+        if op in needed:
+            continue
+        needed.add(op)
+        for tensor in op.inputs:
+            if id(tensor) not in fed:
+                stack.append(tensor.op)
+        stack.extend(op._control_inputs)
+    return needed
+
+
+class Step:
+    """A cluster or a host node, the tensors it needs, and the steps that wait for it."""
+
+    __slots__ = ("work", "inputs", "outputs", "waits_for", "followers", "blocking")
+
+    def __init__(self, work: Any, inputs: list[Any], outputs: list[Any], blocking: bool):
+        self.work = work
+        self.inputs = inputs
+        self.outputs = outputs
+        self.waits_for = 0
+        self.followers: list[int] = []
+        self.blocking = blocking
+
+
+class Partition:
+    """Nodes cut into steps, and the execution of the steps as their inputs arrive.
+
+    Args:
+      nodes: in an order that respects their edges.
+      inputs: the tensors that are given.
+      outputs: the tensors that are wanted.
+      constants: tensors whose values are known already, by `id`.
+      cuts: tensors (by `id`) whose value has to be known by the ops that take them.
+      on_host: nodes that cannot be part of an executable.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Operation],
+        inputs: Sequence[SymbolicTensor],
+        outputs: Sequence[SymbolicTensor],
+        constants: dict[int, tuple[SymbolicTensor, Any]],
+        cuts: frozenset[int] = frozenset(),
+        on_host: frozenset[Operation] = frozenset(),
+        place: Any = None,
+    ):
+        self.inputs = list(inputs)
+        self.outputs = list(outputs)
+        self.cuts = cuts
+        self.on_host = on_host
+        self.place = place
+        self.constants = dict(constants)
+        given = self._given = {id(t) for t in inputs}
+        rest = fold(nodes, given, self.constants)
+        self.steps = self._cut(rest, given)
+        self.blocking = any(step.blocking for step in self.steps)
+        self._slots()
+
+    # Making --------------------------------------------------------------------------------------
+
+    def _cut(self, nodes: Sequence[Operation], given: set[int]) -> list[Step]:
+        members = set(nodes)
+        level: dict[Operation, int] = {}
+        domain: dict[Operation, str | None] = {}  # a device, or None for the host
+        blockers: dict[Operation, frozenset[Operation]] = {}
+        groups: dict[Any, list[Operation]] = {}
+        empty: frozenset[Operation] = frozenset()
+        for op in nodes:
+            where = self._domain(op)
+            at, waits = 0, empty
+            for tensor in op.inputs:
+                before = tensor.op
+                if id(tensor) in given or before not in members:
+                    continue
+                up = domain[before] != where or where is None or id(tensor) in self.cuts
+                at = max(at, level[before] + up)
+                waits = _union(waits, blockers[before])
+            for before in op._control_inputs:
+                if before in members:
+                    at = max(at, level[before] + (domain[before] != where or where is None))
+                    waits = _union(waits, blockers[before])
+            if op.opdef.blocking:
+                waits = waits | {op}
+            level[op], domain[op], blockers[op] = at, where, waits
+            key = (at, op) if where is None else (at, where, waits)
+            groups.setdefault(key, []).append(op)
+        order = sorted(groups.items(), key=lambda item: (item[0][0], item[1][0]._id))
+        return self._make_steps([(key, group) for key, group in order], domain)
+
+    def _domain(self, op: Operation) -> str | None:
+        if op in self.on_host or runs_on_host(op):
+            return None
+        return self.place(op) if self.place is not None else op.device
+
+    def _make_steps(self, groups: list[Any], domain: dict[Operation, Any]) -> list[Step]:
+        home: dict[Operation, int] = {}
+        for i, (_, group) in enumerate(groups):
+            for op in group:
+                home[op] = i
+        wanted_outside: list[dict[int, SymbolicTensor]] = [{} for _ in groups]
+        takes: list[dict[int, SymbolicTensor]] = [{} for _ in groups]
+        after: list[set[int]] = [set() for _ in groups]
+        for i, (_, group) in enumerate(groups):
+            for op in group:
+                for tensor in op.inputs:
+                    if id(tensor) in self.constants:
+                        continue
+                    source = home.get(tensor.op)
+                    if id(tensor) in self._given or source is None:
+                        takes[i][id(tensor)] = tensor
+                    elif source != i:
+                        takes[i][id(tensor)] = tensor
+                        wanted_outside[source][id(tensor)] = tensor
+                        after[i].add(source)
+                for control in op._control_inputs:
+                    source = home.get(control)
+                    if source is not None and source != i:
+                        after[i].add(source)
+        for tensor in self.outputs:
+            if tensor.op in home and id(tensor) not in self._given:
+                wanted_outside[home[tensor.op]][id(tensor)] = tensor
+        steps = []
+        for i, (key, group) in enumerate(groups):
+            inputs = list(takes[i].values())
+            if domain[group[0]] is None:
+                op = group[0]
+                step = Step(op, inputs, list(op.outputs), op.opdef.blocking)
+            else:
+                outputs = list(wanted_outside[i].values())
+                used = {id(t) for op in group for t in op.inputs}
+                constants = {k: v for k, v in self.constants.items() if k in used}
+                reads, writes = state_of(group, self.constants)
+                work = Cluster(group, inputs, constants, outputs, reads, writes, key[1])
+                for position, tensor in enumerate(inputs):
+                    if id(tensor) in self.cuts:
+                        work.static.add(position)
+                step = Step(work, inputs, outputs, False)
+            step.waits_for = len(after[i])
+            steps.append(step)
+        for i, sources in enumerate(after):
+            for source in sources:
+                steps[source].followers.append(i)
+        return steps
+
+    def _slots(self) -> None:
+        """Numbers the tensors that pass between steps."""
+        slots: dict[int, int] = {}
+        initial: list[Any] = []
+
+        def slot(tensor: SymbolicTensor) -> int:
+            found = slots.get(id(tensor))
+            if found is None:
+                found = slots[id(tensor)] = len(slots)
+                known = self.constants.get(id(tensor))
+                initial.append(None if known is None else known[1])
+            return found
+
+        self.input_slots = [slot(t) for t in self.inputs]
+        self.moves = []
+        for step in self.steps:
+            takes = step.inputs if isinstance(step.work, Cluster) else step.work.inputs
+            self.moves.append(([slot(t) for t in takes], [slot(t) for t in step.outputs]))
+        self.output_slots = [slot(t) for t in self.outputs]
+        self.initial = initial
+
+    # Running -------------------------------------------------------------------------------------
+
+    def run(self, values: Sequence[Any], store: Any, run: Any = None) -> list[Any]:
+        env = self.initial.copy()
+        for slot, value in zip(self.input_slots, values):
+            env[slot] = value
+        if self.blocking:
+            _Dataflow(self, env, store, run).finish()
+        else:
+            for i, step in enumerate(self.steps):
+                self.run_step(i, step, env, store, run)
+                if run is not None and run.cancelled:
+                    run.check()
+        return [env[slot] for slot in self.output_slots]
+
+    def run_step(self, i: int, step: Step, env: list[Any], store: Any, run: Any) -> None:
+        sources, targets = self.moves[i]
+        work = step.work
+        if isinstance(work, Operation):
+            run_host_node(work, [env[s] for s in sources], targets, env, store, run)
+            return
+        values = [env[s] for s in sources]
+        try:
+            if run is not None and run.trace is not None:
+                outputs = run.traced(work, values, store)
+            else:
+                outputs = work.run(values, store)
+        except Recut as recut:
+            step.work = work = self._recut(work, recut)
+            outputs = work.run(values, store, run)
+        for slot, value in zip(targets, outputs):
+            env[slot] = value
+
+    def _recut(self, cluster: Any, recut: Recut) -> Partition:
+        """The cluster cut in parts, or made again with another key."""
+        cuts, host = self.cuts, self.on_host
+        if recut.tensor is not None:
+            cuts = cuts | {id(recut.tensor)}
+        if recut.node is not None:
+            host = host | {recut.node}
+        cuts |= {id(cluster.inputs[i]) for i in cluster.static}
+        constants = {id(t): (t, v) for t, v in cluster.constants}
+        return Partition(
+            cluster.nodes, cluster.inputs, cluster.outputs, constants, cuts, host, self.place
+        )
+
+
+def _union(a: frozenset, b: frozenset) -> frozenset:
+    if a is b or not b:
+        return a
+    return b if not a else a | b
+
+
+def runs_on_host(op: Operation) -> bool:
+    """Whether a node cannot be part of an executable: no XLA form, strings, or such a body."""
+    cached = op.__dict__.get("_host")
+    if cached is None:
+        opdef = op.opdef
+        cached = (
+            not opdef.compile
+            or any(t.dtype.base_dtype is dtypes.string for t in (*op.inputs, *op.outputs))
+            or any(runs_on_host(n) for f in functions_of(op) for n in f._nodes if n not in _args(f))
+        )
+        op.__dict__["_host"] = cached
+    return cached
+
+
+def _args(function: FuncGraph) -> set[Operation]:
+    return {t.op for t in function.inputs}
+
+
+def fold(
+    nodes: Sequence[Operation], given: set[int], constants: dict[int, tuple[SymbolicTensor, Any]]
+) -> list[Operation]:
+    """Moves into `constants` what follows from constants and handles; the nodes that remain."""
+    rest = []
+    maker = _HandleMaker()
+    for op in nodes:
+        opdef = op.opdef
+        if opdef.handle:
+            maker.op = op
+            constants[id(op.outputs[0])] = (op.outputs[0], opdef.lower(
+                maker, **opdef.lower_attrs(op.attrs)
+            ))
+            continue
+        if opdef.name == "Const":
+            constants[id(op.outputs[0])] = (op.outputs[0], op.attrs["value"])
+            continue
+        if opdef.name == "NoOp" and not op._control_inputs:
+            continue
+        if (
+            opdef.stateful
+            or not opdef.interpret
+            or not op.inputs
+            or op._control_inputs
+            or any(id(t) in given or id(t) not in constants for t in op.inputs)
+            or op.opdef.name in _PLACEHOLDERS
+            or functions_of(op)
+        ):
+            rest.append(op)
+            continue
+        values = [constants[id(t)][1] for t in op.inputs]
+        if any(getattr(v, "size", _FOLD_LIMIT + 1) > _FOLD_LIMIT for v in values) or any(
+            (t.shape.num_elements() or 0) > _FOLD_LIMIT for t in op.outputs
+        ):
+            rest.append(op)
+            continue
+        try:
+            with np.errstate(all="ignore"):
+                result = opdef.lower(
+                    numpy_namespace,
+                    *group_inputs(opdef, values, op.attrs),
+                    **opdef.lower_attrs(op.attrs),
+                )
+        except Exception:
+            rest.append(op)  # it fails when it runs, and only if it runs
+            continue
+        flat: list[Any] = [None] * len(op.outputs)
+        flat_results(op, result, list(range(len(flat))), flat)
+        for tensor, value in zip(op.outputs, flat):
+            constants[id(tensor)] = (tensor, value)
+    return rest
+
+
+class _HandleMaker(Context):
+    """The context of ops that only name state."""
+
+    xp = numpy_namespace
+
+
+def state_of(
+    nodes: Sequence[Operation], constants: dict[int, tuple[SymbolicTensor, Any]]
+) -> tuple[list[ResourceHandle], list[ResourceHandle]]:
+    """The handles whose state `nodes` read, and those whose state they write."""
+    reads: dict[ResourceHandle, None] = {}
+    writes: dict[ResourceHandle, None] = {}
+
+    def visit(op: Operation, handle_of: Any, path: tuple[Any, ...]) -> None:
+        opdef = op.opdef
+        if opdef.random:
+            writes[node_state(op, opdef.name, path)] = None
+        index = 0
+        for arg in opdef.inputs:
+            for tensor in op.inputs[index : index + arg_length(arg, op.attrs)]:
+                if tensor.dtype.is_ref_dtype or tensor.dtype is dtypes.resource:
+                    handle = handle_of(tensor)
+                    if handle is not None:
+                        if arg.name in opdef.writes:
+                            writes[handle] = None
+                        elif not functions_of(op):
+                            reads[handle] = None
+            index += arg_length(arg, op.attrs)
+        for function in functions_of(op):
+            inner = dict(zip((id(t) for t in function.inputs), call_arguments(op, function)))
+
+            def look(tensor, inner=inner, handle_of=handle_of):
+                outer = inner.get(id(tensor))
+                if outer is None:
+                    return _handle_through(tensor, look_again)
+                return handle_of(outer)
+
+            def look_again(tensor, look=look):
+                return look(tensor)
+
+            for node in function._nodes:
+                if node not in _args(function):
+                    visit(node, look, (*path, op.name))
+
+    def known(tensor: SymbolicTensor) -> ResourceHandle | None:
+        found = constants.get(id(tensor))
+        if found is not None:
+            return found[1] if isinstance(found[1], ResourceHandle) else None
+        return _handle_through(tensor, known)
+
+    for op in nodes:
+        visit(op, known, ())
+    return list(reads), list(writes)
+
+
+def _handle_through(tensor: SymbolicTensor, handle_of: Any) -> ResourceHandle | None:
+    """The handle behind a reference that an op such as Assign passes on."""
+    op = tensor.op
+    if tensor.dtype.is_ref_dtype or tensor.dtype is dtypes.resource:
+        for source in op.inputs:
+            if source.dtype is tensor.dtype:
+                return handle_of(source)
+    return None
+
+
+def call_arguments(op: Operation, function: FuncGraph) -> Sequence[SymbolicTensor]:
+    """The inputs of a calling node that are the arguments of `function`, in order."""
+    first = 1 if op.opdef.name in _WITH_PREDICATE else 0
+    return op.inputs[first : first + len(function.inputs)]
+
+
+_WITH_PREDICATE = ("If", "StatelessIf", "Case", "StatelessCase")
+
+
+# Host nodes ---------------------------------------------------------------------------------------
+
+
+class HostContext(Interpreter):
+    """What a host node's lowering sees: NumPy arrays, and calls that run as plans of their own."""
+
+    def __init__(self, store: Any, run: Any, op: Operation):
+        super().__init__(store)
+        self.run_options = run
+        self.op = op
+
+    def call(self, function: FuncGraph, args: Sequence[Any]) -> list[Any]:
+        return plan_of(function).run(args, self.store, self.run_options)
+
+
+def plan_of(function: FuncGraph) -> Partition:
+    """The partition of a function body that is driven from the host."""
+    stamp = (function.version, function.mutations)
+    cached = function.__dict__.get("_plan")
+    if cached is None or cached[0] != stamp:
+        from reflow.compiler.evaluate import body_nodes
+
+        cached = (stamp, Partition(body_nodes(function), function.inputs, function.outputs, {}))
+        function.__dict__["_plan"] = cached
+    return cached[1]
+
+
+def run_host_node(
+    op: Operation, values: list[Any], targets: list[int], env: list[Any], store: Any, run: Any
+) -> None:
+    """Executes one node in Python and NumPy."""
+    opdef = op.opdef
+    values = [as_numpy(v) for v in values]
+    context = HostContext(store, run, op)
+    for i, (tensor, value) in enumerate(zip(op.inputs, values)):
+        if tensor.dtype.is_ref_dtype and isinstance(value, ResourceHandle):
+            if not _takes_reference(op, i):
+                values[i] = context.read(value)
+    grouped = group_inputs(opdef, values, op.attrs)
+    try:
+        with np.errstate(all="ignore"):
+            attrs = opdef.lower_attrs(op.attrs)
+            result = opdef.lower(context if opdef.stateful else numpy_namespace, *grouped, **attrs)
+    except Exception as error:
+        raise run_error(error, op, values) from error
+    if targets:
+        flat_results(op, result, targets, env)
+
+
+def _takes_reference(op: Operation, index: int) -> bool:
+    for arg in op.opdef.inputs:
+        length = arg_length(arg, op.attrs)
+        if index < length:
+            return arg.is_ref
+        index -= length
+    return False
+
+
+class _Dataflow:
+    """Runs the steps of a partition as their inputs arrive; blocking ones in threads of their own."""
+
+    def __init__(self, part: Partition, env: list[Any], store: Any, run: Any):
+        self.part, self.env, self.store, self.run = part, env, store, run
+        self.left = [step.waits_for for step in part.steps]
+        self.ready = deque(i for i, n in enumerate(self.left) if n == 0)
+        self.unfinished = len(part.steps)
+        self.changed = threading.Condition()
+        self.error: BaseException | None = None
+
+    def finish(self) -> None:
+        while True:
+            with self.changed:
+                while not self.ready and self.unfinished and self.error is None:
+                    self.changed.wait(0.1)
+                    if self.run is not None:
+                        self.run.check()
+                if self.error is not None:
+                    raise self.error
+                if not self.unfinished:
+                    return
+                i = self.ready.popleft()
+            step = self.part.steps[i]
+            if step.blocking:
+                threading.Thread(target=self._in_thread, args=(i,), daemon=True).start()
+            else:
+                self.part.run_step(i, step, self.env, self.store, self.run)
+                self._done(i)
+
+    def _in_thread(self, i: int) -> None:
+        try:
+            self.part.run_step(i, self.part.steps[i], self.env, self.store, self.run)
+        except BaseException as error:
+            with self.changed:
+                self.error = self.error or error
+                self.changed.notify_all()
+            return
+        self._done(i)
+
+    def _done(self, i: int) -> None:
+        with self.changed:
+            self.unfinished -= 1
+            for follower in self.part.steps[i].followers:
+                self.left[follower] -= 1
+                if self.left[follower] == 0:
+                    self.ready.append(follower)
+            self.changed.notify_all()
+

@@ -1,0 +1,56 @@
+"""When a cluster is interpreted and when it is compiled: the one place that decides.
+
+Compiling costs tens of milliseconds to seconds, and a call of an executable costs some ten
+microseconds; interpreting costs a microsecond or two per node, plus the arithmetic at NumPy's speed.
+Which shapes will come again is not known beforehand. The rule is the one of the ski rental problem:
+interpret until the time spent interpreting a shape signature equals what compiling it would cost, then
+compile (in the background, while runs go on interpreted). The total is then at most twice that of
+knowing the future. A signature seen once is never compiled, however many there are.
+
+`REFLOW_TIER=interpret` or `compile` forces either; `auto` is the default.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+INTERPRET = "interpret"
+COMPILE = "compile"  # now, and wait for it
+BACKGROUND = "background"  # interpret this run, and compile meanwhile
+
+CALL_COST = 12e-6  # seconds that a call of an executable takes at the least
+COMPILE_BASE = 0.05  # seconds to compile the smallest cluster
+COMPILE_PER_NODE = 0.004
+LARGE = 1 << 22  # elements in a cluster's inputs and state above which NumPy is not tried
+
+forced: list[str] = [os.environ.get("REFLOW_TIER", "auto")]
+MAX_EXECUTABLES = 16  # per cluster; the least recently used goes
+
+
+def compile_cost(nodes: int) -> float:
+    """Seconds that compiling a cluster of so many nodes is expected to take."""
+    return COMPILE_BASE + COMPILE_PER_NODE * min(nodes, 500) + 0.0004 * nodes
+
+
+def choose(nodes: int, interpretable: bool, elements: int, entry: Any) -> str:
+    """What to do with this run of a cluster, given its history for the shape signature.
+
+    Args:
+      nodes: how many nodes the cluster has.
+      interpretable: whether all of them have a NumPy form.
+      elements: the number of elements in inputs and state.
+      entry: the record of the signature: `runs`, `spent` (seconds interpreting), `best` (seconds of
+        its fastest interpreted run), `compiling`.
+    """
+    if forced[0] == "compile" or not interpretable:
+        return COMPILE
+    if forced[0] == "interpret":
+        return INTERPRET
+    if elements > LARGE and entry.runs == 0:
+        return COMPILE
+    if entry.compiling or entry.runs == 0 or entry.best < 2 * CALL_COST:
+        return INTERPRET
+    if entry.spent >= compile_cost(nodes):
+        return BACKGROUND
+    return INTERPRET

@@ -1,0 +1,71 @@
+"""From a cluster and a shape signature to an executable: tracing under `jax.jit`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from reflow.compiler import jax_setup  # noqa: F401
+from reflow.compiler.cluster import Cluster, Executable
+from reflow.compiler.evaluate import Tracer
+from reflow.compiler.jax_namespace import jax_namespace
+
+
+def build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
+    """Traces and compiles `cluster` for the shapes of `values` and of the state in `store`."""
+    dynamic = [
+        i for i, v in enumerate(values) if i not in cluster.static and hasattr(v, "dtype")
+    ]
+    present = [h for h in cluster.writes if store.get(h) is not None]
+    read = [h for h in cluster.reads if store.get(h) is not None]
+    found: dict[str, Any] = {}
+
+    def traced(written_state: list, read_state: list, arguments: list) -> Any:
+        state = dict(zip(present, written_state))
+        state.update(zip(read, read_state))
+        args = list(values)
+        for i, value in zip(dynamic, arguments):
+            args[i] = value
+        for i in cluster.static:
+            args[i] = np.asarray(values[i])
+        tracer = Tracer(jax_namespace, state, cluster.device)
+        outputs = tracer.run(cluster.program, [*args, *cluster.known])
+        layout: list[tuple[bool, Any]] = []
+        results: list[Any] = []
+        for value in outputs:
+            if _is_traced(value):
+                layout.append((True, len(results)))
+                results.append(value)
+            else:
+                layout.append((False, value))
+        found["layout"] = layout
+        found["written"] = [h for h in cluster.writes if h in state]
+        found["checks"] = [(message, kind, op) for _, message, kind, op in tracer.checks]
+        flags = [ok for ok, *_ in tracer.checks]
+        new_state = [state[h] for h in found["written"]]
+        return results, new_state, jax.numpy.stack(flags) if flags else []
+
+    specs = (
+        [_spec(store.get(h)) for h in present],
+        [_spec(store.get(h)) for h in read],
+        [_spec(values[i]) for i in dynamic],
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Some donated buffers were not usable")
+        compiled = jax.jit(traced, donate_argnums=0).lower(*specs).compile()
+    return Executable(
+        compiled, present, read, found["written"], dynamic, found["layout"], found["checks"]
+    )
+
+
+def _is_traced(value: Any) -> bool:
+    leaves = jax.tree.leaves(value)
+    return any(isinstance(leaf, (jax.Array, jax.core.Tracer)) for leaf in leaves)
+
+
+def _spec(value: Any) -> Any:
+    return jax.ShapeDtypeStruct(np.shape(value) if not hasattr(value, "shape") else value.shape, value.dtype)

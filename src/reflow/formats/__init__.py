@@ -1,0 +1,1 @@
+"""The files and wires of TensorFlow: messages, tensors, graphs, checkpoints, records, events."""

@@ -1,0 +1,349 @@
+"""From Python values to tensors: https://www.tensorflow.org/api_docs/python/tf/convert_to_tensor"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from reflow.lang import dtypes, errors, shapes
+from reflow.lang.context import current_graph
+from reflow.lang.dtypes import DType, as_dtype
+from reflow.lang.opdef import REGISTRY
+from reflow.lang.services import service
+from reflow.lang.tensor import SymbolicTensor, Tensor
+
+# (type or types, function, priority), as registered; the lower the priority, the earlier it is asked
+_conversions: list[tuple[Any, Callable, int]] = []
+_by_type: dict[type, list[Callable]] = {}
+
+
+def register_tensor_conversion_function(
+    base_type: Any, conversion_func: Callable, priority: int = 100
+) -> None:
+    """Makes objects of `base_type` convertible to tensors.
+
+    Args:
+      base_type: a type, or a tuple of types.
+      conversion_func: `f(value, dtype=None, name=None, as_ref=False)`, which returns a tensor, or
+        `NotImplemented` to let the next one try.
+      priority: lower runs earlier.
+
+    Raises:
+      TypeError: if the arguments are not of the right types.
+    """
+    types = base_type if isinstance(base_type, tuple) else (base_type,)
+    if not all(isinstance(each, type) for each in types):
+        raise TypeError(f"Argument `base_type` must be a type or a tuple of types, got {base_type}")
+    if not callable(conversion_func):
+        raise TypeError(f"Argument `conversion_func` must be callable, got {conversion_func}")
+    _conversions.append((types, conversion_func, priority))
+    _conversions.sort(key=lambda row: row[2])
+    _by_type.clear()
+
+
+def _functions_for(kind: type) -> list[Callable]:
+    found = _by_type.get(kind)
+    if found is None:
+        found = [f for types, f, _ in _conversions if issubclass(kind, types)]
+        _by_type[kind] = found
+    return found
+
+
+def convert_to_tensor(
+    value: Any,
+    dtype: Any = None,
+    name: str | None = None,
+    preferred_dtype: Any = None,
+    dtype_hint: Any = None,
+    as_ref: bool = False,
+) -> Any:
+    """The tensor that `value` stands for: itself, a constant, or what a registered conversion gives.
+
+    Args:
+      value: a tensor, a variable, a NumPy array, a Python number, string or list of these, ...
+      dtype: the dtype it must have.
+      name: a name for the node, if one is made.
+      preferred_dtype, dtype_hint: a dtype to try first when `dtype` is not given.
+
+    Raises:
+      TypeError: if no conversion is registered for the type of `value`.
+      ValueError: if a tensor has another dtype.
+
+    >>> import reflow as tf
+    >>> tf.convert_to_tensor([1.0, 2.0]).dtype
+    tf.float32
+    """
+    if dtype is not None:
+        dtype = as_dtype(dtype)
+    if isinstance(value, Tensor):
+        if dtype is not None and not dtype.is_compatible_with(value.dtype):
+            if dtype.base_dtype is not value.dtype.base_dtype:
+                raise ValueError(
+                    f"{errors.where(errors.user_frame(2))}: Tensor conversion requested dtype "
+                    f"{dtype.name} for Tensor with dtype {value.dtype.name}: {value!r}"
+                )
+        graph = current_graph()
+        if graph is None:
+            if isinstance(value, SymbolicTensor):
+                raise errors.InaccessibleTensorError(
+                    f"{errors.where(errors.user_frame(2))}: {value!r} is a symbolic tensor of a "
+                    "graph: eager code cannot use it. Run it in a session, or stay in its graph."
+                )
+        elif not isinstance(value, SymbolicTensor) or value.op.graph is not graph:
+            return graph.capture(value, name)
+        return value
+    hint = preferred_dtype if preferred_dtype is not None else dtype_hint
+    for function in _functions_for(type(value)):
+        if dtype is None and hint is not None:
+            try:
+                result = function(value, dtype=as_dtype(hint), name=name, as_ref=as_ref)
+            except (TypeError, ValueError):
+                result = NotImplemented
+            if result is not NotImplemented:
+                return result
+        result = function(value, dtype=dtype, name=name, as_ref=as_ref)
+        if result is not NotImplemented:
+            return result
+    if hasattr(value, "__tf_tensor__"):
+        return value.__tf_tensor__(dtype, name)
+    array = to_array(value, dtype, hint)
+    if array is None:  # a list with tensors in it
+        return _pack(value, dtype, name)
+    return constant_node(array, dtype or dtype_of(array), name or "Const")
+
+
+def constant_node(array: np.ndarray, dtype: DType, name: str = "Const") -> Any:
+    """A Const node, or eagerly a tensor, of an array that has `dtype` already."""
+    graph = current_graph()
+    if graph is None:
+        return service("eager_tensor")(array, dtype)
+    op = graph.add_node(
+        REGISTRY["Const"],
+        (),
+        {"value": array, "dtype": dtype.base_dtype},
+        graph.op_name(name),
+        [shapes.of(array.shape)],
+    )
+    return op.outputs[0]
+
+
+def dtype_of(array: np.ndarray) -> DType:
+    return as_dtype(array.dtype)
+
+
+_PY_NUMBERS = (bool, int, float, complex)
+
+
+def to_array(value: Any, dtype: DType | None = None, hint: Any = None) -> np.ndarray | None:
+    """`value` as an array of TensorFlow's dtype for it; None if it holds tensors.
+
+    Python floats are float32, ints are int32 (int64 when they need it), strings are bytes. Values of
+    another kind than `dtype` are refused, as TensorFlow does: 1.5 for an int32, 3 for a string.
+
+    Raises:
+      TypeError: for values that `dtype` cannot hold, or for something that is no tensor.
+      ValueError: for lists that are not rectangular.
+    """
+    kind = type(value)
+    if kind is float and (dtype is None or dtype.is_floating):
+        if dtype is None:
+            hinted = hint is not None and as_dtype(hint)
+            return np.array(value, hinted.np if hinted and hinted.is_floating else np.float32)
+        return np.array(value, dtype.np)
+    if kind is int and dtype is None and hint is None:
+        return np.array(value, np.int32 if -(2**31) <= value < 2**31 else np.int64)
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _from_numpy(np.asarray(value), dtype)
+    if isinstance(value, shapes.TensorShape):
+        if not value.is_fully_defined():
+            raise ValueError(f"Cannot convert a partially known TensorShape {value} to a Tensor.")
+        sizes = value.as_list()
+        big = any(size >= 2**31 for size in sizes)  # type: ignore[operator]
+        return np.array(sizes, dtype.np if dtype else (np.int64 if big else np.int32))
+    if isinstance(value, shapes.Dimension):
+        if value.value is None:
+            raise ValueError("Cannot convert unknown Dimension to a Tensor.")
+        return np.array(value.value, dtype.np if dtype else np.int32)
+    if isinstance(value, (str, bytes)):
+        _check_kind("s", dtype, value)
+        return np.array(value.encode() if isinstance(value, str) else value, object)
+    if isinstance(value, DType):
+        return np.array(int(value), np.int32)
+    if value is None:
+        raise ValueError(f"{errors.where(errors.user_frame(2))}: None values not supported.")
+    if isinstance(value, (list, tuple, range)):
+        return _from_list(value, dtype, hint)
+    if isinstance(value, _PY_NUMBERS):
+        return _from_python(np.array(value), dtype, hint, value)
+    if hasattr(value, "__array__"):
+        return _from_numpy(np.asarray(value), dtype)
+    raise TypeError(
+        f"{errors.where(errors.user_frame(2))}: Failed to convert a {kind.__name__} ({value!r:.80}) "
+        "to a Tensor. Consider casting elements to a supported type."
+    )
+
+
+def _from_list(value: Any, dtype: DType | None, hint: Any) -> np.ndarray | None:
+    leaves: list[Any] = []
+    if _leaves(value, leaves):
+        return None
+    if any(isinstance(leaf, (str, bytes)) for leaf in leaves):
+        _check_kind("s", dtype, value)
+        if not all(isinstance(leaf, (str, bytes)) for leaf in leaves):
+            raise TypeError(f"Cannot mix strings and numbers in one tensor: {value!r:.80}")
+        try:
+            shape = np.shape(np.array(value))
+        except ValueError:
+            raise _ragged(value) from None
+        flat = np.empty(len(leaves), object)
+        flat[:] = [leaf.encode() if isinstance(leaf, str) else leaf for leaf in leaves]
+        return flat.reshape(shape)
+    try:
+        array = np.array(value)
+    except ValueError:
+        raise _ragged(value) from None
+    if array.dtype == object:
+        if any(leaf is None for leaf in leaves):
+            raise ValueError(f"None values not supported: {value!r:.80}")
+        if all(isinstance(leaf, shapes.Dimension) for leaf in leaves):
+            array = np.array([leaf.value for leaf in leaves])
+        elif all(isinstance(leaf, int) for leaf in leaves):
+            raise ValueError(f"Python integers too large for a tensor: {value!r:.80}")
+        else:
+            raise _ragged(value)
+    if any(isinstance(leaf, (np.ndarray, np.generic)) for leaf in leaves) and leaves:
+        numpy_kinds = {getattr(leaf, "dtype", None) for leaf in leaves}
+        if len(numpy_kinds) == 1:
+            return _from_numpy(array, dtype)
+    return _from_python(array, dtype, hint, value)
+
+
+def _leaves(value: Any, out: list[Any]) -> bool:
+    """Collects the leaves of nested lists; True as soon as one is a tensor or converts to one."""
+    for each in value:
+        if isinstance(each, (list, tuple, range)):
+            if _leaves(each, out):
+                return True
+        elif isinstance(each, Tensor) or (
+            not isinstance(each, (int, float, str, bytes)) and _functions_for(type(each))
+        ):
+            return True
+        else:
+            out.append(each)
+    return False
+
+
+def _ragged(value: Any) -> ValueError:
+    return ValueError(
+        f"{errors.where(errors.user_frame(3))}: Can't convert non-rectangular Python sequence to "
+        f"Tensor: {value!r:.80}"
+    )
+
+
+def _from_python(array: np.ndarray, dtype: DType | None, hint: Any, value: Any) -> np.ndarray:
+    kind = array.dtype.kind
+    if array.size == 0 and kind == "f" and dtype is None and hint is not None:
+        return array.astype(as_dtype(hint).np)
+    if dtype is None:
+        if hint is not None and _fits(kind, as_dtype(hint)):
+            return array.astype(as_dtype(hint).np)
+        if kind == "f":
+            return array.astype(np.float32)
+        if kind in "iu":
+            small = array.size == 0 or (array.min() >= -(2**31) and array.max() < 2**31)
+            return array.astype(np.int32) if small else array
+        return array
+    if array.size:
+        _check_kind(kind, dtype, value)
+    if kind in "iu" and dtype.is_integer and array.size:
+        if array.min() < dtype.min or array.max() > dtype.max:
+            raise ValueError(
+                f"{errors.where(errors.user_frame(3))}: Can't convert Python integer {value!r:.60} "
+                f"to a tensor of {dtype.name}: out of range."
+            )
+    return array.astype(_plain(dtype))
+
+
+def _plain(dtype: DType) -> Any:
+    return dtype.np if dtype.np.names is None else dtype.np[0]
+
+
+def _fits(kind: str, dtype: DType) -> bool:
+    if kind == "b":
+        return dtype.is_bool
+    if kind in "iu":
+        return (
+            dtype.is_integer or dtype.is_floating or dtype.is_complex or dtype.is_quantized
+        )
+    if kind == "f":
+        return dtype.is_floating or dtype.is_complex
+    if kind == "c":
+        return dtype.is_complex
+    return kind in "sSUO" and dtype is dtypes.string
+
+
+def _check_kind(kind: str, dtype: DType | None, value: Any) -> None:
+    if dtype is not None and not _fits(kind, dtype.base_dtype):
+        raise TypeError(
+            f"{errors.where(errors.user_frame(4))}: Expected {dtype.name}, but got {value!r:.80} of "
+            f"type '{type(value).__name__}'."
+        )
+
+
+def _from_numpy(array: np.ndarray, dtype: DType | None) -> np.ndarray:
+    if array.dtype.kind in "SU":
+        flat = np.empty(array.size, object)
+        flat[:] = [
+            each.encode() if isinstance(each, str) else bytes(each) for each in array.ravel().tolist()
+        ]
+        array = flat.reshape(array.shape)
+    elif array.dtype == object:
+        if array.size and not isinstance(array.flat[0], (str, bytes)) and dtype is not dtypes.variant:
+            if dtype is not dtypes.resource:
+                listed = to_array(array.tolist(), dtype)
+                if listed is None:
+                    raise TypeError("an object array of tensors does not convert to a tensor")
+                return listed
+        else:
+            flat = np.empty(array.size, object)
+            flat[:] = [e.encode() if isinstance(e, str) else e for e in array.ravel().tolist()]
+            array = flat.reshape(array.shape)
+    if dtype is None:
+        as_dtype(array.dtype)  # refuses dtypes that TensorFlow does not have
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))
+        return array
+    dtype = dtype.base_dtype
+    if array.dtype == dtype.np:
+        return array
+    kind = array.dtype.kind if array.dtype.kind != "V" else "f"
+    if not _fits(kind, dtype) and not (kind == "f" and dtype.is_integer and not array.size):
+        raise TypeError(
+            f"{errors.where(errors.user_frame(3))}: Expected {dtype.name}, but got an array of "
+            f"{array.dtype}."
+        )
+    return array.astype(_plain(dtype))
+
+
+def _pack(value: Any, dtype: DType | None, name: str | None) -> Any:
+    """A (nested) list that holds tensors, as a tensor: packed, with the tensors' dtype."""
+    if dtype is None:
+        dtype = _tensor_dtype(value)
+    parts = [
+        _pack(each, dtype, None) if isinstance(each, (list, tuple)) else convert_to_tensor(each, dtype)
+        for each in value
+    ]
+    return REGISTRY["Pack"](parts, axis=0, name=name or "packed")
+
+
+def _tensor_dtype(value: Any) -> DType | None:
+    for each in value:
+        if isinstance(each, Tensor) or hasattr(each, "dtype"):
+            return as_dtype(each.dtype).base_dtype
+        if isinstance(each, (list, tuple)):
+            found = _tensor_dtype(each)
+            if found is not None:
+                return found
+    return None

@@ -1,0 +1,123 @@
+"""Graphs that are the body of a function: of a branch, of a loop, of a `tf.function`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from reflow.lang import context
+from reflow.lang.dtypes import DType
+from reflow.lang.graph import Graph, Operation
+from reflow.lang.opdef import REGISTRY
+from reflow.lang.shapes import TensorShape, as_shape
+from reflow.lang.tensor import SymbolicTensor, Tensor
+
+
+class FuncGraph(Graph):
+    """A graph with inputs and outputs. Tensors from outside that its nodes use are captured: each
+    becomes a further input.
+
+    Attributes:
+      inputs: the placeholders of the arguments, then those of the captures.
+      outputs: the tensors that a call returns.
+      captures: the outside tensor and its placeholder, in the order in which they were first used.
+      outer_graph: the graph in which the function was made; None when it was eager code.
+    """
+
+    def __init__(self, name: str, outer_graph: Graph | None = None, capture_by_value: bool = False):
+        super().__init__()
+        self.name = name
+        self.outer_graph = outer_graph
+        self.building_function = True
+        self.inputs: list[SymbolicTensor] = []
+        self.outputs: list[SymbolicTensor] = []
+        self.control_outputs: list[Operation] = []
+        self._captures: dict[int, tuple[Tensor, SymbolicTensor]] = {}
+        self.attributes: dict[str, Any] = {}
+        if outer_graph is not None:
+            self._seed = outer_graph._seed
+            self._device_stack = list(outer_graph._device_stack)
+            self._colocation_stack = list(outer_graph._colocation_stack)
+            self._gradient_override = outer_graph._gradient_override
+            self._variable_creator_stack = outer_graph._variable_creator_stack
+            self._container = outer_graph._container
+            self._collections = outer_graph._collections  # one set of collections per program
+
+    @property
+    def captures(self) -> list[tuple[Tensor, SymbolicTensor]]:
+        return list(self._captures.values())
+
+    @property
+    def external_captures(self) -> list[Tensor]:
+        return [outer for outer, _ in self._captures.values()]
+
+    @property
+    def internal_captures(self) -> list[SymbolicTensor]:
+        return [inner for _, inner in self._captures.values()]
+
+    def add_input(self, dtype: DType, shape: TensorShape, name: str) -> SymbolicTensor:
+        """Appends an argument; captures come after all arguments."""
+        placeholder = self._placeholder(dtype, shape, name)
+        self.inputs.insert(len(self.inputs) - len(self._captures), placeholder)
+        return placeholder
+
+    def _placeholder(self, dtype: DType, shape: TensorShape, name: str) -> SymbolicTensor:
+        attrs = {"dtype": dtype.base_dtype, "shape": as_shape(shape)}
+        op = self.add_node(
+            REGISTRY["Placeholder"], (), attrs, self._root_name(name), [as_shape(shape)], device=""
+        )
+        op._control_inputs = ()
+        op.outputs[0].dtype = dtype  # a captured reference stays a reference
+        return op.outputs[0]
+
+    def _root_name(self, name: str) -> str:
+        outer, self._name_stack = self._name_stack, ""
+        try:
+            return self.unique_name(name)
+        finally:
+            self._name_stack = outer
+
+    def capture(self, tensor: Tensor, name: str | None = None) -> SymbolicTensor:
+        """The tensor of this graph that stands for `tensor` of an outer graph or of eager code."""
+        if isinstance(tensor, SymbolicTensor):
+            if tensor.op.graph is self:
+                return tensor
+            outer: Any = self.outer_graph
+            while outer is not None and outer is not tensor.op.graph:
+                outer = getattr(outer, "outer_graph", None)
+            if outer is None:
+                from reflow.lang import errors
+
+                raise errors.InaccessibleTensorError(
+                    f"{errors.where(errors.user_frame())}: {tensor!r} is out of scope: it was made "
+                    f"in another function or graph than {self.name!r}. Return it from that "
+                    "function, or compute it in this one."
+                )
+            if self.outer_graph is not tensor.op.graph:  # through the graphs between
+                tensor = self.outer_graph.capture(tensor)  # type: ignore[union-attr]
+        elif self.outer_graph is not None:
+            tensor = self.outer_graph.capture(tensor)
+        found = self._captures.get(id(tensor))
+        if found is not None:
+            return found[1]
+        label = name or (tensor.op.name if isinstance(tensor, SymbolicTensor) else "capture")
+        inner = self._placeholder(tensor.dtype, tensor.shape, label.replace("/", "_"))
+        self._captures[id(tensor)] = (tensor, inner)
+        self.inputs.append(inner)
+        return inner
+
+    def _control_from_outside(self, op: Operation) -> Operation | None:
+        return None  # the caller of this function waits for it: see `control_flow`
+
+    def __repr__(self) -> str:
+        return f"<FuncGraph {self.name!r} with {len(self._nodes)} nodes>"
+
+
+def trace(
+    name: str, function: Callable[..., Any], arguments: Sequence[tuple[DType, TensorShape, str]]
+) -> tuple[FuncGraph, Any]:
+    """Calls `function` on placeholders in a new function graph; the graph and what it returned."""
+    graph = FuncGraph(name, context.current_graph())
+    with graph.as_default():
+        placeholders = [graph.add_input(*argument) for argument in arguments]
+        return graph, function(*placeholders)

@@ -1,0 +1,32 @@
+"""The few calls that go up the layers, by name.
+
+The language has methods whose work belongs to a layer above it (`Graph.as_graph_def` writes a file
+format, `Tensor.eval` runs a session). Each such call is a row here, imported when first used, so that
+the layers stay one-way and the list of exceptions can be read in one place.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+_PLACES = {
+    "shape_to_proto": "reflow.formats.tensor_codec:shape_to_proto",
+    "graph_to_graph_def": "reflow.formats.graphdef:graph_to_graph_def",
+    "op_to_node_def": "reflow.formats.graphdef:op_to_node_def",
+    "import_graph_def": "reflow.formats.graphdef:import_graph_def",
+    "eval_tensor": "reflow.runtime.session:eval_tensor",
+    "run_operation": "reflow.runtime.session:run_operation",
+    "eager_execute": "reflow.runtime.eager:execute",
+    "eager_tensor": "reflow.runtime.eager:eager_tensor",
+    "gradients": "reflow.autodiff.gradients:gradients",
+}
+
+
+@cache
+def service(name: str) -> Callable[..., Any]:
+    """The function behind a row of the table."""
+    module, attribute = _PLACES[name].split(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,1 @@
+"""The vocabulary: one family of ops a file, one op a paragraph."""

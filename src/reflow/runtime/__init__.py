@@ -1,0 +1,1 @@
+"""What runs programs: the eager tensor, sessions, the state that outlives a run, devices."""
