@@ -33,8 +33,10 @@ class Worker:
 
     def __init__(self, framework, workload):
         # Caches on disk start empty, or a compilation measured once would never be seen again.
-        self.resources = contextlib.ExitStack()
-        caches = self.resources.enter_context(tempfile.TemporaryDirectory())
+        with contextlib.ExitStack() as stack:
+            caches = stack.enter_context(tempfile.TemporaryDirectory())
+            self.errors = stack.enter_context(tempfile.TemporaryFile("w+"))
+            self.resources = stack.pop_all()
         environment = os.environ | {
             "XDG_CACHE_HOME": caches,
             "REFLOW_CACHE_DIR": os.path.join(caches, "reflow"),
@@ -42,7 +44,6 @@ class Worker:
             "PYTHONWARNINGS": "ignore",
         }
         environment.pop("JAX_COMPILATION_CACHE_DIR", None)
-        self.errors = self.resources.enter_context(tempfile.TemporaryFile("w+"))
         self.process = subprocess.Popen(
             [peers.python_of(peers.peer_of(framework)), HERE / "worker.py", framework, workload],
             stdin=subprocess.PIPE,
@@ -74,14 +75,22 @@ class Worker:
 
     def repeat(self):
         """Does one timed repetition; returns {metric: value}."""
-        self.process.stdin.write("run\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write("run\n")
+            self.process.stdin.flush()
+        except BrokenPipeError as error:
+            raise WorkerError("died between two repetitions") from error
         return self.answer()
 
     def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
+        """Lets the process end by itself, or else ends it."""
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self.process.stdout.close()
         self.resources.close()
 
@@ -92,34 +101,29 @@ def measure(name, frameworks, repeats, notes):
     Returns {framework: {metric: samples}}; what went wrong is appended to `notes`.
     """
     module = importlib.import_module(f"workloads.{name}")
-    frameworks = [f for f in frameworks if hasattr(module, worker.SETUPS[f])]
+    waiting = [f for f in frameworks if hasattr(module, worker.SETUPS[f])]
     fresh = getattr(module, "FRESH", False)
-    samples = {framework: {} for framework in frameworks}
+    repeats = min(repeats, getattr(module, "MAX_REPEATS", repeats))
+    samples = {framework: {} for framework in waiting}
     running = {}
-
-    def failed(framework, error):
-        frameworks.remove(framework)
-        samples[framework] = {}
-        notes.append(f"{name} on {framework}: {error}")
-
-    with contextlib.ExitStack() as stack:
-
-        def start(framework):
-            running[framework] = Worker(framework, name)
-            stack.callback(running[framework].close)
-
-        for turn in range(min(repeats, getattr(module, "MAX_REPEATS", repeats))):
-            for framework in list(frameworks):
+    try:
+        for turn in range(repeats):
+            for framework in list(waiting):
                 status(f"{name}, {framework}, {turn + 1} of {repeats}")
                 try:
-                    if turn == 0 or fresh:
-                        start(framework)
+                    if framework not in running:
+                        running[framework] = Worker(framework, name)
                     for metric, value in running[framework].repeat().items():
                         samples[framework].setdefault(metric, []).append(value)
                 except WorkerError as error:
-                    failed(framework, error)
+                    waiting.remove(framework)
+                    samples[framework] = {}
+                    notes.append(f"{name} on {framework}: {error}")
                 if fresh and framework in running:
-                    running.pop(framework).process.kill()
+                    running.pop(framework).close()
+    finally:
+        for process in running.values():
+            process.close()
     return samples
 
 
@@ -145,9 +149,23 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--workload", nargs="+", choices=workloads.NAMES, default=workloads.NAMES)
+    parser.add_argument(
+        *("--workload", "--workloads"),
+        nargs="+",
+        metavar="NAME",
+        choices=workloads.NAMES,
+        default=workloads.NAMES,
+        help="of: " + ", ".join(workloads.NAMES),
+    )
     every = ("reflow", *peers.REQUIREMENTS)
-    parser.add_argument("--peers", nargs="+", choices=every, default=every)
+    parser.add_argument(
+        "--peers",
+        nargs="+",
+        metavar="NAME",
+        choices=every,
+        default=every,
+        help="columns to measure, of: " + ", ".join(every),
+    )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=pathlib.Path, help="write all samples to this file")
     parser.add_argument(

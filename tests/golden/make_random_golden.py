@@ -2,10 +2,10 @@
 
 Needs TensorFlow (2.21 made the file): python tests/golden/make_random_golden.py
 
-The file holds `cases`, a JSON list of records, and for record i and run r the array `i.r`. A
-record says the op, its inputs and attributes, how many runs of one session follow one another
-(`runs`), the threads TensorFlow had, and `stride` where only every so many-th element of the flat
-result is kept.
+The file holds `cases`, a JSON list of records, and `data`, the bytes of all results. A record says
+the op, its inputs and attributes, how many runs of one session follow one another (`runs`), the
+threads TensorFlow had, and `stride` where only every so many-th element of the flat result is kept.
+Its `results` give dtype and shape for each run; the bytes follow one another in that order.
 """
 
 import json
@@ -185,8 +185,8 @@ def stateless_cases():
             inputs = {"shape": shape(3, 7), "seed": seed}
             yield case("StatelessRandomUniformFullInt", inputs, {"dtype": out})
         for out in INTS:
-            inputs |= {"minval": value(out, -5), "maxval": value(out, 2**31 - 1)}
-            yield case("StatelessRandomUniformInt", inputs)
+            limits = {"minval": value(out, -5), "maxval": value(out, 2**31 - 1)}
+            yield case("StatelessRandomUniformInt", {**inputs, **limits})
         logits = value("float32", [[0.0, 1.0, 2.0], [3.0, 0.0, 0.0]])
         inputs = {"logits": logits, "num_samples": value("int32", 9), "seed": seed}
         yield case("StatelessMultinomial", inputs, {"output_dtype": "int64"})
@@ -391,17 +391,23 @@ def evaluate(threads, records):
 
 def main():
     records = list(cases())
-    # The number of threads holds for a process.
-    by_threads = {n: [i for i, r in enumerate(records) if r["threads"] == n] for n in (1, 2, 4)}
-    arrays = {}
+    made = [None] * len(records)
     context = multiprocessing.get_context("spawn")
-    for threads, which in by_threads.items():
+    for threads in (1, 2, 4):  # the number of threads holds for a process
+        which = [i for i, record in enumerate(records) if record["threads"] == threads]
         with context.Pool(1) as pool:
-            made = pool.apply(evaluate, (threads, [records[i] for i in which]))
-        for i, runs in zip(which, made):
-            arrays |= {f"{i}.{run}": array for run, array in enumerate(runs)}
+            arrays = pool.apply(evaluate, (threads, [records[i] for i in which]))
+        for i, runs in zip(which, arrays):
+            made[i] = runs
+    for record, runs in zip(records, made):
+        record["results"] = [[array.dtype.name, array.shape] for array in runs]
+    data = b"".join(array.tobytes() for runs in made for array in runs)
     path = Path(__file__).with_name("random.npz")
-    np.savez_compressed(path, cases=json.dumps(records), **arrays)
+    np.savez_compressed(
+        path,
+        cases=np.frombuffer(json.dumps(records).encode(), np.uint8),
+        data=np.frombuffer(data, np.uint8),
+    )
     print(f"{path.name}: {len(records)} cases, {path.stat().st_size // 1024} KiB")
 
 

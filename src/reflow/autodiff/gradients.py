@@ -1,30 +1,31 @@
-"""`tf.gradients`: reverse-mode differentiation of a graph, as further nodes of that graph.
-
-https://www.tensorflow.org/api_docs/python/tf/compat/v1/gradients
-"""
+"""`tf.gradients`: the derivatives of tensors of a graph, as further nodes of that graph."""
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from reflow.lang import errors
-from reflow.lang.context import get_default_graph
-from reflow.lang.func_graph import FuncGraph
-from reflow.lang.graph import Operation
-from reflow.lang.opdef import REGISTRY, UNSAID, ZERO
+from reflow.autodiff import engine
+from reflow.lang import context, dtypes, errors
+from reflow.lang.convert import convert_to_tensor
+from reflow.lang.export import export
+from reflow.lang.graph import Graph, Operation
+from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.tensor import SymbolicTensor
 
-_registered: dict[str, Callable | None] = {}
 
-
+@export("RegisterGradient")
 class RegisterGradient:
     """Registers the gradient of an op type: a decorator for `f(op, *grads)`.
 
-    The function returns one gradient per input, None where there is none.
-    https://www.tensorflow.org/api_docs/python/tf/RegisterGradient
+    The function returns one gradient per input of the node, None where there is none. Together with
+    `Graph.gradient_override_map` it replaces the gradient of existing ops.
+
+    >>> import reflow as tf
+    >>> @tf.RegisterGradient("ClippedIdentity")
+    ... def _(op, grad):
+    ...     return tf.clip_by_value(grad, -1.0, 1.0)
     """
 
     def __init__(self, op_type: str):
@@ -33,45 +34,290 @@ class RegisterGradient:
         self._op_type = op_type
 
     def __call__(self, f: Callable) -> Callable:
-        register_gradient(self._op_type, f)
+        engine.register_gradient(self._op_type, f)
         return f
 
 
-def register_gradient(op_type: str, f: Callable | None) -> None:
-    if op_type in _registered:
-        raise KeyError(f"Registering two gradient with name '{op_type}'!")
-    _registered[op_type] = f
+@export("no_gradient", v1=("NoGradient", "NotDifferentiable"))
+def no_gradient(op_type: str) -> None:
+    """Says that ops of a type are not differentiable: gradients through them are None."""
+    if not isinstance(op_type, str):
+        raise TypeError("op_type must be a string")
+    engine.register_gradient(op_type, None)
 
 
-def NoGradient(op_type: str) -> None:  # noqa: N802 (TensorFlow's name)
-    """Says that ops of a type are not differentiable."""
-    register_gradient(op_type, None)
+@export("UnconnectedGradients")
+class UnconnectedGradients:
+    """What the gradient is where no path connects: `NONE` or `ZERO`."""
+
+    NONE = "none"
+    ZERO = "zero"
 
 
-def gradient_function(op: Operation) -> Callable | None:
-    """`f(op, *grads)` for a node: what is registered for it, or the rule of its op; None for none.
+@export("AggregationMethod")
+class AggregationMethod:
+    """How gradients that meet are added. All choices give the same sum: XLA fuses it."""
+
+    ADD_N = 0
+    DEFAULT = ADD_N
+    EXPERIMENTAL_TREE = 1
+    EXPERIMENTAL_ACCUMULATE_N = 2
+
+
+@export(v1=("gradients",))
+def gradients(
+    ys: Any,
+    xs: Any,
+    grad_ys: Any = None,
+    name: str = "gradients",
+    colocate_gradients_with_ops: bool = False,
+    gate_gradients: bool = False,
+    aggregation_method: Any = None,
+    stop_gradients: Any = None,
+    unconnected_gradients: str = UnconnectedGradients.NONE,
+) -> list[Any]:
+    """The sum of the derivatives of `ys` with respect to each of `xs`.
+
+    Args:
+      ys: a tensor or a list of them.
+      xs: a tensor, a variable or a list of them.
+      grad_ys: gradients to start with, of the shapes of `ys`; by default ones.
+      name: the name scope of the nodes made.
+      colocate_gradients_with_ops: place the gradients of a node on the node's device.
+      gate_gradients: accepted; a step computes all of its gradients together anyway.
+      aggregation_method: accepted: see `AggregationMethod`.
+      stop_gradients: tensors to treat as constants.
+      unconnected_gradients: "none" or "zero": what to return where `ys` do not depend on an x.
+
+    Returns:
+      A list with one gradient per x: a tensor, `IndexedSlices`, or None.
 
     Raises:
-      LookupError: if nothing is said about its gradient.
+      LookupError: if an op on the way has no gradient.
+      ValueError: if arguments do not fit.
+      RuntimeError: when executing eagerly: use `tf.GradientTape`.
+
+    >>> import reflow as tf
+    >>> with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    ...     x = tf.constant(3.0)
+    ...     (dx,) = tf.gradients(x * x, x)
+    ...     print(session.run(dx))
+    6.0
     """
-    kind = op.attrs.get("_gradient_op_type")
-    if kind is not None:
-        kind = kind.decode() if isinstance(kind, bytes) else kind
-        if kind in _registered:
-            return _registered[kind]
-        if kind not in REGISTRY:
-            raise LookupError(f"No gradient is registered under the name {kind!r}.")
-    elif op.opdef.name in _registered:
-        return _registered[op.opdef.name]
-    opdef = REGISTRY[kind] if kind is not None else op.opdef
-    rule = opdef.grad
-    if rule is UNSAID:
-        raise LookupError(
-            f"{errors.where(op.site)}: No gradient defined for operation '{op.name}' "
-            f"(op type: {op.type})."
+    graph = context.current_graph()
+    if graph is None:
+        raise RuntimeError(
+            f"{errors.where(errors.user_frame())}: tf.gradients is not supported when eager "
+            "execution is enabled. Use tf.GradientTape instead."
         )
-    if rule is None:
-        return None
-    if rule is ZERO:
-        return lambda op, *grads: [REGISTRY["ZerosLike"](t) for t in op.inputs]
-    return lambda op, *grads: opdef.gradient(op, grads)
+    if unconnected_gradients not in (UnconnectedGradients.NONE, UnconnectedGradients.ZERO):
+        raise ValueError(
+            f"Unknown value for unconnected_gradients: {unconnected_gradients!r}: 'none' or 'zero'"
+        )
+    ys, xs = _as_list(ys), _as_list(xs)
+    stop = [] if stop_gradients is None else _as_list(stop_gradients)
+    grad_ys = [None] * len(ys) if grad_ys is None else _as_list(grad_ys)
+    if len(grad_ys) != len(ys):
+        raise ValueError(f"Passed {len(grad_ys)} grad_ys for {len(ys)} ys")
+    with name_scope(name, "gradients") as scope:
+        ys = [_differentiable(y, graph) for y in ys]
+        sources = [_source(x, graph) for x in xs]
+        seeds = [
+            (y, _seed(y, given, i)) for i, (y, given) in enumerate(zip(ys, grad_ys))
+        ]
+        stopped = frozenset(id(_source(t, graph)) for t in stop)
+        found = _walk(graph, seeds, sources, stopped, colocate_gradients_with_ops, scope)
+        result = [found.get(id(source)) for source in sources]
+        if unconnected_gradients == UnconnectedGradients.ZERO:
+            for i, (x, source) in enumerate(zip(xs, sources)):
+                if result[i] is None:
+                    value = x if source.dtype is dtypes.resource else source
+                    result[i] = engine.zeros_like(convert_to_tensor(value))
+    return result
+
+
+@export(v2=("gradients",))
+def gradients_v2(
+    ys: Any,
+    xs: Any,
+    grad_ys: Any = None,
+    name: str = "gradients",
+    gate_gradients: bool = False,
+    aggregation_method: Any = None,
+    stop_gradients: Any = None,
+    unconnected_gradients: str = UnconnectedGradients.NONE,
+) -> list[Any]:
+    """The sum of the derivatives of `ys` with respect to each of `xs`: see the TF 1 function."""
+    return gradients(
+        ys,
+        xs,
+        grad_ys,
+        name,
+        True,
+        gate_gradients,
+        aggregation_method,
+        stop_gradients,
+        unconnected_gradients,
+    )
+
+
+def _as_list(values: Any) -> list[Any]:
+    if isinstance(values, (list, tuple)):
+        flat: list[Any] = []
+        for each in values:
+            flat.extend(_as_list(each) if isinstance(each, (list, tuple)) else [each])
+        return flat
+    return [values]
+
+
+def _source(x: Any, graph: Graph) -> SymbolicTensor:
+    """The tensor at which the gradient of `x` arrives: for a variable its handle or reference."""
+    if isinstance(x, SymbolicTensor):
+        tensor = x
+    elif hasattr(x, "_gradient_source"):
+        tensor = x._gradient_source()
+    elif hasattr(x, "values") and hasattr(x, "indices"):
+        tensor = x.values
+    else:
+        tensor = convert_to_tensor(x)
+    if tensor.op.graph is not graph and hasattr(graph, "_captures"):
+        captured = graph._captures.get(id(tensor))
+        return captured[1] if captured is not None else tensor
+    return tensor
+
+
+def _differentiable(y: Any, graph: Graph) -> SymbolicTensor:
+    tensor = y if isinstance(y, SymbolicTensor) else convert_to_tensor(y)
+    if tensor.op.graph is not graph:
+        tensor = graph.capture(tensor)
+    return tensor
+
+
+def _seed(y: SymbolicTensor, given: Any, i: int) -> Any:
+    if given is None:
+        if y.dtype.is_complex:
+            raise TypeError(
+                f"Gradients of complex tensors must set grad_ys (y.dtype = {y.dtype.name})"
+            )
+        ones = REGISTRY["OnesLike"](y, name=f"grad_ys_{i}")
+        return ones
+    if hasattr(given, "values") and hasattr(given, "indices"):
+        return given
+    seed = convert_to_tensor(given, y.dtype.base_dtype, name=f"grad_ys_{i}")
+    if not seed.shape.is_compatible_with(y.shape):
+        raise ValueError(f"grad_ys[{i}] has shape {seed.shape}, but y has shape {y.shape}")
+    return seed
+
+
+def between(
+    ys: Sequence[SymbolicTensor], sources: Sequence[SymbolicTensor], stop: frozenset[int]
+) -> list[Operation]:
+    """The nodes on the paths from `sources` to `ys`, last first."""
+    from reflow.compiler.evaluate import topological
+
+    wanted = {id(s) for s in sources}
+    ancestors: set[Operation] = set()
+    stack = [y.op for y in ys]
+    while stack:
+        op = stack.pop()
+        if op in ancestors:
+            continue
+        ancestors.add(op)
+        stack.extend(t.op for t in op.inputs if id(t) not in stop)
+    on_path: set[Operation] = set()
+    result = []
+    for op in topological(ancestors):
+        if any(id(t) in wanted or (t.op in on_path and id(t) not in stop) for t in op.inputs):
+            on_path.add(op)
+            result.append(op)
+        elif any(id(t) in wanted for t in op.outputs):
+            result.append(op)
+    result.reverse()
+    return result
+
+
+def _walk(
+    graph: Graph,
+    seeds: Sequence[tuple[SymbolicTensor, Any]],
+    sources: Sequence[SymbolicTensor],
+    stop: frozenset[int],
+    colocate: bool,
+    scope: str,
+) -> dict[int, Any]:
+    nodes = between([y for y, _ in seeds], sources, stop)
+    wanted = {id(s) for s in sources}
+    producers = {s.op for s in sources}
+
+    def around(op: Operation) -> Any:
+        if colocate:
+            return _ScopeAndColocation(graph, op)
+        return name_scope(op.name + "_grad")
+
+    # The nodes that only produce a source are walked for its sum, not differentiated further.
+    on_path = {op for op in nodes if any(t.op in set(nodes) or id(t) in wanted for t in op.inputs)}
+    leaves = frozenset(id(t) for op in producers - on_path for t in op.outputs)
+    return engine.backpropagate(nodes, seeds, wanted, stop | leaves, around)
+
+
+class _ScopeAndColocation:
+    def __init__(self, graph: Graph, op: Operation):
+        self._parts = (name_scope(op.name + "_grad"), graph.colocate_with(op, ignore_existing=True))
+
+    def __enter__(self) -> None:
+        for part in self._parts:
+            part.__enter__()
+
+    def __exit__(self, *exc: Any) -> None:
+        for part in reversed(self._parts):
+            part.__exit__(*exc)
+
+
+@export(v1=("hessians",))
+def hessians(
+    ys: Any,
+    xs: Any,
+    name: str = "hessians",
+    colocate_gradients_with_ops: bool = False,
+    gate_gradients: bool = False,
+    aggregation_method: Any = None,
+) -> list[Any]:
+    """The second derivatives of the sum of `ys` with respect to each of `xs`.
+
+    Returns:
+      One tensor per x, of shape `x.shape + x.shape`.
+
+    Raises:
+      ValueError: if an x has no connection to `ys`, or `xs` are not differentiable twice.
+    """
+    from reflow.ops import array, functional
+
+    xs = _as_list(xs)
+    first = gradients(
+        ys, xs, None, name, colocate_gradients_with_ops, gate_gradients, aggregation_method
+    )
+    result = []
+    for gradient, x in zip(first, xs):
+        x = convert_to_tensor(x)
+        flat = array.reshape(gradient, [-1])
+        rows = functional.map_fn(
+            lambda i, flat=flat, x=x: gradients(flat[i], x)[0],
+            REGISTRY["Range"](0, array.size(x), 1),
+            dtype=x.dtype,
+        )
+        shape = array.shape(x)
+        result.append(array.reshape(rows, array.concat([shape, shape], 0)))
+    return result
+
+
+@export(v2=("hessians",))
+def hessians_v2(
+    ys: Any,
+    xs: Any,
+    gate_gradients: bool = False,
+    aggregation_method: Any = None,
+    name: str = "hessians",
+) -> list[Any]:
+    """The second derivatives of the sum of `ys` with respect to each of `xs`."""
+    return hessians(ys, xs, name, True, gate_gradients, aggregation_method)
+
+

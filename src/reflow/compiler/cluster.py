@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.compiler import policy
+from reflow.compiler import policy, targets
 from reflow.compiler.evaluate import Interpreter, NeedStatic, NotCompilable, Program, Tracer
 from reflow.compiler.stats import count, record
 from reflow.lang.graph import Operation, at_node
@@ -103,7 +103,8 @@ class Cluster:
         self.writes = list(writes)
         self.device = device
         self.static: set[int] = set()  # positions of inputs whose values are part of the key
-        self.interpretable = all(is_interpretable(op) for op in nodes)
+        self.accelerated = targets.is_accelerated(device)
+        self.interpretable = not self.accelerated and all(is_interpretable(op) for op in nodes)
         self.entries: OrderedDict[Any, Entry] = OrderedDict()
         self.recut: Recut | None = None  # found by a compilation in the background
         self._lock = threading.Lock()
@@ -186,26 +187,31 @@ class Cluster:
         return outputs
 
     def _run_compiled(self, executable: Executable, values: Sequence[Any], store: Any):
-        arguments = [values[i] for i in executable.inputs]
         with store.lock:
             try:
-                results, state, flags = executable.call(
-                    store.arrays(executable.donated), store.arrays(executable.read), arguments
-                )
-            except TypeError:
-                # The state has another shape than the one compiled for (validate_shape=False).
+                results, state, flags = self._call(executable, values, store)
+            except (TypeError, KeyError):
+                # The state has another shape than the one compiled for (validate_shape=False), or
+                # is not there (any more).
                 executable = self._compile(values, store)
                 self._entry(values).executable = executable
-                arguments = [values[i] for i in executable.inputs]
-                results, state, flags = executable.call(
-                    store.arrays(executable.donated), store.arrays(executable.read), arguments
-                )
+                results, state, flags = self._call(executable, values, store)
             for handle, value in zip(executable.written, state):
                 store.set(handle, value)
         if executable.checks:
             _raise_failed(executable.checks, np.asarray(flags))
         count("compiled_runs")
         return [results[i] if index else i for index, i in executable.layout]
+
+    def _call(self, executable: Executable, values: Sequence[Any], store: Any) -> Any:
+        arguments = [values[i] for i in executable.inputs]
+        donated, read = store.arrays(executable.donated), store.arrays(executable.read)
+        if self.device:
+            import jax
+
+            device = targets.jax_device(self.device)
+            donated, read, arguments = jax.device_put((donated, read, arguments), device)
+        return executable.call(donated, read, arguments)
 
     # Compiling -----------------------------------------------------------------------------------
 

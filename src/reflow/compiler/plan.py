@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,8 @@ class Plan:
     Args:
       fetches: tensors whose values are returned, and nodes that are to run.
       feeds: tensors whose values are given.
+      place: from a node to the short name of its device.
+      done: nodes that have run already, whose outputs are among the feeds where they are needed.
     """
 
     def __init__(
@@ -50,10 +52,12 @@ class Plan:
         fetches: Sequence[SymbolicTensor | Operation],
         feeds: Sequence[SymbolicTensor] = (),
         place: Any = None,
+        done: Set[Operation] = frozenset(),
     ):
         tensors = [f for f in fetches if isinstance(f, SymbolicTensor)]
         targets = [f for f in fetches if isinstance(f, Operation)]
-        needed = prune([t.op for t in tensors if t not in set(feeds)] + targets, feeds)
+        fed = {id(t) for t in feeds}
+        needed = prune([t.op for t in tensors if id(t) not in fed] + targets, feeds, done)
         self.feeds = list(feeds)
         self.outputs = tensors
         self.references = [i for i, t in enumerate(tensors) if t.dtype.is_ref_dtype]
@@ -99,14 +103,18 @@ class Plan:
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
 
 
-def prune(roots: Iterable[Operation], feeds: Iterable[SymbolicTensor]) -> set[Operation]:
-    """The nodes that `roots` need, walking backwards and stopping at feeds."""
+def prune(
+    roots: Iterable[Operation],
+    feeds: Iterable[SymbolicTensor],
+    done: Set[Operation] = frozenset(),
+) -> set[Operation]:
+    """The nodes that `roots` need, walking backwards and stopping at feeds and at `done`."""
     fed = {id(t) for t in feeds}
     needed: set[Operation] = set()
     stack = list(roots)
     while stack:
         op = stack.pop()
-        if op in needed:
+        if op in needed or op in done:
             continue
         needed.add(op)
         for tensor in op.inputs:

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from reflow.compiler import jax_setup  # noqa: F401
+from reflow.compiler import jax_setup, targets  # noqa: F401
 from reflow.compiler.cluster import Cluster, Executable
 from reflow.compiler.evaluate import Tracer
 from reflow.compiler.jax_namespace import jax_namespace
@@ -49,10 +49,13 @@ def build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
         new_state = [state[h] for h in found["written"]]
         return results, new_state, jax.numpy.stack(flags) if flags else []
 
+    sharding = None
+    if cluster.device:
+        sharding = jax.sharding.SingleDeviceSharding(targets.jax_device(cluster.device))
     specs = (
-        [_spec(store.get(h)) for h in present],
-        [_spec(store.get(h)) for h in read],
-        [_spec(values[i]) for i in dynamic],
+        [_spec(store.get(h), sharding) for h in present],
+        [_spec(store.get(h), sharding) for h in read],
+        [_spec(values[i], sharding) for i in dynamic],
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Some donated buffers were not usable")
@@ -67,5 +70,5 @@ def _is_traced(value: Any) -> bool:
     return any(isinstance(leaf, (jax.Array, jax.core.Tracer)) for leaf in leaves)
 
 
-def _spec(value: Any) -> Any:
-    return jax.ShapeDtypeStruct(np.shape(value) if not hasattr(value, "shape") else value.shape, value.dtype)
+def _spec(value: Any, sharding: Any) -> Any:
+    return jax.ShapeDtypeStruct(value.shape, value.dtype, sharding=sharding)

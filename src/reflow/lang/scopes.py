@@ -173,3 +173,23 @@ class GraphKeys:
     WHILE_CONTEXT = "while_context"
     _SUMMARY_COLLECTION = "_SUMMARY_V2"
     VARIABLES = GLOBAL_VARIABLES
+
+
+class name_scope_v2(name_scope):  # noqa: N801 (TensorFlow's name)
+    """TF 2's `tf.name_scope`: prefixes the names of the ops made within.
+
+    Raises:
+      ValueError: if `name` is no string.
+    """
+
+    def __init__(self, name: str):
+        if not isinstance(name, str):
+            raise ValueError("name for name_scope must be a string.")
+        super().__init__(name)
+
+
+@contextlib.contextmanager
+def op_scope(values: Any, name: str | None, default_name: str | None = None) -> Iterator[str]:
+    """TF 1's old spelling of `tf.name_scope(name, default_name, values)`."""
+    with name_scope(name, default_name, values) as scope:
+        yield scope

@@ -106,7 +106,7 @@ def _uint64(xp: Any, values: Any, size: int) -> Any:
     return xp.reshape(xp.asarray(values), (-1,))[:size].astype(np.uint64)
 
 
-def blocks_at(xp: Any, key: Any, counter: Any, offsets: Any) -> tuple[Any, Any, Any, Any]:
+def blocks_at(xp: Any, key: Any, counter: Any, offsets: Any) -> Any:
     """The blocks at `counter + offsets`.
 
     Args:
@@ -115,7 +115,8 @@ def blocks_at(xp: Any, key: Any, counter: Any, offsets: Any) -> tuple[Any, Any, 
       offsets: uint64, [n].
 
     Returns:
-      Four uint32 arrays [n]: the first words of all blocks, the second words, ...
+      The first words of all blocks, the second words, ...: uint32, an array [4, n] in NumPy, else a
+      tuple of four arrays [n], which XLA need not lay side by side.
     """
     key, counter = _uint64(xp, key, 1), _uint64(xp, counter, 2)
     if is_numpy(xp) and len(offsets) <= _FEW:
@@ -125,10 +126,12 @@ def blocks_at(xp: Any, key: Any, counter: Any, offsets: Any) -> tuple[Any, Any, 
             at = start + offset
             words = (at & _LOW, at >> 32 & _LOW, at >> 64 & _LOW, at >> 96 & _LOW)
             lanes[:, i] = _rounds(*words, k & _LOW, k >> 32)
-        return tuple(lanes)
+        return lanes
     low = counter[0] + offsets
     high = counter[1] + (low < offsets).astype(np.uint64)
     words = _rounds(low & _LOW, low >> 32, high & _LOW, high >> 32, key & _LOW, key >> 32)
+    if is_numpy(xp):
+        return np.array(words, np.uint32)
     return tuple(w.astype(np.uint32) for w in words)
 
 
@@ -139,8 +142,8 @@ def map_blocks(xp: Any, key: Any, counter: Any, count: int, transform: Callable)
       key: uint64, scalar or [1].
       counter: uint64, [2].
       count: number of blocks.
-      transform: takes the four uint32 arrays [m] of some consecutive blocks and returns a sequence
-        of arrays [m], the values made of each block.
+      transform: takes some consecutive blocks, as `blocks_at` gives them, and returns in the same
+        form the values made of each block.
 
     Returns:
       The values, flat: those of the first block, those of the second, ...
@@ -157,6 +160,11 @@ def map_blocks(xp: Any, key: Any, counter: Any, count: int, transform: Callable)
         for i, lane in enumerate(lanes):
             result[start : start + len(offsets), i] = lane
     return result.reshape(-1)
+
+
+def lanewise(xp: Any, function: Callable, lanes: Any) -> Any:
+    """`function` of each lane of blocks; in NumPy, of all at once."""
+    return function(lanes) if is_numpy(xp) else tuple(map(function, lanes))
 
 
 def interleave(xp: Any, lanes: Sequence[Any]) -> Any:

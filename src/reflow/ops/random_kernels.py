@@ -19,6 +19,7 @@ import numpy as np
 from reflow.ops.philox import (
     RESERVED_PER_OUTPUT,
     is_numpy,
+    lanewise,
     map_blocks,
     pair_words,
     while_loop,
@@ -59,11 +60,11 @@ def unit_double(xp: Any, high: Any, low: Any) -> Any:
     return pair_words(low, high & 0xFFFFF).astype(np.int64).astype(np.float64) * 2.0**-52
 
 
-def uniform_lanes(xp: Any, block: Any, dtype: Any) -> tuple[Any, ...]:
+def uniform_lanes(xp: Any, block: Any, dtype: Any) -> Any:
     """The 4 uniform values (float64: 2) of each block."""
     if np.dtype(dtype) == np.float64:
         return unit_double(xp, block[0], block[1]), unit_double(xp, block[2], block[3])
-    return tuple(unit_float(xp, word, dtype) for word in block)
+    return lanewise(xp, lambda words: unit_float(xp, words, dtype), block)
 
 
 def uniform(xp: Any, key: Any, counter: Any, shape: Shape, dtype: Any) -> Any:
@@ -211,7 +212,8 @@ def normal_lanes(xp: Any, block: Any, dtype: Any) -> tuple[Any, ...]:
     """The 4 normal values (float64: 2) of each block."""
     if np.dtype(dtype) == np.float64:
         return box_muller_float64(xp, block)
-    lanes = *box_muller_float32(xp, *block[:2]), *box_muller_float32(xp, *block[2:])
+    sines, cosines = box_muller_float32(xp, xp.stack(block[0::2]), xp.stack(block[1::2]))
+    lanes = sines[0], cosines[0], sines[1], cosines[1]
     return tuple(lane.astype(dtype) for lane in lanes)
 
 

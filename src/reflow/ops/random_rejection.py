@@ -106,16 +106,30 @@ def _until_done_xla(xp: Any, count: int, start: Callable, step: Callable) -> Lan
 def _blocks(xp: Any, key: Any, counter: Any, offsets: Any, needed: Any = None) -> Any:
     """The blocks at `offsets`; where `needed` is false, anything."""
     if needed is None or not is_numpy(xp):
-        return blocks_at(xp, key, counter, offsets)
+        return evaluated(xp, *blocks_at(xp, key, counter, offsets))
     words = np.zeros((4, len(offsets)), np.uint32)
     if needed.any():
         words[:, needed] = blocks_at(xp, key, counter, offsets[needed])
     return tuple(words)
 
 
-def _cast(values: Any, dtype: Any) -> Any:
-    # TensorFlow rounds float64 to float16 by way of float32.
-    return (values.astype(np.float32) if np.dtype(dtype) == np.float16 else values).astype(dtype)
+def evaluated(xp: Any, *values: Any) -> Any:
+    """`values`, which XLA shall compute once: it would rather compute them anew for each use."""
+    if is_numpy(xp):
+        return values
+    from jax import lax
+
+    return lax.optimization_barrier(values)
+
+
+def _cast(xp: Any, values: Any, dtype: Any) -> Any:
+    """Float64 to another floating type as TensorFlow does it.
+
+    Its kernels flush subnormal results to zero, and go to float16 by way of float32.
+    """
+    step = np.dtype(np.float32 if np.dtype(dtype) == np.float16 else dtype)
+    values = values.astype(step)
+    return xp.where(xp.abs(values) < np.finfo(step).tiny, 0, values).astype(dtype)
 
 
 def arrange(xp: Any, values: Any, sample_shape: Shape, batch_shape: Shape) -> Any:
@@ -154,11 +168,8 @@ def truncated_normal(xp: Any, key: Any, counter: Any, shape: Shape, dtype: Any) 
 
     def step(lanes: Lanes) -> tuple[Lanes, Lanes, Any]:
         offset, filled, *slots = lanes
-        block = blocks_at(xp, key, counter, offset)
-        if double:
-            proposals = box_muller_float64(xp, block)
-        else:
-            proposals = normal_lanes(xp, block, np.float32)
+        proposals = normal_lanes(xp, _blocks(xp, key, counter, offset), compute)
+        proposals = evaluated(xp, *proposals)
         for proposal in proposals:
             accepted = xp.abs(proposal) < 2
             for i, slot in enumerate(slots):
@@ -208,7 +219,7 @@ def gamma(xp: Any, key: Any, counter: Any, sample_shape: Shape, alpha: Any) -> A
         c = 1 / 3 / xp.sqrt(d)
 
         block = _blocks(xp, key, counter, offset, ~has_x)
-        x0, x1 = box_muller_float64(xp, block)
+        x0, x1 = evaluated(xp, *box_muller_float64(xp, block))
         x, has_x, spare_x, offset = _take(xp, has_x, spare_x, x0, x1, offset)
         exponential = -xp.log1p(-unit_double(xp, block[2], block[3]))
 
@@ -233,7 +244,7 @@ def gamma(xp: Any, key: Any, counter: Any, sample_shape: Shape, alpha: Any) -> A
         return (offset, a, spare_x, has_x, spare_u, has_u), (value,), accepted | (a == 1)
 
     (values,) = until_done(xp, samples * alphas.size, start, step)
-    return arrange(xp, _cast(values, alpha.dtype), sample_shape, alpha.shape)
+    return arrange(xp, _cast(xp, values, alpha.dtype), sample_shape, alpha.shape)
 
 
 def _take(
@@ -282,7 +293,7 @@ def poisson(xp: Any, key: Any, counter: Any, sample_shape: Shape, rate: Any, dty
 
     def step(lanes: Lanes) -> tuple[Lanes, Lanes, Any]:
         offset, r, b, limit, log_r, product, k = lanes
-        second, first = uniform_lanes(xp, blocks_at(xp, key, counter, offset), np.float64)
+        second, first = uniform_lanes(xp, _blocks(xp, key, counter, offset), np.float64)
         small = r < 10
 
         once = product * first
@@ -322,7 +333,7 @@ def _highest(dtype: Any) -> float:
 def _saturate(xp: Any, values: Any, dtype: Any) -> Any:
     """Float64 to `dtype`; what an integer type does not hold becomes its largest value."""
     if np.dtype(dtype).kind == "f":
-        return _cast(values, dtype)
+        return _cast(xp, values, dtype)
     highest = np.iinfo(dtype).max
     fits = values < float(highest)
     return xp.where(fits, xp.where(fits, values, 0).astype(dtype), highest)
@@ -389,7 +400,8 @@ def binomial(
     def stirling_tail(k: Any) -> Any:
         square = (k + 1) * (k + 1)
         series = (1 / 12 - (1 / 360 - 1 / 1260 / square) / square) / (k + 1)
-        return xp.where(k <= 9, tail[xp.clip(k, 0, 9).astype(np.int32)], series)
+        place = xp.where(k <= 9, xp.maximum(k, 0), 0).astype(np.int32)
+        return xp.where(k <= 9, tail[place], series)
 
     def start(index: Any) -> Lanes:
         which = (index // max(samples, 1)).astype(np.int64)
@@ -408,7 +420,7 @@ def binomial(
 
     def step(lanes: Lanes) -> tuple[Lanes, Lanes, Any]:
         offset, n, p, flipped, rejects, loops, fixed, total, k = lanes
-        second, first = uniform_lanes(xp, blocks_at(xp, key, counter, offset), np.float64)
+        second, first = uniform_lanes(xp, _blocks(xp, key, counter, offset), np.float64)
 
         log1p = xp.log1p(-p)
         once = total + xp.ceil(xp.log(first) / log1p)
@@ -447,7 +459,7 @@ def binomial(
 
     (values,) = until_done(xp, samples * counts.size, start, step)
     if np.dtype(dtype).kind == "f":
-        values = _cast(values, dtype)
+        values = _cast(xp, values, dtype)
     else:
         values = xp.where(xp.isnan(values), float(np.iinfo(dtype).min), values).astype(dtype)
     return arrange(xp, values, sample_shape, batch_shape)

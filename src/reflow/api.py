@@ -1,0 +1,108 @@
+"""The public name spaces, `tf` and `tf.compat.v1`, made lazily from the committed map in `_api.py`.
+
+A name is imported when it is first used, so `import reflow` stays light. One that does not exist says
+so, and what to use instead.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import types
+from typing import Any
+
+_maps: dict[str, dict[str, str]] = {}
+
+
+def _map(space: str) -> dict[str, str]:
+    if not _maps:
+        from reflow import _api
+
+        _maps["v1"], _maps["v2"] = _api.V1, _api.V2
+    return _maps[space]
+
+
+def resolve(place: str) -> Any:
+    """The object at `module:attribute`; the module itself when there is no attribute."""
+    module, _, attribute = place.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in filter(None, attribute.split(".")):
+        found = getattr(found, part)
+    return found
+
+
+class MissingSymbol(AttributeError):
+    """A name of TensorFlow's API that Reflow does not have."""
+
+
+class Namespace(types.ModuleType):
+    """A module whose attributes are the public names below `prefix`."""
+
+    def __init__(self, name: str, space: str, prefix: str = ""):
+        super().__init__(name, f"Public names of {name}.")
+        self.__path__: list[str] = []  # `import tensorflow.nn` works
+        self.__file__ = __file__
+        self._space = space
+        self._prefix = prefix
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name not in ("__version__", "__internal__"):
+            raise AttributeError(name)
+        value = lookup(self._space, self._prefix + name, f"{self.__name__}.{name}")
+        self.__dict__[name] = value
+        return value
+
+    def __dir__(self) -> list[str]:
+        start = len(self._prefix)
+        names = {key[start:].partition(".")[0] for key in _map(self._space) if key.startswith(self._prefix)}
+        return sorted(names | set(self.__dict__))
+
+    @property
+    def __all__(self) -> list[str]:
+        return [name for name in dir(self) if not name.startswith("_")]
+
+    def __repr__(self) -> str:
+        return f"<module {self.__name__!r} of Reflow>"
+
+    def __reduce__(self) -> tuple:
+        return _namespace, (self._space, self._prefix)
+
+
+def _namespace(space: str, prefix: str) -> Any:
+    root = "reflow" if space == "v2" else "reflow.compat.v1"
+    return Namespace(f"{root}.{prefix}".rstrip("."), space, prefix)
+
+
+def lookup(space: str, name: str, shown: str) -> Any:
+    """The object or the name space behind a public name.
+
+    Raises:
+      MissingSymbol: naming it, and what to use instead.
+    """
+    table = _map(space)
+    if name in table:
+        return resolve(table[name])
+    if has_children(space, name):
+        return Namespace(shown, space, name + ".")
+    raise MissingSymbol(_advice(space, name, shown))
+
+
+def has_children(space: str, name: str) -> bool:
+    start = name + "."
+    return any(key.startswith(start) for key in _map(space))
+
+
+def _advice(space: str, name: str, shown: str) -> str:
+    other = "v1" if space == "v2" else "v2"
+    if name in _map(other):
+        if space == "v2":
+            return (
+                f"{shown} is a TF 1 name: use tf.compat.v1.{name}, or run the program with "
+                "`reflow run --tf1`."
+            )
+        return f"{shown} is a TF 2 name: use it from `import tensorflow as tf` without --tf1."
+    if name.partition(".")[0] == "contrib":
+        return f"{shown}: tf.contrib is not part of Reflow yet."
+    close = difflib.get_close_matches(name, _map(space), n=3, cutoff=0.75)
+    hint = f" Did you mean {' or '.join('tf.' + c for c in close)}?" if close else ""
+    return f"{shown} is not part of Reflow (yet).{hint}"

@@ -1,0 +1,96 @@
+"""The devices of this process, through PJRT.
+
+The CPU is always there and costs nothing to know of; whether there are accelerators is asked of JAX,
+once, and only when a program or an installed plug-in makes it worth importing.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from functools import cache
+from typing import Any
+
+cpu_count: list[int] = [1]  # how many CPU devices the process shows: set before the first use
+
+
+@cache
+def may_have_accelerator() -> bool:
+    """Whether asking JAX for accelerators could find any: a cheap look at what is installed."""
+    platforms = os.environ.get("JAX_PLATFORMS", "")
+    if platforms:
+        return any(p.strip() not in ("", "cpu") for p in platforms.split(","))
+    if importlib.util.find_spec("libtpu") is not None:
+        return True
+    if not os.path.exists("/dev/nvidiactl") and not os.path.exists("/dev/kfd"):
+        return False
+    try:
+        return importlib.util.find_spec("jax_plugins") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@cache
+def accelerators() -> tuple[Any, ...]:
+    """JAX's accelerator devices."""
+    if not may_have_accelerator():
+        return ()
+    import jax
+
+    from reflow.compiler import jax_setup  # noqa: F401
+
+    return tuple(d for d in jax.devices() if d.platform != "cpu")
+
+
+def _kind(device: Any) -> str:
+    return {"cuda": "GPU", "rocm": "GPU", "gpu": "GPU", "tpu": "TPU"}.get(
+        device.platform, device.platform.upper()
+    )
+
+
+@cache
+def device_names() -> tuple[str, ...]:
+    """The short names of all devices: `CPU:0`, `GPU:0`, ..."""
+    names = [f"CPU:{i}" for i in range(cpu_count[0])]
+    seen: dict[str, int] = {}
+    for device in accelerators():
+        kind = _kind(device)
+        names.append(f"{kind}:{seen.get(kind, 0)}")
+        seen[kind] = seen.get(kind, 0) + 1
+    return tuple(names)
+
+
+@cache
+def jax_device(name: str) -> Any:
+    """The JAX device of a short name; "" is the default one."""
+    import jax
+
+    from reflow.compiler import jax_setup  # noqa: F401
+
+    if not name:
+        return accelerators()[0] if accelerators() else jax.devices("cpu")[0]
+    kind, _, index = name.partition(":")
+    if kind == "CPU":
+        return jax.devices("cpu")[int(index)]
+    return [d for d in accelerators() if _kind(d) == kind][int(index)]
+
+
+def set_cpu_count(count: int) -> None:
+    """Shows `count` CPU devices: before anything ran.
+
+    Raises:
+      RuntimeError: when JAX has started with another number.
+    """
+    if count == cpu_count[0]:
+        return
+    import jax
+
+    jax.config.update("jax_num_cpu_devices", count)
+    cpu_count[0] = count
+    device_names.cache_clear()
+    jax_device.cache_clear()
+
+
+def is_accelerated(name: str) -> bool:
+    """Whether the device of a short name is worth compiling for at once."""
+    return not name.startswith("CPU") if name else bool(accelerators())

@@ -1,0 +1,80 @@
+"""The public names of what the language defines: see `export`."""
+
+from reflow.lang.export import export_value
+
+_L = "reflow.lang."
+
+# The dtypes ---------------------------------------------------------------------------------------
+
+for _name in (
+    "float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 half double bfloat16 "
+    "complex64 complex128 bool string resource variant qint8 qint16 qint32 quint8 quint16"
+).split():
+    export_value(_L + "dtypes", _name, _name, f"dtypes.{_name}")
+for _name in "float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e4m3b11fnuz float8_e5m2fnuz".split():
+    export_value(_L + "dtypes", _name, f"dtypes.experimental.{_name}")
+for _name in "int4 uint4 int2 uint2".split():
+    export_value(_L + "dtypes", _name, f"dtypes.experimental.{_name}")
+export_value(_L + "dtypes", "QUANTIZED_DTYPES", "dtypes.QUANTIZED_DTYPES", v1=["QUANTIZED_DTYPES"])
+export_value(_L + "dtypes", "DType", "DType", "dtypes.DType")
+export_value(_L + "dtypes", "as_dtype", "as_dtype", "dtypes.as_dtype")
+
+# Shapes, tensors, graphs --------------------------------------------------------------------------
+
+export_value(_L + "shapes", "TensorShape", "TensorShape")
+export_value(_L + "shapes", "Dimension", v1=["Dimension"])
+export_value(_L + "shapes", "dimension_value", "compat.dimension_value", v1=["dimension_value"])
+export_value(
+    _L + "shapes", "dimension_at_index", "compat.dimension_at_index", v1=["dimension_at_index"]
+)
+export_value(_L + "tensor", "Tensor", "Tensor")
+export_value(_L + "tensor", "is_tensor", "is_tensor", v1=["contrib.framework.is_tensor"])
+export_value(_L + "graph", "Graph", "Graph")
+export_value(_L + "graph", "Operation", "Operation")
+export_value(_L + "devices", "DeviceSpec", "DeviceSpec")
+export_value(_L + "convert", "convert_to_tensor", "convert_to_tensor")
+export_value(
+    _L + "convert",
+    "register_tensor_conversion_function",
+    "register_tensor_conversion_function",
+)
+export_value(_L + "static_value", "constant_value", "get_static_value")
+
+# Contexts and scopes ------------------------------------------------------------------------------
+
+for _name in (
+    "executing_eagerly init_scope get_default_graph reset_default_graph enable_eager_execution "
+    "disable_eager_execution executing_eagerly_outside_functions"
+).split():
+    _v2 = _name in ("executing_eagerly", "init_scope")
+    if _v2:
+        export_value(_L + "context", _name, _name)
+    else:
+        export_value(_L + "context", _name, v1=[_name])
+export_value(_L + "scopes", "name_scope", v1=["name_scope", "keras.backend.name_scope"])
+export_value(_L + "scopes", "name_scope_v2", v2=["name_scope"])
+export_value(_L + "scopes", "op_scope", v1=["op_scope"])
+for _name in "device control_dependencies".split():
+    export_value(_L + "scopes", _name, _name)
+for _name in (
+    "colocate_with container add_to_collection add_to_collections get_collection "
+    "get_collection_ref GraphKeys"
+).split():
+    export_value(_L + "scopes", _name, v1=[_name])
+export_value(_L + "func_graph", "FuncGraph", v1=["__internal__.FuncGraph"], v2=["__internal__.FuncGraph"])
+
+# Errors -------------------------------------------------------------------------------------------
+
+for _name in (
+    "OpError CancelledError UnknownError InvalidArgumentError DeadlineExceededError NotFoundError "
+    "AlreadyExistsError PermissionDeniedError ResourceExhaustedError FailedPreconditionError "
+    "AbortedError OutOfRangeError UnimplementedError InternalError UnavailableError DataLossError "
+    "UnauthenticatedError OperatorNotAllowedInGraphError InaccessibleTensorError OK CANCELLED UNKNOWN "
+    "INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED "
+    "RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE "
+    "DATA_LOSS UNAUTHENTICATED"
+).split():
+    export_value(_L + "errors", _name, f"errors.{_name}")
+export_value(_L + "errors", "OpError", v1=["OpError"])
+for _name in "exception_type_from_error_code error_code_from_exception_type".split():
+    export_value(_L + "errors", _name, v1=[f"errors.{_name}"])

@@ -1,0 +1,288 @@
+"""Eager execution: the tensor that holds a value, and what runs an op the moment it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from reflow.compiler.evaluate import Interpreter, run_error
+from reflow.lang import context, dtypes, errors, shapes
+from reflow.lang.dispatch import bind, package
+from reflow.lang.dtypes import DType, as_dtype
+from reflow.lang.numpy_namespace import numpy_namespace
+from reflow.lang.opdef import OpDef, group_inputs, output_dtypes
+from reflow.lang.shapes import TensorShape
+from reflow.lang.tensor import Tensor, use_equality
+from reflow.runtime.store import Store
+
+store = Store()  # the state of eager code: variables, generators, queues
+_SMALL = 1 << 15  # elements: above, an op is compiled rather than run in NumPy
+
+
+class EagerTensor(Tensor):
+    """A tensor with a value: a NumPy array or a device array, of dtype `dtype`."""
+
+    _value: Any
+
+    def __init__(self, value: Any, dtype: DType):
+        self._value = value
+        self.dtype = dtype
+
+    @property
+    def shape(self) -> TensorShape:
+        return shapes.of(tuple(np.shape(self._value)))
+
+    @property
+    def _shape(self) -> TensorShape:
+        return self.shape
+
+    def _shape_tuple(self) -> tuple[int, ...]:
+        return tuple(np.shape(self._value))
+
+    def set_shape(self, shape: Any) -> None:
+        if not self.shape.is_compatible_with(shape):
+            raise ValueError(f"Tensor's shape {self.shape} is not compatible with {shape}")
+
+    @property
+    def device(self) -> str:
+        return "/job:localhost/replica:0/task:0/device:CPU:0"
+
+    @property
+    def backing_device(self) -> str:
+        return self.device
+
+    def numpy(self) -> Any:
+        """The value as a NumPy array, or as a NumPy scalar or `bytes` when there are no dimensions."""
+        value = self._value
+        if self.dtype is dtypes.string and np.ndim(value) == 0:
+            return value.item() if isinstance(value, np.ndarray) else value
+        value = np.asarray(value)
+        if value.ndim == 0 and value.dtype != object:
+            return value[()]
+        return value if value.flags.writeable else np.array(value)
+
+    _numpy = numpy
+
+    @property
+    def graph(self) -> Any:
+        raise AttributeError("Tensor.graph is undefined when eager execution is enabled.")
+
+    @property
+    def op(self) -> Any:
+        raise AttributeError("Tensor.op is undefined when eager execution is enabled.")
+
+    @property
+    def name(self) -> str:
+        raise AttributeError("Tensor.name is undefined when eager execution is enabled.")
+
+    def eval(self, feed_dict: Any = None, session: Any = None) -> Any:
+        raise NotImplementedError("eval is not supported when eager execution is enabled, use .numpy()")
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        value = np.asarray(self._value)
+        if dtype is not None and value.dtype != dtype:
+            return value.astype(dtype)
+        return np.array(value) if copy else value
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        return self._value.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> Any:
+        return self._value.__dlpack_device__()
+
+    def __bool__(self) -> bool:
+        value = self.numpy()
+        if np.size(value) != 1:
+            raise ValueError(
+                "The truth value of an array with more than one element is ambiguous. "
+                "Use tf.reduce_any or tf.reduce_all."
+            )
+        return bool(value)
+
+    def __int__(self) -> int:
+        return int(self.numpy())
+
+    def __index__(self) -> int:
+        return self.numpy().__index__()
+
+    def __float__(self) -> float:
+        return float(self.numpy())
+
+    def __complex__(self) -> complex:
+        return complex(self.numpy())
+
+    def __len__(self) -> int:
+        if not np.ndim(self._value):
+            raise TypeError("Scalar tensor has no `len()`")
+        return np.shape(self._value)[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not np.ndim(self._value):
+            raise TypeError("Cannot iterate over a scalar tensor.")
+        return iter([self[i] for i in range(len(self))])  # type: ignore[index]
+
+    def __hash__(self) -> int:
+        if use_equality[0]:
+            raise TypeError("Tensor is unhashable. Instead, use tensor.ref() as the key.")
+        return id(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.numpy(), spec) if np.ndim(self._value) == 0 else format(str(self), spec)
+
+    def __copy__(self) -> EagerTensor:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> EagerTensor:
+        return EagerTensor(np.array(self._value), self.dtype)
+
+    def __reduce__(self) -> tuple:
+        return _unpickle, (np.asarray(self._value), self.dtype.name)
+
+    def __repr__(self) -> str:
+        value = self.numpy() if self.dtype.is_numpy_compatible else "<unprintable>"
+        return f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={value!r}>"
+
+    def __str__(self) -> str:
+        value = self.numpy() if self.dtype.is_numpy_compatible else "<unprintable>"
+        return f"tf.Tensor({value}, shape={self.shape}, dtype={self.dtype.name})"
+
+
+def _unpickle(value: np.ndarray, dtype: str) -> EagerTensor:
+    return EagerTensor(value, as_dtype(dtype))
+
+
+def eager_tensor(value: Any, dtype: DType) -> EagerTensor:
+    """The eager tensor of an array that has `dtype` already."""
+    return EagerTensor(value, dtype.base_dtype)
+
+
+class Record:
+    """An op that ran: what a tape remembers, and what an error is told about."""
+
+    __slots__ = ("opdef", "inputs", "outputs", "attrs", "site", "name")
+
+    def __init__(self, opdef: OpDef, inputs: Sequence[Any], attrs: dict[str, Any], outputs: Any):
+        self.opdef = opdef
+        self.inputs = inputs
+        self.attrs = attrs
+        self.outputs = outputs
+        self.name = opdef.name
+        self.site: Any = None
+
+    graph = None
+    control_inputs = ()
+
+    @property
+    def type(self) -> str:
+        return self.opdef.name
+
+    def get_attr(self, name: str) -> Any:
+        value = self.attrs[name]
+        return value.encode() if isinstance(value, str) else value
+
+    def input(self, name: str) -> Any:
+        grouped = group_inputs(self.opdef, self.inputs, self.attrs)
+        return grouped[self.opdef.input_index[name]]
+
+
+def execute(opdef: OpDef, values: list[Any], attrs: dict[str, Any], name: str | None) -> Any:
+    """Runs an op now; the outputs as its caller gets them."""
+    flat = bind(opdef, values, attrs)
+    results = run(opdef, flat, attrs, name)
+    return package(opdef, results, attrs)
+
+
+def run(opdef: OpDef, flat: Sequence[Any], attrs: dict[str, Any], name: str | None = None) -> list:
+    """The output tensors of an op on eager tensors, recorded on the active tapes."""
+    args = [t._value for t in flat]
+    try:
+        result = _compute(opdef, args, attrs, name)
+    except errors.OpError:
+        raise
+    except Exception as error:
+        raise _explain(error, opdef, flat, attrs, args, name) from error
+    kinds = output_dtypes(opdef, attrs)
+    outputs = _wrap(result, kinds)
+    tapes = context.state.tapes
+    if tapes:
+        record = Record(opdef, flat, attrs, outputs)
+        for tape in tapes:
+            tape.record(record)
+    return outputs
+
+
+def _compute(opdef: OpDef, args: list[Any], attrs: dict[str, Any], name: str | None) -> Any:
+    keywords = opdef.lower_attrs(attrs)
+    if opdef.stateful:
+        eager_context = Interpreter(store)
+        eager_context.op = Record(opdef, (), attrs, ())  # type: ignore[assignment]
+        eager_context.op.name = name or opdef.name
+        eager_context.op.site = errors.user_frame()
+        args = [_as_numpy(a) for a in args]
+        with np.errstate(all="ignore"):
+            return opdef.lower(eager_context, *group_inputs(opdef, args, attrs), **keywords)
+    large = False
+    for a in args:
+        if getattr(a, "size", 0) > _SMALL or not isinstance(a, (np.ndarray, np.generic)):
+            large = True
+            break
+    if opdef.compile and (not opdef.interpret or large and _numeric(args)):
+        from reflow.runtime.eager_compile import compiled_call
+
+        return compiled_call(opdef, args, attrs, keywords)
+    with np.errstate(all="ignore"):
+        args = [_as_numpy(a) for a in args]
+        return opdef.lower(numpy_namespace, *group_inputs(opdef, args, attrs), **keywords)
+
+
+def _numeric(args: Sequence[Any]) -> bool:
+    return all(hasattr(a, "dtype") and a.dtype != object for a in args)
+
+
+def _as_numpy(value: Any) -> Any:
+    if isinstance(value, (np.ndarray, np.generic)) or not hasattr(value, "dtype"):
+        return value
+    return np.asarray(value) if hasattr(value, "__array__") else value
+
+
+def _wrap(result: Any, kinds: Sequence[DType]) -> list[EagerTensor]:
+    if type(result) is not tuple:
+        result = (result,)
+    outputs: list[EagerTensor] = []
+    for each in result:
+        for value in each if isinstance(each, list) else (each,):
+            outputs.append(EagerTensor(value, kinds[len(outputs)]))
+    return outputs
+
+
+def _explain(error, opdef, flat, attrs, args, name) -> Exception:
+    """The error of a lowering, in the words of the op's shape rule when that refuses too."""
+    record = Record(opdef, flat, attrs, ())
+    record.name = name or opdef.name
+    record.site = errors.user_frame()
+    if not isinstance(error, NotImplementedError):
+        try:
+            opdef.output_shapes(
+                group_inputs(opdef, [_Known(t) for t in flat], attrs),
+                attrs,
+                len(output_dtypes(opdef, attrs)),
+            )
+        except (ValueError, TypeError) as better:
+            error = errors.InvalidArgumentError(None, None, str(better))
+        except Exception:
+            return run_error(error, record, args)  # type: ignore[arg-type]
+    return run_error(error, record, args)  # type: ignore[arg-type]
+
+
+class _Known:
+    """An eager tensor as shape rules look at symbolic ones."""
+
+    def __init__(self, tensor: EagerTensor):
+        self._tensor = tensor
+        self.dtype = tensor.dtype
+        self.shape = self._shape = tensor.shape
+
+    def numpy(self) -> Any:
+        return np.asarray(self._tensor._value)
