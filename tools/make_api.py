@@ -32,7 +32,13 @@ def render() -> str:
         text += f"\n{space.upper()} = {{\n"
         text += "".join(f'    "{name}": "{rows[name]}",\n' for name in sorted(rows))
         text += "}\n"
-    return text
+    from reflow.lang.opdef import REGISTRY
+
+    text += "\n# From an op to the family file that defines it.\nOPS = {\n"
+    for name in sorted(REGISTRY):
+        text += f'    "{name}": "{REGISTRY[name].family}",\n'
+    return text + "}\n"
+
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ del _install_hook
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__") and name not in ("__version__", "__internal__"):
+    if name.startswith("_") and name not in ("__version__", "__internal__"):
         raise AttributeError(name)
     from reflow.api import lookup
 

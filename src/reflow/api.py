@@ -16,9 +16,8 @@ _maps: dict[str, dict[str, str]] = {}
 
 def _map(space: str) -> dict[str, str]:
     if not _maps:
-        from reflow import _api
-
-        _maps["v1"], _maps["v2"] = _api.V1, _api.V2
+        names = importlib.import_module("reflow._api")
+        _maps["v1"], _maps["v2"] = names.V1, names.V2
     return _maps[space]
 
 
@@ -80,11 +79,22 @@ def lookup(space: str, name: str, shown: str) -> Any:
       MissingSymbol: naming it, and what to use instead.
     """
     table = _map(space)
+    if name.startswith("raw_ops."):
+        return _raw_op(name.removeprefix("raw_ops."), shown)
     if name in table:
         return resolve(table[name])
-    if has_children(space, name):
+    if has_children(space, name) or name == "raw_ops":
         return Namespace(shown, space, name + ".")
     raise MissingSymbol(_advice(space, name, shown))
+
+
+def _raw_op(name: str, shown: str) -> Any:
+    from reflow.lang.opdef import REGISTRY
+
+    try:
+        return REGISTRY[name]
+    except KeyError:
+        raise MissingSymbol(f"{shown}: Reflow does not have the op {name} (yet).") from None
 
 
 def has_children(space: str, name: str) -> bool:

@@ -3,9 +3,9 @@
     python tests/golden/make_ops_golden.py math array    # these families of tests/records
     python tests/golden/make_ops_golden.py               # all of them
 
-Writes tests/golden/ops/FAMILY.npz (see tests/records/expected.py): outputs, variables after the run,
-static shapes, gradients. Every op runs in a graph and a session, without graph optimisation. A sample
-that TensorFlow refuses, and a bad sample that it accepts, is reported.
+Writes tests/golden/ops/FAMILY.npz (see tests/records/expected.py): outputs, variables after the
+run, static shapes, gradients. Every op runs in a graph and a session, without graph optimisation.
+A sample that TensorFlow refuses, and a bad sample that it accepts, is reported.
 """
 
 from __future__ import annotations
@@ -63,6 +63,10 @@ class Call:
                 keywords[key] = [self.tensor(f"{key}:{i}", each) for i, each in enumerate(value)]
             else:
                 keywords[key] = self.tensor(key, value)
+        for attr in op_def.attr:
+            if attr.HasField("default_value") and attr.name not in keywords:
+                if attr.type not in ("type", "list(type)"):
+                    keywords[attr.name] = plain(attr.default_value)
         result = op_def_library.apply_op(name, **keywords)
         self.outputs, self.output_names = [], []
         if isinstance(result, tf.Operation):
@@ -85,7 +89,9 @@ class Call:
         return tensor
 
     def variable(self, key, value, is_ref):
-        held = tf1.Variable(value, use_resource=not is_ref, dtype=dtype_name(value), trainable=False)
+        held = tf1.Variable(
+            value, use_resource=not is_ref, dtype=dtype_name(value), trainable=False
+        )
         self.initializers.append(held.initializer)
         self.variables[key] = held
         return held._ref() if is_ref else held.handle
@@ -126,6 +132,17 @@ class Call:
             }
         except (LookupError, tf.errors.OpError, ValueError, TypeError, NotImplementedError):
             return {}  # TensorFlow has no gradient here, or no kernel for it
+
+
+def plain(attr):
+    """The Python value of an AttrValue message."""
+    kind = attr.WhichOneof("value")
+    if kind == "shape":
+        return tf.TensorShape(attr.shape)
+    if kind == "list":
+        fields = attr.list.ListFields()
+        return list(fields[0][1]) if fields else []
+    return getattr(attr, kind)
 
 
 def is_ref(tensor):

@@ -13,7 +13,9 @@ __all__ = ["RECORDS", "families", "load"]
 def families() -> list[str]:
     """The names of the family files."""
     here = pathlib.Path(__file__).parent
-    return sorted(p.stem for p in here.glob("*.py") if p.stem not in ("__init__", "base", "expected"))
+    return sorted(
+        p.stem for p in here.glob("*.py") if p.stem not in ("__init__", "base", "expected")
+    )
 
 
 def load(only: list[str] | None = None) -> dict[str, Exception]:

@@ -1,7 +1,7 @@
 """The vocabulary of test records: what to feed an op, and what must come of it.
 
-A record stands for one op. It is plain data over NumPy, so that both Reflow's tests and the script that
-asks TensorFlow for the expected values (tests/golden/make_ops_golden.py) read the same file:
+A record stands for one op. It is plain data over NumPy, so that both Reflow's tests and the script
+that asks TensorFlow for the expected values (tests/golden/make_ops_golden.py) read the same file:
 
     from .base import bad, f32, i32, record, sample
 
@@ -9,9 +9,11 @@ asks TensorFlow for the expected values (tests/golden/make_ops_golden.py) read t
                   sample(input=f32(2, 3), reduction_indices=i32([])),
            bad=[bad(input=f32(2, 3), reduction_indices=i32([5]), match="out of range")])
 
-Inputs are arrays (a list of arrays for a list input), attributes are Python values; both by the names
-that TensorFlow's signature gives them. Dtype attributes are strings ("int32"); those that inputs say
-need not be given. What TensorFlow gives is compared with exactly; `tol` widens that, with a reason.
+Inputs are arrays (a list of arrays for a list input), attributes are Python values; both by the
+names that TensorFlow's signature gives them. Dtype attributes are strings ("int32"); those that
+inputs say need not be given. A static shape must be as well known as TensorFlow's own.
+
+To make the expected values of a family: python tests/golden/make_ops_golden.py FAMILY
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ from typing import Any
 
 import numpy as np
 
-# By dtype name: how far, relatively and (times the largest element) absolutely, a result may lie from
-# TensorFlow's. A few units in the last place: NumPy, XLA and Eigen approximate functions differently.
+# By dtype name: how far from TensorFlow's a result may lie, relatively, and absolutely (times the
+# largest element where that is below 1). NumPy, XLA and Eigen approximate functions differently.
 TOLERANCE = {
     "float64": 1e-11,
     "complex128": 1e-11,

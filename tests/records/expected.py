@@ -1,9 +1,10 @@
-"""The files of expected values, tests/golden/ops/FAMILY.npz: a JSON index, and the bytes of all arrays.
+"""The files of expected values, tests/golden/ops/FAMILY.npz: a JSON index, and all arrays' bytes.
 
 The index says for each op, under `samples` in the order of the record: `digest` (of the arguments),
-`outputs`, `static` (TensorFlow's inferred shapes with placeholders), `known` (with constants), `state`
-(variables after the run, by input) and `grads` (by input, `values:1` within a list); or `error` when
-TensorFlow refused. Under `bad`: `digest`, and `error` as `Class: message`, or null if it went through.
+`outputs`, `static` (TensorFlow's inferred shapes with placeholders), `known` (with constants),
+`state` (variables after the run, by input) and `grads` (by input, `values:1` within a list); or
+`error` when TensorFlow refused. Under `bad`: `digest`, and `error` as `Class: message`, or null if
+it went through.
 """
 
 from __future__ import annotations

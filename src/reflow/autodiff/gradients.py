@@ -9,7 +9,7 @@ from reflow.autodiff import engine
 from reflow.lang import context, dtypes, errors
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
-from reflow.lang.graph import Graph, Operation
+from reflow.lang.graph import Graph, Operation, topological
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.tensor import SymbolicTensor
@@ -213,8 +213,6 @@ def between(
     ys: Sequence[SymbolicTensor], sources: Sequence[SymbolicTensor], stop: frozenset[int]
 ) -> list[Operation]:
     """The nodes on the paths from `sources` to `ys`, last first."""
-    from reflow.compiler.evaluate import topological
-
     wanted = {id(s) for s in sources}
     ancestors: set[Operation] = set()
     stack = [y.op for y in ys]

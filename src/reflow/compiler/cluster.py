@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 
 from reflow.compiler import policy, targets
-from reflow.compiler.evaluate import Interpreter, NeedStatic, NotCompilable, Program, Tracer
+from reflow.compiler.evaluate import (
+    Interpreter,
+    NeedStatic,
+    NotCompilable,
+    Program,
+    Tracer,
+    Unusual,
+)
 from reflow.compiler.stats import count, record
 from reflow.lang.graph import Operation, at_node
 from reflow.lang.resource import ResourceHandle
@@ -196,10 +203,13 @@ class Cluster:
                 executable = self._compile(values, store)
                 self._entry(values).executable = executable
                 results, state, flags = self._call(executable, values, store)
+            if executable.checks:
+                flags = np.asarray(flags)
+                _recut_if_unusual(executable.checks, flags)
             for handle, value in zip(executable.written, state):
                 store.set(handle, value)
         if executable.checks:
-            _raise_failed(executable.checks, np.asarray(flags))
+            _raise_failed(executable.checks, flags)
         count("compiled_runs")
         return [results[i] if index else i for index, i in executable.layout]
 
@@ -257,7 +267,7 @@ class Cluster:
             except NeedStatic as need:
                 position = self._input_position(need.tensor)
                 count("cuts")
-                record("cut", at=need.tensor.name, why="its value gives a shape or an axis")
+                record("cut", tensor=need.tensor.name, why="its value gives a shape or an axis")
                 if position is None:
                     raise Recut(tensor=need.tensor, why=str(need)) from None
                 if isinstance(values[position], _Spec):
@@ -340,6 +350,13 @@ def functions_of(op: Operation) -> list[Any]:
         elif attr.type == "list(func)":
             found.extend(op.attrs[key])
     return [f for f in found if hasattr(f, "_nodes")]
+
+
+def _recut_if_unusual(checks: Sequence[Any], flags: np.ndarray) -> None:
+    for (message, kind, op), ok in zip(checks, flags):
+        if kind is Unusual and not ok:
+            record("host", node=op.name, why=message())
+            raise Recut(node=op, why=message())
 
 
 def _raise_failed(checks: Sequence[Any], flags: np.ndarray) -> None:

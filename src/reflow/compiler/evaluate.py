@@ -14,9 +14,9 @@ import numpy as np
 
 from reflow.lang import errors
 from reflow.lang.func_graph import FuncGraph
-from reflow.lang.graph import Operation, at_node
+from reflow.lang.graph import Operation, at_node, topological
 from reflow.lang.numpy_namespace import numpy_namespace
-from reflow.lang.opdef import group_inputs
+from reflow.lang.opdef import ValueNeeded, arg_length, group_inputs
 from reflow.lang.resource import ResourceHandle
 from reflow.lang.tensor import SymbolicTensor
 
@@ -30,7 +30,15 @@ class NeedStatic(Exception):
 
 
 class NotCompilable(Exception):
-    """A node cannot be part of an executable; the reason is the message."""
+    """A node of the cluster cannot be part of an executable; the reason is the message."""
+
+    def __init__(self, message: str, node: Operation):
+        super().__init__(message)
+        self.node = node
+
+
+class Unusual(Exception):
+    """The kind of a check that fails where a lowering assumed the usual case: see `ValueNeeded`."""
 
 
 class Program:
@@ -60,6 +68,8 @@ class Program:
             for t in op.outputs:
                 targets.append(slots.setdefault(id(t), len(slots)))
             attrs = opdef.lower_attrs(op.attrs)
+            if opdef.takes_node:
+                attrs["node"] = op
             self.steps.append((op, opdef, sources, targets, attrs, deref))
         self.slots = slots
         self.size = len(slots)
@@ -69,8 +79,6 @@ class Program:
 def _dereferenced(op: Operation) -> list[bool]:
     """For each flat input, whether it is a reference whose value the op takes."""
     refs: list[bool] = []
-    from reflow.lang.opdef import arg_length
-
     for arg in op.opdef.inputs:
         refs.extend([arg.is_ref] * arg_length(arg, op.attrs))
     return [t.dtype.is_ref_dtype and not ref for t, ref in zip(op.inputs, refs)]
@@ -158,35 +166,6 @@ def body_nodes(function: FuncGraph) -> list[Operation]:
         stack.extend(t.op for t in op.inputs)
         stack.extend(op._control_inputs)
     return topological(needed)
-
-
-def topological(needed: set[Operation]) -> list[Operation]:
-    """`needed` in an order that respects data and control edges; otherwise as they were made."""
-    ordered = sorted(needed, key=lambda op: op._id)
-    done: set[Operation] = set()
-    result: list[Operation] = []
-    for op in ordered:
-        if op in done:
-            continue
-        stack = [op]
-        while stack:
-            top = stack[-1]
-            if top in done:
-                stack.pop()
-                continue
-            before = [t.op for t in top.inputs if t.op in needed and t.op not in done]
-            before += [c for c in top._control_inputs if c in needed and c not in done]
-            if not before:
-                done.add(top)
-                result.append(top)
-                stack.pop()
-                continue
-            if len(stack) > len(needed) + 1:
-                raise errors.InvalidArgumentError(
-                    None, top, f"Graph has a cycle that goes through '{top.name}'."
-                )
-            stack.extend(before[:1])
-    return result
 
 
 # Interpreting -------------------------------------------------------------------------------------
@@ -314,6 +293,7 @@ class Tracer(Context):
         self.state = state
         self.device = device
         self.depth = 0  # calls around: inside of a body nothing can be cut out
+        self.node: Any = None  # the node of the cluster that is running, or in whose body we are
         self.checks: list[tuple[Any, Callable[[], str], type, Operation]] = []
 
     def peek(self, handle: ResourceHandle) -> Any:
@@ -347,11 +327,13 @@ class Tracer(Context):
         for op, opdef, sources, targets, attrs, deref in program.steps:
             values = [env[s] for s in sources]
             self.op = op
+            if not self.depth:
+                self.node = op
             if deref is not None:
                 values = [self.read(v) if d else v for v, d in zip(values, deref)]
             if not opdef.compile:
                 if opdef.stateful or not all(isinstance(v, _KNOWN) for v in values):
-                    raise NotCompilable(f"{op.type} '{op.name}' runs on the host only")
+                    raise NotCompilable(f"{op.type} '{op.name}' runs on the host only", self.node)
             if opdef.static:
                 self._require_static(op, values)
             xp: Any = self.xp
@@ -360,6 +342,12 @@ class Tracer(Context):
             grouped = values if opdef._simple else group_inputs(opdef, values, op.attrs)
             try:
                 result = opdef.lower(self if opdef.stateful else xp, *grouped, **attrs)
+            except ValueNeeded as need:
+                self.op = op
+                if need.assume is None:
+                    raise self._needs(op, need) from None
+                result, usual = need.assume()
+                self.checks.append((usual, need.__str__, Unusual, self.node))
             except Exception as error:
                 raise run_error(error, op, values) from error
             if opdef.single_output:
@@ -368,20 +356,29 @@ class Tracer(Context):
                 flat_results(op, result, targets, env)
         return [env[s] for s in program.output_slots]
 
+    def _needs(self, op: Operation, need: ValueNeeded) -> Exception:
+        if need.on_host or self.depth:
+            return NotCompilable(
+                f"{op.type} '{op.name}' needs the value of '{need.name}', which is computed inside "
+                f"of {'the same function body' if self.depth else 'the executable'}",
+                self.node,
+            )
+        position = 0
+        for arg in op.opdef.inputs:
+            if arg.name == need.name:
+                break
+            position += arg_length(arg, op.attrs)
+        return NeedStatic(op.inputs[position])
+
     def _require_static(self, op: Operation, values: list[Any]) -> None:
         index = 0
-        from reflow.lang.opdef import arg_length
-
         for arg in op.opdef.inputs:
             length = arg_length(arg, op.attrs)
             if arg.name in op.opdef.static:
                 for i in range(index, index + length):
                     if not isinstance(values[i], _KNOWN):
                         if self.depth:
-                            raise NotCompilable(
-                                f"{op.type} '{op.name}' needs the value of '{arg.name}', which is "
-                                "computed inside of the same function body"
-                            )
+                            raise self._needs(op, ValueNeeded(arg.name))
                         raise NeedStatic(op.inputs[i])
             index += length
 

@@ -22,13 +22,12 @@ from reflow.compiler.evaluate import (
     flat_results,
     node_state,
     run_error,
-    topological,
     uninitialized,
 )
 from reflow.compiler.stats import count, record
 from reflow.lang import dtypes, errors
 from reflow.lang.func_graph import FuncGraph
-from reflow.lang.graph import Operation
+from reflow.lang.graph import Operation, topological
 from reflow.lang.numpy_namespace import numpy_namespace
 from reflow.lang.opdef import arg_length, group_inputs
 from reflow.lang.resource import ResourceHandle

@@ -11,7 +11,7 @@ import numpy as np
 
 from reflow.compiler import jax_setup, targets  # noqa: F401
 from reflow.compiler.cluster import Cluster, Executable
-from reflow.compiler.evaluate import Tracer
+from reflow.compiler.evaluate import Tracer, Unusual
 from reflow.compiler.jax_namespace import jax_namespace
 
 
@@ -59,7 +59,11 @@ def build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Some donated buffers were not usable")
-        compiled = jax.jit(traced, donate_argnums=0).lower(*specs).compile()
+        lowered = jax.jit(traced, donate_argnums=0).lower(*specs)
+        if any(kind is Unusual for _, kind, _ in found["checks"]):
+            # Such a run may have to be made again, from the state before it: nothing is donated.
+            lowered = jax.jit(traced).lower(*specs)
+        compiled = lowered.compile()
     return Executable(
         compiled, present, read, found["written"], dynamic, found["layout"], found["checks"]
     )

@@ -24,16 +24,16 @@ def find_op(name: str) -> OpDef:
     Raises:
       errors.NotFoundError: if Reflow has no such op.
     """
-    opdef = REGISTRY.get(name)
-    if opdef is None:
+    try:
+        return REGISTRY[name]
+    except KeyError:
         import difflib
 
         close = difflib.get_close_matches(name, REGISTRY, n=3)
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
         raise errors.NotFoundError(
             None, None, f"Op type not registered '{name}': Reflow has no such op.{hint}"
-        )
-    return opdef
+        ) from None
 
 
 def call(opdef: OpDef, args: Sequence[Any], kwargs: dict[str, Any], name: str | None) -> Any:

@@ -703,3 +703,30 @@ def at_node(error: Exception, op: Operation) -> Exception:
     return type(error)(text if text.startswith(prefix) else prefix + text)
 
 
+def topological(needed: set[Operation]) -> list[Operation]:
+    """`needed` in an order that respects data and control edges; otherwise as they were made."""
+    ordered = sorted(needed, key=lambda op: op._id)
+    done: set[Operation] = set()
+    result: list[Operation] = []
+    for op in ordered:
+        if op in done:
+            continue
+        stack = [op]
+        while stack:
+            top = stack[-1]
+            if top in done:
+                stack.pop()
+                continue
+            before = [t.op for t in top.inputs if t.op in needed and t.op not in done]
+            before += [c for c in top._control_inputs if c in needed and c not in done]
+            if not before:
+                done.add(top)
+                result.append(top)
+                stack.pop()
+                continue
+            if len(stack) > len(needed) + 1:
+                raise errors.InvalidArgumentError(
+                    None, top, f"Graph has a cycle that goes through '{top.name}'."
+                )
+            stack.extend(before[:1])
+    return result

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,6 +30,25 @@ _NAMES = {"float": dtypes.float32, "double": dtypes.float64, "half": dtypes.floa
 NO_DEFAULT: Any = type("NoDefault", (), {"__repr__": lambda self: "NO_DEFAULT"})()
 UNSAID: Any = type("Unsaid", (), {"__repr__": lambda self: "UNSAID"})()
 ZERO: Any = type("Zero", (), {"__repr__": lambda self: "ZERO"})()
+
+
+class ValueNeeded(Exception):
+    """Raised by a lowering, while it is compiled, that cannot do without the value of an input.
+
+    The trait `static` says so for every use of an op; this is for what depends on the other arguments.
+
+    Args:
+      name: the input whose value is needed.
+      on_host: run the node on the host, rather than compile it anew for every value.
+      assume: gives the result for the usual case, and a traced truth value that says whether this was
+        the usual case. Where it was not, the node runs on the host from then on.
+    """
+
+    def __init__(self, name: str, on_host: bool = False, assume: Callable | None = None):
+        super().__init__(f"the value of '{name}' is needed")
+        self.name = name
+        self.on_host = on_host
+        self.assume = assume
 
 
 class Arg:
@@ -67,9 +87,11 @@ class OpDef:
 
     Attributes:
       name: TensorFlow's op name.
+      family: the module that defines it.
       inputs, outputs, attrs: the parsed signature.
       lower: `lower(xp, *inputs, **attrs)`, or with `stateful` `lower(ctx, *inputs, **attrs)`; returns
-        the output, or a tuple of them. It receives the attributes that it names.
+        the output, or a tuple of them. It receives the attributes that it names; one that names
+        `node=None` receives the node as well, where there is one.
       shape: `shape(*inputs, **attrs)` from symbolic tensors to a shape, or a list of them.
       grad: the reverse rule, None when the op is not differentiable, `ZERO` when its derivative is
         zero everywhere. See `gradient`.
@@ -81,7 +103,9 @@ class OpDef:
       blocking: it may wait for another op of the same run, or of another thread.
       broadcast: gradients of the inputs are summed to the shape of the inputs by the engine.
       partial: the NumPy form carries NaN through for elements that are not known, so that shape
-        arithmetic with unknown dimensions folds; or a function from a node to such a value.
+        arithmetic with unknown dimensions folds. "whole": only what is known fully folds. A tuple:
+        the inputs that may be known in part, while the others must be known. A function: from a node
+        to such a value (a tuple where the op has several outputs), or None.
     """
 
     __slots__ = (
@@ -108,8 +132,10 @@ class OpDef:
         "_shape_attrs",
         "_grad_binder",
         "_simple",
+        "takes_node",
         "input_index",
         "single_output",
+        "family",
     )
 
     def __init__(self, signature: str, doc: str = "", **traits: Any):
@@ -139,10 +165,12 @@ class OpDef:
         self.single_output = len(self.outputs) == 1 and not self.outputs[0].is_list
         self._simple = all(not arg.is_list for arg in self.inputs)
         self._grad_binder: Any = None
+        self.takes_node = False  # found out by `lower_attrs`
         self._lower_attrs: tuple[str, ...] | None = None
         self._shape_attrs: tuple[str, ...] | None = None
         if self.name in REGISTRY:
             raise ValueError(f"the op {self.name} is defined twice")
+        self.family = _defining_module()
         REGISTRY[self.name] = self
 
     # The paragraph's decorators ------------------------------------------------------------------
@@ -179,6 +207,7 @@ class OpDef:
                     None, None, f"The op {self.name} has no implementation in Reflow yet."
                 )
             wanted = self._lower_attrs = keyword_names(self.lower, self.attrs)
+            self.takes_node = "node" in keyword_names(self.lower, {"node": None})
         return {key: attrs[key] for key in wanted}
 
     def output_shapes(self, inputs: Sequence[Any], attrs: dict[str, Any], count: int) -> list:
@@ -256,7 +285,28 @@ class OpDef:
         raise TypeError(f"the gradient rule of {self.name} names {name}, which it does not have")
 
 
-REGISTRY: dict[str, OpDef] = {}
+def _defining_module() -> str:
+    """The family file whose line is making an `OpDef`, past the constructors in `define`."""
+    frame: Any = sys._getframe(2)
+    while frame.f_globals["__name__"] in (__name__, "reflow.ops.define"):
+        frame = frame.f_back
+    return frame.f_globals["__name__"]
+
+
+class _Registry(dict[str, OpDef]):
+    """All ops by name; a family file is imported when one of its ops is asked for."""
+
+    def __missing__(self, name: str) -> OpDef:
+        from reflow.lang.services import service
+
+        service("load_op_family")(name)
+        found = self.get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+
+REGISTRY = _Registry()
 
 
 def keyword_names(f: Callable, attrs: dict[str, Attr]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 _PLACES = {
+    "load_op_family": "reflow.ops.families:load",
     "shape_to_proto": "reflow.formats.tensor_codec:shape_to_proto",
     "graph_to_graph_def": "reflow.formats.graphdef:graph_to_graph_def",
     "op_to_node_def": "reflow.formats.graphdef:op_to_node_def",

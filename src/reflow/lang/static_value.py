@@ -6,17 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import shapes
+from reflow.lang import errors, shapes
 from reflow.lang.numpy_namespace import numpy_namespace
-from reflow.lang.opdef import group_inputs
+from reflow.lang.opdef import arg_length, group_inputs
 from reflow.lang.shapes import TensorShape
 from reflow.lang.tensor import SymbolicTensor
 
 _LIMIT = 1 << 14  # elements: larger values are not folded while building
+_PARTIAL_LIMIT = 64  # elements: larger values are known fully or not at all
 
 
-def constant_value(tensor: Any, partial: bool = False) -> np.ndarray | None:
+def constant_value(tensor: Any, partial: bool = False) -> Any:
     """The value of `tensor` where it follows from constants and static shapes; else None.
+
+    Args:
+      tensor: any tensor.
+      partial: whether to give an integer vector or matrix that is known in part as an array of
+        objects, with None for what is not known.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default():
@@ -24,26 +30,40 @@ def constant_value(tensor: Any, partial: bool = False) -> np.ndarray | None:
     6
     """
     if not isinstance(tensor, SymbolicTensor):
-        if hasattr(tensor, "numpy"):
-            return tensor.numpy()
+        return tensor.numpy() if hasattr(tensor, "numpy") else None
+    op = tensor.op
+    if op.opdef.name == "Const":
+        return op.attrs["value"]
+    known = _fold(tensor, 0, {})
+    if known is None or not _has_gaps(known, tensor):
+        return known
+    if not partial or known.ndim == 0:
         return None
-    known = _fold(tensor, 0)
-    if known is None or (known.dtype == np.float64 and tensor.dtype.np != np.float64):
-        return None
-    return known
+    flat = np.empty(known.size, object)
+    flat[:] = [None if d != d else tensor.dtype.np.type(d) for d in known.ravel().tolist()]
+    return flat.reshape(known.shape)
+
+
+def partial_value(tensor: Any) -> np.ndarray | None:
+    """Like `constant_value`, but integers known in part are a float64 array with NaN for the rest."""
+    if not isinstance(tensor, SymbolicTensor):
+        return np.asarray(tensor.numpy()) if hasattr(tensor, "numpy") else None
+    return _fold(tensor, 0, {})
 
 
 def constant_value_as_shape(tensor: Any) -> TensorShape:
     """The shape that a vector of dimensions stands for, with None where one is not known (or -1)."""
-    if not isinstance(tensor, SymbolicTensor):
-        return shapes.TensorShape([None if d == -1 else int(d) for d in np.asarray(tensor)])
-    known = _fold(tensor, 0)
+    known = partial_value(tensor)
     if known is None:
-        if tensor.shape.rank == 1 and tensor.shape.sizes[0] is not None:
-            return shapes.unknown_shape(tensor.shape.sizes[0])
+        sizes = tensor.shape.sizes
+        if sizes is not None and len(sizes) == 1 and sizes[0] is not None:
+            return shapes.unknown_shape(sizes[0])
         return shapes.UNKNOWN
-    sizes = tuple(None if d != d or d < 0 else int(d) for d in known.tolist())
-    return shapes.of(sizes)
+    if known.ndim == 0:
+        if known == -1:
+            return shapes.UNKNOWN  # TensorFlow's way to say so in a scalar
+        raise ValueError("a shape must be a vector, but a scalar was given")
+    return shapes.of(tuple([None if d != d or d < 0 else int(d) for d in known.tolist()]))
 
 
 def static_int(tensor: Any) -> int | None:
@@ -52,40 +72,83 @@ def static_int(tensor: Any) -> int | None:
     return None if known is None else int(known)
 
 
-def _fold(tensor: SymbolicTensor, depth: int) -> np.ndarray | None:
-    """The value, in float64 with NaN for what is unknown when it is known only in part."""
+def _has_gaps(value: np.ndarray, tensor: Any) -> bool:
+    return value.dtype == np.float64 and tensor.dtype.is_integer
+
+
+def _fold(tensor: SymbolicTensor, depth: int, memo: dict[int, Any]) -> np.ndarray | None:
+    """The value; for an integer tensor known in part, in float64 with NaN for what is not known."""
     op = tensor.op
-    opdef = op.opdef
-    if opdef.name == "Const":
+    if op.opdef.name == "Const":
         return op.attrs["value"]
-    if depth > 60 or opdef.stateful or not opdef.partial:
+    if depth > 60 or not op.opdef.partial or op.opdef.stateful:
         return None
-    if callable(opdef.partial):
-        return opdef.partial(op)
-    size = tensor.shape.num_elements()
-    if size is not None and size > _LIMIT:
+    key = id(tensor)
+    if key not in memo:
+        memo[key] = _compute(tensor, depth, memo)
+    return memo[key]
+
+
+def _compute(tensor: SymbolicTensor, depth: int, memo: dict[int, Any]) -> np.ndarray | None:
+    op = tensor.op
+    opdef, partial = op.opdef, op.opdef.partial
+    if callable(partial):
+        result = partial(op)
+    else:
+        size = tensor.shape.num_elements()
+        if size is not None and size > _LIMIT:
+            return None
+        values: list[Any] = []
+        unknown = False
+        for i, each in enumerate(op.inputs):
+            value = _fold(each, depth + 1, memo)
+            if value is None:
+                value = _nothing_known(each)
+                if value is None:
+                    return None
+            if _has_gaps(value, each):
+                if partial == "whole" or type(partial) is tuple and _arg(op, i) not in partial:
+                    return None
+                unknown = True
+            values.append(value)
+        if unknown and not tensor.dtype.is_integer:
+            return None  # NaN would count as a truth value
+        grouped = group_inputs(opdef, values, op.attrs)
+        try:
+            with np.errstate(all="ignore"):
+                result = opdef.lower(numpy_namespace, *grouped, **opdef.lower_attrs(op.attrs))
+        except (ValueError, TypeError, IndexError, OverflowError, ZeroDivisionError, errors.OpError):
+            return None  # the shape rule or the run says what is wrong, with the node's name
+    if isinstance(result, (tuple, list)):
+        flat = []
+        for each in result if isinstance(result, tuple) else (result,):
+            flat.extend(each if isinstance(each, list) else (each,))
+        result = flat[tensor.value_index]
+    if result is None:
         return None
-    values: list[Any] = []
-    unknown = False
-    for each in op.inputs:
-        value = _fold(each, depth + 1)
-        if value is None:
-            if each.shape.rank != 0:
-                return None
-            value = np.array(np.nan)
-        unknown = unknown or (value.dtype == np.float64 and bool(np.isnan(value).any()))
-        values.append(value)
-    if unknown and opdef.partial == "whole":
-        return None
-    attrs = opdef.lower_attrs(op.attrs)
-    try:
-        with np.errstate(all="ignore"):
-            result = opdef.lower(numpy_namespace, *group_inputs(opdef, values, op.attrs), **attrs)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None  # the shape rule or the run says what is wrong, with the node's name
-    if isinstance(result, tuple):
-        result = result[tensor.value_index]
     result = np.asarray(result)
-    if not unknown and result.dtype != tensor.dtype.np:
-        result = result.astype(tensor.dtype.np)
-    return result
+    if result.dtype == tensor.dtype.np:
+        return result
+    if result.dtype == np.float64 and tensor.dtype.is_integer:
+        gaps = np.isnan(result)
+        if gaps.any():
+            whole = bool((gaps | (np.floor(result) == result)).all())
+            return result if whole and result.size <= _PARTIAL_LIMIT else None
+    return result.astype(tensor.dtype.np)
+
+
+def _nothing_known(tensor: SymbolicTensor) -> np.ndarray | None:
+    """A small integer tensor of known shape with every element unknown."""
+    size = tensor.shape.num_elements() if tensor.dtype.is_integer else None
+    if size is None or size > _PARTIAL_LIMIT:
+        return None
+    return np.full(tensor.shape.sizes, np.nan)
+
+
+def _arg(op: Any, index: int) -> str:
+    """The name of the argument that the flat input `index` belongs to."""
+    for arg in op.opdef.inputs:
+        index -= arg_length(arg, op.attrs)
+        if index < 0:
+            return arg.name
+    raise IndexError(index)

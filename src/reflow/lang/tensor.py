@@ -17,7 +17,7 @@ from reflow.lang.shapes import TensorShape
 if TYPE_CHECKING:
     from reflow.lang.graph import Graph, Operation
 
-use_equality = [False]  # whether == compares elements (TF 2) or identity (TF 1)
+use_equality = [True]  # whether == compares elements (TF 2) or identity (TF 1)
 
 
 class Tensor:

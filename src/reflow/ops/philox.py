@@ -135,7 +135,9 @@ def blocks_at(xp: Any, key: Any, counter: Any, offsets: Any) -> Any:
     return tuple(w.astype(np.uint32) for w in words)
 
 
-def map_blocks(xp: Any, key: Any, counter: Any, count: int, transform: Callable) -> Any:
+def map_blocks(
+    xp: Any, key: Any, counter: Any, count: int, transform: Callable, costly: bool = False
+) -> Any:
     """`transform(words)` of the `count` blocks from `counter` on, in the order of the stream.
 
     Args:
@@ -144,13 +146,20 @@ def map_blocks(xp: Any, key: Any, counter: Any, count: int, transform: Callable)
       count: number of blocks.
       transform: takes some consecutive blocks, as `blocks_at` gives them, and returns in the same
         form the values made of each block.
+      costly: whether `transform` is more than a few operations. If so XLA does not merge it with
+        what uses its values, which would compute it again for each of them.
 
     Returns:
       The values, flat: those of the first block, those of the second, ...
     """
     if not is_numpy(xp):
-        offsets = xp.arange(count, dtype=np.uint64)
-        return interleave(xp, transform(blocks_at(xp, key, counter, offsets)))
+
+        def values(key: Any, counter: Any) -> Any:
+            offsets = xp.arange(count, dtype=np.uint64)
+            lanes = transform(blocks_at(xp, key, counter, offsets))
+            return _interleave_in_place(xp, lanes) if costly else interleave(xp, lanes)
+
+        return isolated(xp, key, values, key, counter) if costly else values(key, counter)
     result = None
     for start in range(0, max(count, 1), _CHUNK):
         offsets = np.arange(start, min(start + _CHUNK, count), dtype=np.uint64)
@@ -171,14 +180,42 @@ def interleave(xp: Any, lanes: Sequence[Any]) -> Any:
     """The vector `lanes[0][0], lanes[1][0], ..., lanes[0][1], lanes[1][1], ...`."""
     if is_numpy(xp):
         return np.stack(lanes, axis=-1).reshape(-1)
+    # XLA's CPU code for a stack along the last axis is 7 times slower than this, which it runs in
+    # vector instructions.
+    place = xp.arange(len(lanes))
+    result = lanes[-1][:, None]
+    for i in reversed(range(len(lanes) - 1)):
+        result = xp.where(place == i, lanes[i][:, None], result)
+    return result.reshape(-1)
+
+
+def _interleave_in_place(xp: Any, lanes: Sequence[Any]) -> Any:
+    """`interleave` that evaluates each lane once, in a computation of which it is the last step."""
     from jax import lax
 
-    # XLA's CPU code for a stack along the last axis is 7 times slower than this, which updates
-    # one buffer in place.
     result = xp.zeros((lanes[0].shape[0], len(lanes)), lanes[0].dtype)
     for i, lane in enumerate(lanes):
         result = lax.dynamic_update_slice(result, lane[:, None], (0, i))
     return result.reshape(-1)
+
+
+def isolated(xp: Any, key: Any, function: Callable, *operands: Any) -> Any:
+    """`function(*operands)`, evaluated apart from what comes before and after.
+
+    XLA on CPU merges a chain of operations into the loops of all that use it, even if that computes
+    a costly chain many times, and drops `optimization_barrier` before it does. A branch of a
+    conditional it leaves alone. The condition always holds, but XLA cannot know.
+    """
+    if is_numpy(xp):
+        return function(*operands)
+    import jax
+
+    def zeros(*operands: Any) -> Any:
+        shapes = jax.eval_shape(function, *operands)
+        return jax.tree.map(lambda s: xp.zeros(s.shape, s.dtype), shapes)
+
+    condition = (xp.reshape(key, (-1,))[0] | np.uint64(1)) != 0
+    return jax.lax.cond(condition, function, zeros, *operands)
 
 
 def words(xp: Any, key: Any, counter: Any, count: int) -> Any:

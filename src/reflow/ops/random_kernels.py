@@ -38,13 +38,6 @@ def reserve_outputs(shape: Shape) -> int:
     return RESERVED_PER_OUTPUT * math.prod(shape)
 
 
-def draw_blocks(xp: Any, key: Any, counter: Any, shape: Shape, per_block: int, transform: Any):
-    """An array of `shape` from consecutive blocks, each of which `transform` makes values of."""
-    size = math.prod(shape)
-    values = map_blocks(xp, key, counter, -(-size // per_block), transform)
-    return xp.reshape(values[:size], tuple(shape))
-
-
 # --------------------------------------------------------------------------- uniform
 
 
@@ -80,10 +73,10 @@ def uniform(xp: Any, key: Any, counter: Any, shape: Shape, dtype: Any) -> Any:
     >>> uniform(np, np.uint64(0), np.zeros(2, np.uint64), [2], np.float32)
     array([0.31127918, 0.82537806], dtype=float32)
     """
-    per_block = 2 if np.dtype(dtype) == np.float64 else 4
-    return draw_blocks(
-        xp, key, counter, shape, per_block, lambda block: uniform_lanes(xp, block, dtype)
-    )
+    size = math.prod(shape)
+    count = -(-size // (2 if np.dtype(dtype) == np.float64 else 4))
+    values = map_blocks(xp, key, counter, count, lambda block: uniform_lanes(xp, block, dtype))
+    return xp.reshape(values[:size], tuple(shape))
 
 
 def uniform_full_int(xp: Any, key: Any, counter: Any, shape: Shape, dtype: Any) -> Any:
@@ -107,7 +100,20 @@ def uniform_int(
     unsigned = np.uint64 if np.dtype(dtype).itemsize == 8 else np.uint32
     low, high = (xp.reshape(xp.asarray(v, dtype), (1,)).astype(unsigned) for v in (minval, maxval))
     bits = uniform_full_int(xp, key, counter, shape, unsigned)
-    return (bits % (high - low) + low).astype(dtype)
+    place = remainder32(xp, bits, high - low) if unsigned is np.uint32 else bits % (high - low)
+    return (place + low).astype(dtype)
+
+
+def remainder32(xp: Any, bits: Any, modulus: Any) -> Any:
+    """`bits % modulus` of uint32 arrays."""
+    if is_numpy(xp):
+        return bits % modulus
+    # Processors divide vectors of float64, but not of integers.
+    bits, modulus = bits.astype(np.float64), modulus.astype(np.float64)
+    rest = bits - xp.floor(bits / modulus) * modulus
+    # XLA multiplies by the reciprocal of a constant modulus; the quotient may then be off by one.
+    rest = xp.where(rest < 0, rest + modulus, xp.where(rest >= modulus, rest - modulus, rest))
+    return rest.astype(np.uint32)
 
 
 # --------------------------------------------------------------------------- normal
@@ -230,10 +236,12 @@ def normal(xp: Any, key: Any, counter: Any, shape: Shape, dtype: Any) -> Any:
     >>> normal(np, np.uint64(0), np.zeros(2, np.uint64), [2], np.float32)
     array([-1.3602159,  0.6963344], dtype=float32)
     """
-    per_block = 2 if np.dtype(dtype) == np.float64 else 4
-    return draw_blocks(
-        xp, key, counter, shape, per_block, lambda block: normal_lanes(xp, block, dtype)
+    size = math.prod(shape)
+    count = -(-size // (2 if np.dtype(dtype) == np.float64 else 4))
+    values = map_blocks(
+        xp, key, counter, count, lambda block: normal_lanes(xp, block, dtype), costly=True
     )
+    return xp.reshape(values[:size], tuple(shape))
 
 
 # --------------------------------------------------------------------------- shuffle
@@ -258,7 +266,7 @@ def permutation(xp: Any, key: Any, counter: Any, size: int) -> Any:
         return xp.arange(size)
     rows = xp.arange(size, dtype=np.int64)
     left = xp.arange(size, 1, -1, dtype=np.uint32)
-    target = rows[:-1] + (words(xp, key, counter, size - 1) % left).astype(np.int64)
+    target = rows[:-1] + remainder32(xp, words(xp, key, counter, size - 1), left)
     target = xp.concatenate([target, rows[-1:]])
     # Swaps sorted by target, then by time: the swap before one is the last earlier with its target.
     ordered = xp.sort(target << 32 | rows)

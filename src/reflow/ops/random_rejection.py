@@ -16,7 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from reflow.ops.philox import RESERVED_PER_OUTPUT, blocks_at, interleave, is_numpy, while_loop
+from reflow.ops.philox import (
+    RESERVED_PER_OUTPUT,
+    blocks_at,
+    interleave,
+    is_numpy,
+    isolated,
+    while_loop,
+)
 from reflow.ops.random_kernels import (
     Shape,
     box_muller_float64,
@@ -106,20 +113,20 @@ def _until_done_xla(xp: Any, count: int, start: Callable, step: Callable) -> Lan
 def _blocks(xp: Any, key: Any, counter: Any, offsets: Any, needed: Any = None) -> Any:
     """The blocks at `offsets`; where `needed` is false, anything."""
     if needed is None or not is_numpy(xp):
-        return evaluated(xp, *blocks_at(xp, key, counter, offsets))
+        return isolated(xp, key, lambda o: blocks_at(xp, key, counter, o), offsets)
     words = np.zeros((4, len(offsets)), np.uint32)
     if needed.any():
         words[:, needed] = blocks_at(xp, key, counter, offsets[needed])
     return tuple(words)
 
 
-def evaluated(xp: Any, *values: Any) -> Any:
-    """`values`, which XLA shall compute once: it would rather compute them anew for each use."""
+def _if_any(xp: Any, wanted: Any, function: Callable, otherwise: Any) -> Any:
+    """`function()` if any element of `wanted` holds, else `otherwise`, which is alike."""
     if is_numpy(xp):
-        return values
+        return function() if wanted.any() else otherwise
     from jax import lax
 
-    return lax.optimization_barrier(values)
+    return lax.cond(wanted.any(), function, lambda: otherwise)
 
 
 def _cast(xp: Any, values: Any, dtype: Any) -> Any:
@@ -168,8 +175,8 @@ def truncated_normal(xp: Any, key: Any, counter: Any, shape: Shape, dtype: Any) 
 
     def step(lanes: Lanes) -> tuple[Lanes, Lanes, Any]:
         offset, filled, *slots = lanes
-        proposals = normal_lanes(xp, _blocks(xp, key, counter, offset), compute)
-        proposals = evaluated(xp, *proposals)
+        words = _blocks(xp, key, counter, offset)
+        proposals = isolated(xp, key, lambda w: normal_lanes(xp, w, compute), words)
         for proposal in proposals:
             accepted = xp.abs(proposal) < 2
             for i, slot in enumerate(slots):
@@ -218,10 +225,12 @@ def gamma(xp: Any, key: Any, counter: Any, sample_shape: Shape, alpha: Any) -> A
         d = a + xp.where(boosted, 2 / 3, -1 / 3)
         c = 1 / 3 / xp.sqrt(d)
 
-        block = _blocks(xp, key, counter, offset, ~has_x)
-        x0, x1 = evaluated(xp, *box_muller_float64(xp, block))
+        words = _blocks(xp, key, counter, offset, ~has_x)
+        x0, x1 = isolated(xp, key, lambda w: box_muller_float64(xp, w), words)
         x, has_x, spare_x, offset = _take(xp, has_x, spare_x, x0, x1, offset)
-        exponential = -xp.log1p(-unit_double(xp, block[2], block[3]))
+
+        def exponential() -> Any:
+            return -xp.log1p(-unit_double(xp, words[2], words[3]))
 
         v = 1 + rounded(xp, c * x)
         positive = ~(v <= 0)
@@ -234,14 +243,15 @@ def gamma(xp: Any, key: Any, counter: Any, sample_shape: Shape, alpha: Any) -> A
         squeezed = u < 1 - 0.0331 * x2 * x2
         accepted = positive & (squeezed | (xp.log(u) < 0.5 * x2 + d * (1 - v + xp.log(v))))
 
-        boosts = accepted & boosted
-        block = _blocks(xp, key, counter, offset, boosts & ~has_u)
-        u0, u1 = uniform_lanes(xp, block, np.float64)
-        u, has_u, spare_u, offset = _take(xp, has_u, spare_u, u0, u1, offset, boosts)
-        value = d * v * xp.where(boosted, u ** (1 / a), 1)
+        def boost() -> Any:
+            block = _blocks(xp, key, counter, offset, boosted & ~has_u)
+            _, u1 = uniform_lanes(xp, block, np.float64)
+            return xp.where(boosted, xp.where(has_u, spare_u, u1) ** (1 / a), 1)
 
-        value = xp.where(a == 1, exponential, value)
-        return (offset, a, spare_x, has_x, spare_u, has_u), (value,), accepted | (a == 1)
+        value = d * v * _if_any(xp, boosted, boost, xp.ones_like(a))
+        one = a == 1
+        value = xp.where(one, _if_any(xp, one, exponential, value), value)
+        return (offset, a, spare_x, has_x, spare_u, has_u), (value,), accepted | one
 
     (values,) = until_done(xp, samples * alphas.size, start, step)
     return arrange(xp, _cast(xp, values, alpha.dtype), sample_shape, alpha.shape)
@@ -283,6 +293,7 @@ def poisson(xp: Any, key: Any, counter: Any, sample_shape: Shape, rate: Any, dty
     samples = math.prod(sample_shape)
     rates = xp.reshape(xp.asarray(rate), (-1,)).astype(np.float64)
     highest = _highest(dtype)
+    infinity = np.inf if np.dtype(dtype).kind == "f" else 0.0
     log_gamma = _log_gamma(xp)
 
     def start(index: Any) -> Lanes:
@@ -295,29 +306,28 @@ def poisson(xp: Any, key: Any, counter: Any, sample_shape: Shape, rate: Any, dty
         offset, r, b, limit, log_r, product, k = lanes
         second, first = uniform_lanes(xp, _blocks(xp, key, counter, offset), np.float64)
         small = r < 10
+        infinite = r == np.inf
 
         once = product * first
         product = once * second
         counted = xp.where(once <= limit, k, k + 1)
         count_done = (once <= limit) | (product <= limit)
 
-        u, v = first - 0.5, second
-        us = 0.5 - xp.abs(u)
-        a = -0.059 + rounded(xp, 0.02483 * b)
-        proposal = xp.floor(rounded(xp, (2 * a / us + b) * u) + r + 0.43)
-        inside = (us >= 0.07) & (v <= 0.9277 - 3.6224 / (b - 2))
-        inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
-        s = xp.log(v * inverse_alpha / (a / (us * us) + b))
-        t = -r + rounded(xp, proposal * log_r) - log_gamma(proposal + 1)
-        outside = (proposal < 0) | ((us < 0.013) & (v > us))
-        accepted = (proposal <= highest) & (inside | (~outside & (s <= t)))
+        def propose() -> tuple[Any, Any]:
+            u, v = first - 0.5, second
+            us = 0.5 - xp.abs(u)
+            a = -0.059 + rounded(xp, 0.02483 * b)
+            proposal = xp.floor(rounded(xp, (2 * a / us + b) * u) + r + 0.43)
+            inside = (us >= 0.07) & (v <= 0.9277 - 3.6224 / (b - 2))
+            inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
+            s = xp.log(v * inverse_alpha / (a / (us * us) + b))
+            t = -r + rounded(xp, proposal * log_r) - log_gamma(proposal + 1)
+            outside = (proposal < 0) | ((us < 0.013) & (v > us))
+            return proposal, (proposal <= highest) & (inside | (~outside & (s <= t)))
 
-        infinite = r == np.inf
+        proposal, accepted = _if_any(xp, ~small, propose, (k, small))
         value = xp.where(small, counted, xp.where(accepted, proposal, highest))
-        if np.dtype(dtype).kind == "f":
-            value = xp.where(infinite, np.inf, value)
-        else:
-            value = xp.where(infinite, 0, value)
+        value = xp.where(infinite, infinity, value)
         done = xp.where(small, count_done, accepted | infinite)
         return (offset + 1, r, b, limit, log_r, product, k + 2), (value,), done
 
@@ -422,36 +432,39 @@ def binomial(
         offset, n, p, flipped, rejects, loops, fixed, total, k = lanes
         second, first = uniform_lanes(xp, _blocks(xp, key, counter, offset), np.float64)
 
-        log1p = xp.log1p(-p)
-        once = total + xp.ceil(xp.log(first) / log1p)
-        total = once + xp.ceil(xp.log(second) / log1p)
-        summed = xp.where(once > n, k, k + 1)
-        sum_done = (once > n) | (total > n)
+        def add_up() -> tuple[Any, Any, Any]:
+            log1p = xp.log1p(-p)
+            once = total + xp.ceil(xp.log(first) / log1p)
+            twice = once + xp.ceil(xp.log(second) / log1p)
+            return twice, xp.where(once > n, k, k + 1), (once > n) | (twice > n)
 
-        u, v = first - 0.5, second
-        us = 0.5 - xp.abs(u)
-        deviation = xp.sqrt(n * p * (1 - p))
-        b = 1.15 + rounded(xp, 2.53 * deviation)
-        a = -0.0873 + rounded(xp, 0.0248 * b) + rounded(xp, 0.01 * p)
-        center = rounded(xp, n * p) + 0.5
-        r = p / (1 - p)
-        alpha = (2.83 + 5.1 / b) * deviation
-        mode = xp.floor((n + 1) * p)
-        proposal = xp.floor(rounded(xp, (2 * a / us + b) * u) + center)
-        inside = (us >= 0.07) & (v <= 0.92 - 4.2 / b)
-        left = n - proposal
-        bound = (
-            (mode + 0.5) * xp.log((mode + 1) / (r * (n - mode + 1)))
-            + (n + 1) * xp.log((n - mode + 1) / (left + 1))
-            + (proposal + 0.5) * xp.log(r * (left + 1) / (proposal + 1))
-            + (stirling_tail(mode) + stirling_tail(n - mode))
-            - stirling_tail(proposal)
-            - stirling_tail(left)
-        )
-        possible = (proposal >= 0) & (left >= 0)
-        below = xp.log(v * alpha / (a / (us * us) + b)) <= bound
-        accepted = inside | (possible & below)
+        def propose() -> tuple[Any, Any]:
+            u, v = first - 0.5, second
+            us = 0.5 - xp.abs(u)
+            deviation = xp.sqrt(n * p * (1 - p))
+            b = 1.15 + rounded(xp, 2.53 * deviation)
+            a = -0.0873 + rounded(xp, 0.0248 * b) + rounded(xp, 0.01 * p)
+            center = rounded(xp, n * p) + 0.5
+            r = p / (1 - p)
+            alpha = (2.83 + 5.1 / b) * deviation
+            mode = xp.floor((n + 1) * p)
+            proposal = xp.floor(rounded(xp, (2 * a / us + b) * u) + center)
+            inside = (us >= 0.07) & (v <= 0.92 - 4.2 / b)
+            left = n - proposal
+            bound = (
+                (mode + 0.5) * xp.log((mode + 1) / (r * (n - mode + 1)))
+                + (n + 1) * xp.log((n - mode + 1) / (left + 1))
+                + (proposal + 0.5) * xp.log(r * (left + 1) / (proposal + 1))
+                + (stirling_tail(mode) + stirling_tail(n - mode))
+                - stirling_tail(proposal)
+                - stirling_tail(left)
+            )
+            possible = (proposal >= 0) & (left >= 0)
+            below = xp.log(v * alpha / (a / (us * us) + b)) <= bound
+            return proposal, inside | (possible & below)
 
+        total, summed, sum_done = _if_any(xp, ~rejects, add_up, (total, k, rejects))
+        proposal, accepted = _if_any(xp, rejects, propose, (k, rejects))
         value = xp.where(rejects, proposal, summed)
         value = xp.where(loops, xp.where(flipped, n - value, value), fixed)
         done = ~loops | xp.where(rejects, accepted, sum_done)

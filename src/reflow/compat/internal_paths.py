@@ -1,0 +1,223 @@
+"""The internal paths of TensorFlow that public code imports: `tensorflow.python.framework.ops`, ...
+
+Each is a module made of what the path means in Reflow: the names of one or more of Reflow's modules,
+then public names, then raw ops under their snake-case names (`gen_math_ops.mat_mul`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import types
+from typing import Any
+
+from reflow import api
+
+# path below `tensorflow.` -> (Reflow's modules that are looked into, prefixes of public names)
+_LANG = "reflow.lang."
+_PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "python.framework.ops": (
+        tuple(_LANG + m for m in "graph context scopes tensor convert indexed_slices errors".split())
+        + ("reflow.autodiff.gradients", "reflow.runtime.session"),
+        ("",),
+    ),
+    "python.framework.dtypes": ((_LANG + "dtypes",), ("dtypes.", "")),
+    "python.framework.tensor_shape": ((_LANG + "shapes",), ("",)),
+    "python.framework.tensor_util": ((_LANG + "static_value", "reflow.formats.tensor_codec"), ("",)),
+    "python.framework.tensor": ((_LANG + "tensor",), ("",)),
+    "python.framework.tensor_spec": ((), ("",)),
+    "python.framework.type_spec": ((), ("",)),
+    "python.framework.constant_op": (("reflow.ops.constant",), ("",)),
+    "python.framework.errors": ((_LANG + "errors",), ("errors.",)),
+    "python.framework.errors_impl": ((_LANG + "errors",), ("errors.",)),
+    "python.framework.device": ((_LANG + "devices",), ("",)),
+    "python.framework.device_spec": ((_LANG + "devices",), ("",)),
+    "python.framework.random_seed": ((_LANG + "random_seed",), ("", "random.")),
+    "python.framework.func_graph": ((_LANG + "func_graph",), ("",)),
+    "python.framework.graph_util": (("reflow.formats.graph_util",), ("graph_util.",)),
+    "python.framework.importer": ((), ("graph_util.", "")),
+    "python.framework.indexed_slices": ((_LANG + "indexed_slices",), ("",)),
+    "python.framework.sparse_tensor": (("reflow.ops.sparse",), ("sparse.", "")),
+    "python.framework.test_util": ((), ("test.",)),
+    "python.client.session": (("reflow.runtime.session", "reflow.runtime.fetches"), ("",)),
+    "python.client.timeline": (("reflow.runtime.timeline",), ()),
+    "python.client.device_lib": (("reflow.compat.device_lib",), ()),
+    "python.eager.context": ((_LANG + "context",), ("", "config.")),
+    "python.eager.backprop": ((), ("", "autodiff.")),
+    "python.ops.array_ops": ((), ("", "sparse.", "quantization.", "linalg.")),
+    "python.ops.math_ops": ((), ("math.", "", "linalg.")),
+    "python.ops.nn_ops": ((), ("nn.",)),
+    "python.ops.nn_impl": ((), ("nn.",)),
+    "python.ops.nn": ((), ("nn.",)),
+    "python.ops.nn_grad": ((), ("nn.",)),
+    "python.ops.control_flow_ops": (("reflow.ops.control_flow", "reflow.ops.while_loop"), ("",)),
+    "python.ops.control_flow_case": (("reflow.ops.control_flow",), ("",)),
+    "python.ops.control_flow_assert": ((), ("debugging.", "")),
+    "python.ops.cond": (("reflow.ops.control_flow",), ("",)),
+    "python.ops.while_loop": (("reflow.ops.while_loop",), ("",)),
+    "python.ops.functional_ops": (("reflow.ops.functional",), ("",)),
+    "python.ops.map_fn": (("reflow.ops.functional",), ("",)),
+    "python.ops.tensor_array_ops": (("reflow.ops.tensor_array",), ("",)),
+    "python.ops.variable_scope": (("reflow.ops.variable_scope",), ("",)),
+    "python.ops.variables": (("reflow.ops.variables",), ("",)),
+    "python.ops.resource_variable_ops": (("reflow.ops.variables",), ("",)),
+    "python.ops.ref_variable": (("reflow.ops.variables",), ("",)),
+    "python.ops.state_ops": (("reflow.ops.variables",), ("",)),
+    "python.ops.partitioned_variables": (("reflow.ops.partitioned",), ("",)),
+    "python.ops.init_ops": (("reflow.ops.initializers",), ("initializers.", "")),
+    "python.ops.init_ops_v2": (("reflow.ops.initializers",), ("initializers.", "")),
+    "python.ops.gradients_impl": (("reflow.autodiff.gradients",), ("",)),
+    "python.ops.gradients": (("reflow.autodiff.gradients",), ("",)),
+    "python.ops.custom_gradient": (("reflow.autodiff.custom_gradient",), ("",)),
+    "python.ops.gradient_checker": ((), ("test.",)),
+    "python.ops.check_ops": ((), ("debugging.", "")),
+    "python.ops.clip_ops": ((), ("",)),
+    "python.ops.confusion_matrix": ((), ("math.", "")),
+    "python.ops.data_flow_ops": ((), ("", "queue.")),
+    "python.ops.embedding_ops": ((), ("nn.",)),
+    "python.ops.histogram_ops": ((), ("",)),
+    "python.ops.io_ops": ((), ("io.", "")),
+    "python.ops.linalg_ops": ((), ("linalg.", "")),
+    "python.ops.logging_ops": ((), ("", "summary.")),
+    "python.ops.lookup_ops": ((), ("lookup.", "")),
+    "python.ops.parsing_ops": ((), ("io.", "")),
+    "python.ops.random_ops": ((), ("random.", "")),
+    "python.ops.script_ops": ((), ("",)),
+    "python.ops.sparse_ops": ((), ("sparse.", "")),
+    "python.ops.standard_ops": ((), ("",)),
+    "python.ops.string_ops": ((), ("strings.", "")),
+    "python.ops.template": ((), ("",)),
+    "python.ops.ctc_ops": ((), ("nn.",)),
+    "python.ops.image_ops": ((), ("image.",)),
+    "python.ops.metrics": ((), ("metrics.",)),
+    "python.ops.linalg.linalg": ((), ("linalg.",)),
+    "python.platform.gfile": (("reflow.platform.gfile",), ("gfile.", "io.gfile.")),
+    "python.platform.tf_logging": (("reflow.platform.tf_logging",), ("logging.",)),
+    "python.platform.flags": (("reflow.platform.flags",), ("flags.",)),
+    "python.platform.app": (("reflow.platform.app",), ("app.",)),
+    "python.platform.test": (("reflow.platform.test",), ("test.",)),
+    "python.lib.io.file_io": (("reflow.platform.gfile",), ("gfile.", "io.gfile.")),
+    "python.util.nest": ((_LANG + "nest",), ("nest.",)),
+    "python.util.compat": ((), ("compat.",)),
+    "python.util.deprecation": (("reflow.platform.util_deprecation",), ()),
+    "python.util.tf_contextlib": (("reflow.platform.util_tf_contextlib",), ()),
+    "python.util.tf_decorator": (("reflow.platform.util_tf_decorator",), ()),
+    "python.util.tf_export": (("reflow.platform.util_tf_export",), ()),
+    "python.util.tf_inspect": (("reflow.platform.util_tf_inspect",), ()),
+    "python.util.function_utils": (("reflow.platform.util_function_utils",), ()),
+    "python.util.all_util": (("reflow.platform.util_all_util",), ()),
+    "python.training.optimizer": (("reflow.train.optimizer",), ("train.",)),
+    "python.training.training_util": (("reflow.train.global_step",), ("train.",)),
+    "python.training.moving_averages": (("reflow.train.moving_averages",), ("train.",)),
+    "python.training.learning_rate_decay": ((), ("train.",)),
+    "python.training.gradient_descent": ((), ("train.",)),
+    "python.training.momentum": ((), ("train.",)),
+    "python.training.adam": ((), ("train.",)),
+    "python.training.training": ((), ("train.",)),
+    "python.training.training_ops": ((), ("train.",)),
+    "python.tf2": (("reflow.compat.tf2",), ()),
+}
+_PROTO = re.compile(r"core\.(?:framework|protobuf|example|util)\.(?:\w+\.)*\w+_pb2$")
+_GENERATED = re.compile(r"python\.ops\.gen_\w+$")
+
+
+class InternalModule(types.ModuleType):
+    """An internal path of TensorFlow, its names found when they are used."""
+
+    def __init__(self, fullname: str, rest: str):
+        super().__init__(fullname, f"What {fullname} means in Reflow.")
+        self.__path__: list[str] = []
+        self._rest = rest
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = _find(self._rest, name)
+        if value is _NOTHING:
+            if f"{self._rest}.{name}" in _PACKAGES or f"{self._rest}.{name}" in _PATHS:
+                value = importlib.import_module(f"{self.__name__}.{name}")
+            else:
+                raise api.MissingSymbol(f"{self.__name__}.{name} is not part of Reflow (yet).")
+        self.__dict__[name] = value
+        return value
+
+
+_NOTHING = object()
+_PACKAGES = {
+    ".".join(path.split(".")[:i]) for path in _PATHS for i in range(1, path.count(".") + 1)
+} | {"core", "core.framework", "core.protobuf", "core.example", "core.util"}
+
+
+def module(fullname: str, rest: str) -> types.ModuleType:
+    """The module behind an internal path.
+
+    Raises:
+      ModuleNotFoundError: if Reflow has nothing for it.
+    """
+    if _PROTO.match(rest):
+        from reflow.formats import protos
+
+        try:
+            return protos.pb2_module("tensorflow/" + rest.removesuffix("_pb2").replace(".", "/"))
+        except (KeyError, ImportError) as error:
+            raise ModuleNotFoundError(f"{fullname}: {error}", name=fullname) from None
+    if rest in _PATHS or rest in _PACKAGES or _GENERATED.match(rest):
+        return InternalModule(fullname, rest)
+    parent, _, name = rest.rpartition(".")
+    if parent in _PATHS and _find(parent, name) is not _NOTHING:
+        found = _find(parent, name)
+        if isinstance(found, types.ModuleType):
+            return found
+    raise ModuleNotFoundError(
+        f"{fullname} is an internal module of TensorFlow that Reflow has nothing for (yet).",
+        name=fullname,
+    )
+
+
+def resolves(rest: str) -> bool:
+    """Whether a dotted name below `tensorflow.` (`python.framework.ops.Tensor`) exists here."""
+    parts = rest.split(".")
+    for i in range(len(parts), 0, -1):
+        path = ".".join(parts[:i])
+        if path in _PATHS or _GENERATED.match(path):
+            return i == len(parts) or _find(path, parts[i]) is not _NOTHING
+        if _PROTO.match(path):
+            try:
+                found: Any = module("tensorflow." + path, path)
+            except ModuleNotFoundError:
+                return False
+            return i == len(parts) or hasattr(found, parts[i])
+    return rest in _PACKAGES
+
+
+def _find(path: str, name: str) -> Any:
+    if _GENERATED.match(path):
+        return _raw_op(name)
+    modules, prefixes = _PATHS.get(path, ((), ()))
+    for where in modules:
+        try:
+            found = getattr(importlib.import_module(where), name, _NOTHING)
+        except ModuleNotFoundError:
+            continue
+        if found is not _NOTHING:
+            return found
+    for space in ("v1", "v2"):
+        for prefix in prefixes:
+            try:
+                return api.lookup(space, prefix + name, name)
+            except api.MissingSymbol:
+                continue
+    return _NOTHING
+
+
+def _raw_op(name: str) -> Any:
+    """The raw op of a generated wrapper's name: `mat_mul` is MatMul."""
+    from reflow._api import OPS
+
+    if name in OPS:
+        return api.lookup("v2", f"raw_ops.{name}", name)
+    plain = name.replace("_", "").lower()
+    for each in OPS:
+        if each.lower() == plain:
+            return api.lookup("v2", f"raw_ops.{each}", name)
+    return _NOTHING
