@@ -11,7 +11,18 @@ import pathlib
 import sys
 
 SOURCE = pathlib.Path(__file__).parents[1] / "src" / "reflow"
-ROOMS = ("lang", "platform", "ops", "autodiff", "compiler", "runtime", "formats", "data", "train", "compat")
+ROOMS = (
+    "lang",
+    "platform",
+    "ops",
+    "autodiff",
+    "compiler",
+    "runtime",
+    "formats",
+    "data",
+    "train",
+    "compat",
+)
 HEAD = '"""The public names and where they live: written by tools/make_api.py, not by hand."""\n'
 
 
@@ -38,7 +49,6 @@ def render() -> str:
     for name in sorted(REGISTRY):
         text += f'    "{name}": "{REGISTRY[name].family}",\n'
     return text + "}\n"
-
 
 
 def main() -> int:

@@ -21,6 +21,15 @@ def _map(space: str) -> dict[str, str]:
     return _maps[space]
 
 
+def module_attributes(module: str, space: str, prefix: str = "") -> tuple[Any, Any]:
+    """`__getattr__` and `__dir__` that give a real module the public names below `prefix`.
+
+    The rooms of Reflow that are called like a public name space (`train`, `data`, `compat`) have both.
+    """
+    names = Namespace(module, space, prefix)
+    return names.__getattr__, names.__dir__
+
+
 def resolve(place: str) -> Any:
     """The object at `module:attribute`; the module itself when there is no attribute."""
     module, _, attribute = place.partition(":")
@@ -53,7 +62,11 @@ class Namespace(types.ModuleType):
 
     def __dir__(self) -> list[str]:
         start = len(self._prefix)
-        names = {key[start:].partition(".")[0] for key in _map(self._space) if key.startswith(self._prefix)}
+        names = {
+            key[start:].partition(".")[0]
+            for key in _map(self._space)
+            if key.startswith(self._prefix)
+        }
         return sorted(names | set(self.__dict__))
 
     @property
@@ -79,6 +92,8 @@ def lookup(space: str, name: str, shown: str) -> Any:
       MissingSymbol: naming it, and what to use instead.
     """
     table = _map(space)
+    if name in ("compat.v1", "compat.v2"):
+        return importlib.import_module(f"reflow.{name}")
     if name.startswith("raw_ops."):
         return _raw_op(name.removeprefix("raw_ops."), shown)
     if name in table:

@@ -34,6 +34,9 @@ def gradient_function(op: Any) -> Callable | None:
       LookupError: if nothing is said about its gradient.
     """
     opdef = op.opdef
+    own = op.attrs.get("_gradient_function")
+    if own is not None:
+        return own
     kind = op.attrs.get("_gradient_op_type")
     if kind is not None:
         kind = kind.decode() if isinstance(kind, bytes) else kind
@@ -197,9 +200,7 @@ def sum_to_shape_of(gradient: Any, x: Any, operands: Sequence[Any]) -> Any:
             return gradient
         if None not in have and None not in want:
             lead = len(have) - len(want)
-            axes = [
-                i for i, d in enumerate(have) if i < lead or (want[i - lead] == 1 and d != 1)
-            ]
+            axes = [i for i, d in enumerate(have) if i < lead or (want[i - lead] == 1 and d != 1)]
             if lead and len(axes) == lead:
                 return REGISTRY["Sum"](gradient, axes)
             summed = REGISTRY["Sum"](gradient, axes, keep_dims=True) if axes else gradient
@@ -225,5 +226,3 @@ def _may_be_repeated(want: Any, operands: Sequence[Any], x: Any) -> bool:
             if mine is None and theirs != 1 or mine == 1 and theirs != 1:
                 return True
     return False
-
-

@@ -122,9 +122,7 @@ def gradients(
     with name_scope(name, "gradients") as scope:
         ys = [_differentiable(y, graph) for y in ys]
         sources = [_source(x, graph) for x in xs]
-        seeds = [
-            (y, _seed(y, given, i)) for i, (y, given) in enumerate(zip(ys, grad_ys))
-        ]
+        seeds = [(y, _seed(y, given, i)) for i, (y, given) in enumerate(zip(ys, grad_ys))]
         stopped = frozenset(id(_source(t, graph)) for t in stop)
         found = _walk(graph, seeds, sources, stopped, colocate_gradients_with_ops, scope)
         result = [found.get(id(source)) for source in sources]
@@ -317,5 +315,3 @@ def hessians_v2(
 ) -> list[Any]:
     """The second derivatives of the sum of `ys` with respect to each of `xs`."""
     return hessians(ys, xs, name, True, gate_gradients, aggregation_method)
-
-

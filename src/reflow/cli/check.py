@@ -40,8 +40,19 @@ def main(args: Any) -> int:
     percent = 100.0 * (count - lacking) / count if count else 100.0
     if args.json:
         rows = {n: [f"{u.path}:{u.line}" for u in each] for n, each in sorted(missing.items())}
-        print(json.dumps({"mode": space, "files": files, "uses": count, "percent": percent,
-                          "missing": rows, "unreadable": unreadable}, indent=1))
+        print(
+            json.dumps(
+                {
+                    "mode": space,
+                    "files": files,
+                    "uses": count,
+                    "percent": percent,
+                    "missing": rows,
+                    "unreadable": unreadable,
+                },
+                indent=1,
+            )
+        )
     else:
         print(f"{files} files, {count} uses of {len(names)} tf. symbols as TF {space[1]}")
         for name, each in sorted(missing.items(), key=lambda row: -len(row[1])):

@@ -30,7 +30,9 @@ def main() -> int:
         print("  devices      " + ", ".join(targets.device_names()))
         started = time.perf_counter()
         ok &= _compiles()
-        print(f"  compiler     works ({time.perf_counter() - started:.2f} s with the import of JAX)")
+        print(
+            f"  compiler     works ({time.perf_counter() - started:.2f} s with the import of JAX)"
+        )
     except Exception as error:
         print(f"  compiler     fails: {type(error).__name__}: {error}")
         ok = False

@@ -20,7 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "explain", help="run a program, then say what was compiled, interpreted, cut, and why"
     )
     _program(explain)
-    check = commands.add_parser("check", help="which tf. symbols a code base uses, and what is missing")
+    check = commands.add_parser(
+        "check", help="which tf. symbols a code base uses, and what is missing"
+    )
     check.add_argument("paths", nargs="+", metavar="PATH")
     check.add_argument("--json", action="store_true", help="print the findings as JSON")
     mode = check.add_mutually_exclusive_group()

@@ -114,8 +114,14 @@ def local_sources(script: pathlib.Path, limit: int = 400) -> Iterator[pathlib.Pa
                 roots = [folder] if node.level else [base]
                 for root in roots:
                     for alias in node.names:
-                        names.append(str((root / module / alias.name).relative_to(base)) if _inside(root, base) else "")
-                    names.append(str((root / module).relative_to(base)) if _inside(root, base) else "")
+                        names.append(
+                            str((root / module / alias.name).relative_to(base))
+                            if _inside(root, base)
+                            else ""
+                        )
+                    names.append(
+                        str((root / module).relative_to(base)) if _inside(root, base) else ""
+                    )
             for name in filter(None, names):
                 target = base / name.replace(".", "/")
                 for found in (target.with_suffix(".py"), target / "__init__.py"):

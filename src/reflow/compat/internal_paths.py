@@ -17,13 +17,18 @@ from reflow import api
 _LANG = "reflow.lang."
 _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.framework.ops": (
-        tuple(_LANG + m for m in "graph context scopes tensor convert indexed_slices errors".split())
+        tuple(
+            _LANG + m for m in ["graph", "context", "scopes", "tensor", "convert", "indexed_slices", "errors"]
+        )
         + ("reflow.autodiff.gradients", "reflow.runtime.session"),
         ("",),
     ),
     "python.framework.dtypes": ((_LANG + "dtypes",), ("dtypes.", "")),
     "python.framework.tensor_shape": ((_LANG + "shapes",), ("",)),
-    "python.framework.tensor_util": ((_LANG + "static_value", "reflow.formats.tensor_codec"), ("",)),
+    "python.framework.tensor_util": (
+        (_LANG + "static_value", "reflow.formats.tensor_codec"),
+        ("",),
+    ),
     "python.framework.tensor": ((_LANG + "tensor",), ("",)),
     "python.framework.tensor_spec": ((), ("",)),
     "python.framework.type_spec": ((), ("",)),

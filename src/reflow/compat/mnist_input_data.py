@@ -188,5 +188,3 @@ def read_data_sets(
         validation=DataSet(images[:validation_size], labels[:validation_size], **options),
         test=DataSet(arrays["test_images"], arrays["test_labels"], **options),
     )
-
-

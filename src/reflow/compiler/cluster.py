@@ -21,7 +21,6 @@ from reflow.compiler.evaluate import (
     NeedStatic,
     NotCompilable,
     Program,
-    Tracer,
     Unusual,
 )
 from reflow.compiler.stats import count, record
@@ -102,9 +101,7 @@ class Cluster:
         self.inputs = list(inputs)
         self.outputs = list(outputs)
         self.constants = [(t, v) for t, v in constants.values()]
-        self.program = Program(
-            nodes, [*self.inputs, *(t for t, _ in self.constants)], self.outputs
-        )
+        self.program = Program(nodes, [*self.inputs, *(t for t, _ in self.constants)], self.outputs)
         self.known = [v for _, v in self.constants]
         self.reads = [h for h in reads if h not in set(writes)]
         self.writes = list(writes)

@@ -111,6 +111,10 @@ class Context:
         """Gives a variable a new value."""
         raise NotImplementedError
 
+    def delete(self, handle: ResourceHandle) -> None:
+        """Forgets a variable; for ops that run on the host only."""
+        raise NotImplementedError
+
     def call(self, function: FuncGraph, args: Sequence[Any]) -> list[Any]:
         """Runs the body of `function` here; the values of its outputs."""
         raise NotImplementedError
@@ -188,6 +192,9 @@ class Interpreter(Context):
 
     def write(self, handle: ResourceHandle, value: Any) -> None:
         self.store.set(handle, value)
+
+    def delete(self, handle: ResourceHandle) -> None:
+        self.store.delete(handle)
 
     def check(self, ok: Any, message: Callable[[], str], kind: type = errors.InvalidArgumentError):
         if not np.all(ok):
@@ -387,7 +394,4 @@ _KNOWN = (np.ndarray, np.generic)
 
 
 def _foldable(values: Sequence[Any]) -> bool:
-    for value in values:
-        if not isinstance(value, _KNOWN) or value.size > _FOLD_LIMIT:
-            return False
-    return True
+    return all(isinstance(v, _KNOWN) and v.size <= _FOLD_LIMIT for v in values)

@@ -359,9 +359,10 @@ def fold(
         opdef = op.opdef
         if opdef.handle:
             maker.op = op
-            constants[id(op.outputs[0])] = (op.outputs[0], opdef.lower(
-                maker, **opdef.lower_attrs(op.attrs)
-            ))
+            constants[id(op.outputs[0])] = (
+                op.outputs[0],
+                opdef.lower(maker, **opdef.lower_attrs(op.attrs)),
+            )
             continue
         if opdef.name == "Const":
             constants[id(op.outputs[0])] = (op.outputs[0], op.attrs["value"])
@@ -582,4 +583,3 @@ class _Dataflow:
                 if self.left[follower] == 0:
                     self.ready.append(follower)
             self.changed.notify_all()
-

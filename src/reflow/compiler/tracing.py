@@ -17,9 +17,7 @@ from reflow.compiler.jax_namespace import jax_namespace
 
 def build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
     """Traces and compiles `cluster` for the shapes of `values` and of the state in `store`."""
-    dynamic = [
-        i for i, v in enumerate(values) if i not in cluster.static and hasattr(v, "dtype")
-    ]
+    dynamic = [i for i, v in enumerate(values) if i not in cluster.static and hasattr(v, "dtype")]
     present = [h for h in cluster.writes if store.get(h) is not None]
     read = [h for h in cluster.reads if store.get(h) is not None]
     found: dict[str, Any] = {}

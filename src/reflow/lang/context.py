@@ -95,7 +95,9 @@ def executing_eagerly_outside_functions() -> bool:
     return bool(graph.building_function) or _eager_by_default[0] and graph is None
 
 
-def enable_eager_execution(config: Any = None, device_policy: Any = None, execution_mode: Any = None):
+def enable_eager_execution(
+    config: Any = None, device_policy: Any = None, execution_mode: Any = None
+):
     """Makes eager execution the default: to be called at the start of a program."""
     if _global_graph[0] is not None and _global_graph[0].get_operations():
         raise ValueError("tf.enable_eager_execution must be called at program startup.")
@@ -123,6 +125,6 @@ def init_scope() -> Iterator[None]:
             yield
         return
     scope = graph.get_name_scope()
-    with using_graph(graph), graph.control_dependencies(None):
-        with graph.name_scope(scope + "/" if scope else None):
-            yield
+    same_scope = graph.name_scope(scope + "/" if scope else None)
+    with using_graph(graph), graph.control_dependencies(None), same_scope:
+        yield

@@ -274,9 +274,7 @@ def _fits(kind: str, dtype: DType) -> bool:
     if kind == "b":
         return dtype.is_bool
     if kind in "iu":
-        return (
-            dtype.is_integer or dtype.is_floating or dtype.is_complex or dtype.is_quantized
-        )
+        return dtype.is_integer or dtype.is_floating or dtype.is_complex or dtype.is_quantized
     if kind == "f":
         return dtype.is_floating or dtype.is_complex
     if kind == "c":
@@ -296,11 +294,16 @@ def _from_numpy(array: np.ndarray, dtype: DType | None) -> np.ndarray:
     if array.dtype.kind in "SU":
         flat = np.empty(array.size, object)
         flat[:] = [
-            each.encode() if isinstance(each, str) else bytes(each) for each in array.ravel().tolist()
+            each.encode() if isinstance(each, str) else bytes(each)
+            for each in array.ravel().tolist()
         ]
         array = flat.reshape(array.shape)
     elif array.dtype == object:
-        if array.size and not isinstance(array.flat[0], (str, bytes)) and dtype is not dtypes.variant:
+        if (
+            array.size
+            and not isinstance(array.flat[0], (str, bytes))
+            and dtype is not dtypes.variant
+        ):
             if dtype is not dtypes.resource:
                 listed = to_array(array.tolist(), dtype)
                 if listed is None:
@@ -332,7 +335,9 @@ def _pack(value: Any, dtype: DType | None, name: str | None) -> Any:
     if dtype is None:
         dtype = _tensor_dtype(value)
     parts = [
-        _pack(each, dtype, None) if isinstance(each, (list, tuple)) else convert_to_tensor(each, dtype)
+        _pack(each, dtype, None)
+        if isinstance(each, (list, tuple))
+        else convert_to_tensor(each, dtype)
         for each in value
     ]
     return REGISTRY["Pack"](parts, axis=0, name=name or "packed")

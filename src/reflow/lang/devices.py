@@ -49,7 +49,9 @@ class DeviceSpec:
         for part in filter(None, spec.split("/")):
             match = _PART.match(part)
             if match is None:
-                raise ValueError(f"Unknown attribute '{part}' is encountered while parsing the device name '{spec}'.")
+                raise ValueError(
+                    f"Unknown attribute '{part}' is encountered while parsing the device name '{spec}'."
+                )
             key, value, kind, index = match.groups()
             if key == "job":
                 self.job = value

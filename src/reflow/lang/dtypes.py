@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 import ml_dtypes
@@ -208,7 +209,7 @@ for _d in ANY:
         _BY_KEY[_d.as_numpy_dtype] = _d
 _BY_KEY.update(half=half, double=double, float=float32, half_ref=half._as_ref)
 _BY_KEY.update({float: float32, int: int32, complex: complex128, object: string, str: string})
-_BY_KEY.update({bytes: string, type(True): bool})
+_BY_KEY.update({bytes: string, builtins.bool: bool})
 QUANTIZED_DTYPES = frozenset((qint8, quint8, qint16, quint16, qint32))
 
 
@@ -245,4 +246,6 @@ def as_dtype(type_value: Any) -> DType:
             return string
         if key.newbyteorder("=") in _BY_KEY:
             return _BY_KEY[key.newbyteorder("=")]
-    raise TypeError(f"Cannot convert the argument `type_value`: {type_value!r} to a TensorFlow DType.")
+    raise TypeError(
+        f"Cannot convert the argument `type_value`: {type_value!r} to a TensorFlow DType."
+    )

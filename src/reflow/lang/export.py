@@ -49,5 +49,3 @@ def _add(where: str, names: Sequence[str], v1: Sequence[str], v2: Sequence[str])
             if held is not None and held != where:
                 raise ValueError(f"{space} name {name} is exported by both {held} and {where}")
             EXPORTS[space, name] = where
-
-

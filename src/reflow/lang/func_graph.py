@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from reflow.lang import context
-from reflow.lang.dtypes import DType
+from reflow.lang.dtypes import DType, resource
 from reflow.lang.graph import Graph, Operation
 from reflow.lang.opdef import REGISTRY
+from reflow.lang.resource import handle_type
 from reflow.lang.shapes import TensorShape, as_shape
 from reflow.lang.tensor import SymbolicTensor, Tensor
 
@@ -102,6 +103,8 @@ class FuncGraph(Graph):
             return found[1]
         label = name or (tensor.op.name if isinstance(tensor, SymbolicTensor) else "capture")
         inner = self._placeholder(tensor.dtype, tensor.shape, label.replace("/", "_"))
+        if tensor.dtype is resource:
+            inner._handle_type = handle_type(tensor)  # type: ignore[attr-defined]
         self._captures[id(tensor)] = (tensor, inner)
         self.inputs.append(inner)
         return inner

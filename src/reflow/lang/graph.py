@@ -9,9 +9,8 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from reflow.lang import context, errors, shapes
+from reflow.lang import context, errors
 from reflow.lang.devices import DeviceSpec, merge_device
-from reflow.lang.dtypes import DType
 from reflow.lang.opdef import OpDef, group_inputs, output_dtypes
 from reflow.lang.services import service
 from reflow.lang.tensor import SymbolicTensor, Tensor
@@ -215,6 +214,8 @@ class Graph:
                 attrs.setdefault(key, value)
         if self._gradient_override and opdef.name in self._gradient_override:
             attrs.setdefault("_gradient_op_type", self._gradient_override[opdef.name])
+        if self._container and attrs.get("container") == "":
+            attrs["container"] = self._container
         dtypes = output_dtypes(opdef, attrs)
         if output_shapes is None:
             try:
@@ -231,7 +232,9 @@ class Graph:
         op._control_inputs = tuple(control_inputs)
         op._device = self._device_for(op) if device is None else device
         if self._colocation_stack and "_class" not in attrs:
-            self._colocate(op)
+            self._colocate(op, self._colocation_stack)
+        if opdef.references and not self.building_function:
+            self._colocate(op, [inputs[i].op for i in opdef.references])
         with self._lock:
             op._id = self._next_id
             self._next_id += 1
@@ -289,9 +292,9 @@ class Graph:
                 device = merge_device(device, each)
         return device
 
-    def _colocate(self, op: Operation) -> None:
-        groups: list[Any] = []
-        for other in self._colocation_stack:
+    def _colocate(self, op: Operation, others: Iterable[Operation]) -> None:
+        groups: list[Any] = list(op.attrs.get("_class", ()))
+        for other in others:
             groups.extend(
                 g.decode() if isinstance(g, bytes) else g for g in other.colocation_groups()
             )
@@ -337,7 +340,9 @@ class Graph:
         if name[-1:] == "/":
             return name[:-1]
         if not _VALID_OP_NAME.match(name) and not (self._name_stack and name[0] in "_"):
-            raise ValueError(f"'{name}' is not a valid node name. Names match {_VALID_OP_NAME.pattern}")
+            raise ValueError(
+                f"'{name}' is not a valid node name. Names match {_VALID_OP_NAME.pattern}"
+            )
         return self.unique_name(name)
 
     @contextlib.contextmanager
@@ -392,7 +397,7 @@ class Graph:
         for each in control_inputs:
             if hasattr(each, "_as_graph_element") and not isinstance(each, SymbolicTensor):
                 each = each._as_graph_element()
-            if isinstance(each, Operation) or isinstance(each, SymbolicTensor):
+            if isinstance(each, (Operation, SymbolicTensor)):
                 op = each if isinstance(each, Operation) else each.op
                 if op.graph is not self:
                     op = self._control_from_outside(op)
@@ -442,8 +447,7 @@ class Graph:
             if not isinstance(op, Operation):
                 op = getattr(op, "op", None) or self.as_graph_element(op)
             self._colocation_stack = [op] if ignore_existing else [*old, op]
-        if ignore_existing:
-            self._device_stack = []
+        self._device_stack = []  # the other node's device is stronger
         try:
             yield
         finally:
@@ -555,9 +559,7 @@ class Graph:
                 )
             return op.outputs[int(index)]
         if ":" in name and not allow_tensor:
-            raise ValueError(
-                f"Name '{name}' appears to refer to a Tensor, not an Operation."
-            )
+            raise ValueError(f"Name '{name}' appears to refer to a Tensor, not an Operation.")
         op = self._by_name.get(name)
         if op is None:
             raise KeyError(

@@ -135,6 +135,7 @@ class OpDef:
         "takes_node",
         "input_index",
         "single_output",
+        "references",
         "family",
     )
 
@@ -164,6 +165,10 @@ class OpDef:
                 raise ValueError(f"{self.name}: {set(said) - set(names)} are no inputs of it")
         self.single_output = len(self.outputs) == 1 and not self.outputs[0].is_list
         self._simple = all(not arg.is_list for arg in self.inputs)
+        # Positions of the references that it takes: its nodes stand where those variables do.
+        self.references = tuple(
+            i for i, arg in enumerate(self.inputs) if arg.is_ref and self._simple
+        )
         self._grad_binder: Any = None
         self.takes_node = False  # found out by `lower_attrs`
         self._lower_attrs: tuple[str, ...] | None = None
@@ -224,7 +229,9 @@ class OpDef:
         if type(result) is list:
             if len(result) == 1 and count != 1:
                 result = result * count
-            return [each if type(each) is shapes.TensorShape else shapes.of(each) for each in result]
+            return [
+                each if type(each) is shapes.TensorShape else shapes.of(each) for each in result
+            ]
         if type(result) is not shapes.TensorShape:
             result = shapes.of(result)
         return [result] * count
@@ -358,6 +365,7 @@ def output_dtypes(opdef: OpDef, attrs: dict[str, Any]) -> list[DType]:
 
 
 # The parser ---------------------------------------------------------------------------------------
+
 
 def parse_signature(signature: str) -> tuple[str, list[Arg], list[Arg], dict[str, Attr]]:
     """The name, inputs, outputs and attributes that a signature says."""

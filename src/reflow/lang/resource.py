@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reflow.lang.dtypes import DType
-from reflow.lang.shapes import TensorShape
+from reflow.lang.shapes import UNKNOWN, TensorShape
 
 
 class ResourceHandle:
@@ -46,3 +46,25 @@ class ResourceHandle:
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name!r}>"
+
+
+def handle_type(tensor: Any) -> tuple[DType | None, TensorShape]:
+    """The dtype and the static shape of the variable behind a handle, where its maker is in sight."""
+    value = getattr(tensor, "_value", None)
+    if isinstance(value, ResourceHandle):
+        return value.dtype, UNKNOWN if value.shape is None else value.shape
+    said = getattr(tensor, "_handle_type", None)
+    if said is not None:
+        return said
+    op = getattr(tensor, "op", None)
+    while op is not None and not op.opdef.handle:
+        if op.type not in ("Identity", "Switch", "Enter", "RefEnter") or not op.inputs:
+            return None, UNKNOWN
+        source = op.inputs[0]
+        said = getattr(source, "_handle_type", None)
+        if said is not None:
+            return said
+        op = source.op
+    if op is None or "shape" not in op.attrs:
+        return None, UNKNOWN
+    return op.attrs["dtype"], op.attrs["shape"]

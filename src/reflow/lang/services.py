@@ -22,7 +22,10 @@ _PLACES = {
     "run_operation": "reflow.runtime.session:run_operation",
     "eager_execute": "reflow.runtime.eager:execute",
     "eager_tensor": "reflow.runtime.eager:eager_tensor",
+    "eager_store": "reflow.runtime.eager:store",
     "gradients": "reflow.autodiff.gradients:gradients",
+    "VariableDef": "reflow.formats.protos:VariableDef",
+    "SaveSliceInfoDef": "reflow.formats.protos:SaveSliceInfoDef",
 }
 
 

@@ -372,9 +372,7 @@ def broadcast(a: TensorShape, b: TensorShape) -> TensorShape:
     for p, q in zip(x[lead:], y):
         if p == q or q == 1:
             sizes.append(p)
-        elif p == 1:
-            sizes.append(q)
-        elif p is None:
+        elif p == 1 or p is None:
             sizes.append(q)
         elif q is None:
             sizes.append(p)

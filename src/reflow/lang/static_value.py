@@ -117,7 +117,14 @@ def _compute(tensor: SymbolicTensor, depth: int, memo: dict[int, Any]) -> np.nda
         try:
             with np.errstate(all="ignore"):
                 result = opdef.lower(numpy_namespace, *grouped, **opdef.lower_attrs(op.attrs))
-        except (ValueError, TypeError, IndexError, OverflowError, ZeroDivisionError, errors.OpError):
+        except (
+            ValueError,
+            TypeError,
+            IndexError,
+            OverflowError,
+            ZeroDivisionError,
+            errors.OpError,
+        ):
             return None  # the shape rule or the run says what is wrong, with the node's name
     if isinstance(result, (tuple, list)):
         flat = []

@@ -66,4 +66,6 @@ def _check_signature(op: Operation) -> None:
     dtypes = output_dtypes(opdef, attrs)
     _check(len(dtypes) == len(op.outputs), op, f"has {len(op.outputs)} outputs, not {len(dtypes)}")
     for tensor, dtype in zip(op.outputs, dtypes):
-        _check(tensor.dtype.base_dtype is dtype.base_dtype, op, f"gives {tensor.name} of another dtype")
+        _check(
+            tensor.dtype.base_dtype is dtype.base_dtype, op, f"gives {tensor.name} of another dtype"
+        )

@@ -336,10 +336,6 @@ def _sigmoid(xp: Any, x: Any) -> Any:
     return xp.where(x >= 0, one, small) / (one + small)
 
 
-def _expm1(xp: Any, x: Any) -> Any:
-    return xp.expm1(x)
-
-
 # fmt: off
 pow_op = binary("Pow", "x to the power y, element-wise.", T=SIGNED_NUMBER,
                 lower=lambda xp, x, y: xp.power(x, y), grad=_pow_grad, partial="whole")
@@ -535,7 +531,6 @@ def accumulate_n_v2(xp, inputs):
 # Public functions ---------------------------------------------------------------------------------
 
 # fmt: off
-abs = public(abs_op, "abs", "math.abs", example=("[-1.5, 2.0]", "[1.5 2. ]"))
 acos = public(acos_op, "acos", "math.acos", example=("1.0", "0.0"))
 acosh = public(acosh_op, "acosh", "math.acosh", example=("1.0", "0.0"))
 asin = public(asin_op, "asin", "math.asin", example=("0.0", "0.0"))
@@ -546,7 +541,7 @@ atanh = public(atanh_op, "atanh", "math.atanh", example=("0.0", "0.0"))
 ceil = public(ceil_op, "math.ceil", v1=("ceil",), example=("[1.2, -1.2]", "[ 2. -1.]"))
 cos = public(cos_op, "cos", "math.cos", example=("0.0", "1.0"))
 cosh = public(cosh_op, "cosh", "math.cosh", example=("0.0", "1.0"))
-div_no_nan = public(div_no_nan_op, "math.divide_no_nan", v1=("div_no_nan",), attribute="div_no_nan",
+div_no_nan = public(div_no_nan_op, "math.divide_no_nan", v1=("div_no_nan",), attribute="div_no_nan", node="div_no_nan",
                     example=("[1.0, 1.0], [2.0, 0.0]", "[0.5 0. ]"))
 exp = public(exp_op, "exp", "math.exp", example=("[0.0, 1.0]", "[1.        2.7182817]"))
 expm1 = public(expm1_op, "math.expm1", v1=("expm1",), example=("0.0", "0.0"))
@@ -564,7 +559,7 @@ log = public(log_op, "math.log", v1=("log",), example=("[1.0, 0.0]", "[  0. -inf
 log1p = public(log1p_op, "math.log1p", v1=("log1p",), example=("0.0", "0.0"))
 maximum = public(maximum_op, "maximum", "math.maximum", example=("[1, 5], [3, 2]", "[3 5]"))
 minimum = public(minimum_op, "minimum", "math.minimum", example=("[1, 5], [3, 2]", "[1 2]"))
-multiply_no_nan = public(mul_no_nan, "math.multiply_no_nan",
+multiply_no_nan = public(mul_no_nan, "math.multiply_no_nan", node="multiply_no_nan",
                          example=("[float('inf')], [0.0]", "[0.]"))
 negative = public(neg, "negative", "math.negative", example=("[1, -2]", "[-1  2]"))
 nextafter = public(next_after, "math.nextafter", example=("0.0, 1.0", "1e-45"))
@@ -592,7 +587,306 @@ truncatemod = public(
     truncate_mod, "truncatemod", example=("[7, -7], 3", "[ 1 -1]"),
     errors="InvalidArgumentError: for an integer division by zero.",
 )
-xdivy = public(xdivy_op, "math.xdivy", example=("[0.0, 1.0], [0.0, 2.0]", "[0.  0.5]"))
-xlog1py = public(xlog1py_op, "math.xlog1py", example=("[0.0, 1.0], [-1.0, 0.0]", "[0. 0.]"))
+xdivy = public(xdivy_op, "math.xdivy", node="xdivy", example=("[0.0, 1.0], [0.0, 2.0]", "[0.  0.5]"))
+xlog1py = public(xlog1py_op, "math.xlog1py", node="xlog1py", example=("[0.0, 1.0], [-1.0, 0.0]", "[0. 0.]"))
 xlogy = public(xlogy_op, "math.xlogy", example=("[0.0, 1.0], [0.0, 1.0]", "[0. 0.]"))
 # fmt: on
+
+
+@export("add", "math.add")
+def add(x: Any, y: Any, name: str | None = None) -> Any:
+    """x + y, element-wise; strings are joined.
+
+    Args:
+      x, y: tensors of one dtype, whose shapes broadcast.
+
+    Raises:
+      TypeError: if the dtypes differ.
+      ValueError: if the shapes do not fit together.
+
+    >>> import reflow as tf
+    >>> print(tf.add([1, 2], 10).numpy())
+    [11 12]
+    """
+    return _adder(x, y)(x, y, name=name or "Add")
+
+
+def _adder(x: Any, y: Any) -> Any:
+    """AddV2, or Add when the operands are strings."""
+    for each in (x, y):
+        dtype = getattr(each, "dtype", None)
+        if dtype is string:
+            return add_v1
+        if dtype is not None:
+            return add_v2
+    return add_v1 if convert_to_tensor(x).dtype is string else add_v2
+
+
+@export("pow", "math.pow")
+def pow(x: Any, y: Any, name: str | None = None) -> Any:
+    """x to the power y, element-wise.
+
+    Args:
+      x, y: numeric tensors of one dtype, whose shapes broadcast.
+
+    Raises:
+      InvalidArgumentError: for a negative power of integers.
+
+    >>> import reflow as tf
+    >>> print(tf.pow([2, 3], 2).numpy())
+    [4 9]
+    """
+    return pow_op(x, y, name=name)
+
+
+@export("round", "math.round")
+def round(x: Any, name: str | None = None) -> Any:
+    """x rounded to the nearest integer, halves to the even one, element-wise; integers as they are.
+
+    >>> import reflow as tf
+    >>> print(tf.round([0.5, 1.5, -2.7]).numpy())
+    [ 0.  2. -3.]
+    """
+    x = convert_to_tensor(x, name="x")
+    return x if x.dtype.is_integer else round_op(x, name=name)
+
+
+_TRUE_QUOTIENTS = {
+    **dict.fromkeys((uint8, int8, uint16, int16), float32),
+    **dict.fromkeys((int32, int64, uint32, uint64), float64),
+}
+
+
+@export("truediv", "math.truediv")
+def truediv(x: Any, y: Any, name: str | None = None) -> Any:
+    """x / y, element-wise; integers are cast to floats first (from 32 bits on to float64).
+
+    Args:
+      x, y: numeric tensors of one dtype, whose shapes broadcast.
+
+    Raises:
+      TypeError: if the dtypes differ.
+
+    >>> import reflow as tf
+    >>> print(tf.truediv([7, 1], 2).numpy())
+    [3.5 0.5]
+    """
+    dtype = getattr(x, "dtype", None) or getattr(y, "dtype", None)
+    if dtype is not None and getattr(dtype, "is_floating", False):
+        return real_div(x, y, name=name or "truediv")
+    with name_scope(name, "truediv") as scope:
+        hint = getattr(y, "dtype", None)
+        x = convert_to_tensor(x, name="x", dtype_hint=hint)
+        y = convert_to_tensor(y, name="y", dtype_hint=x.dtype.base_dtype)
+        if x.dtype.base_dtype is not y.dtype.base_dtype:
+            raise TypeError(
+                f"{errors.where(errors.user_frame())}: `x` and `y` must have the same dtype, got "
+                f"{x.dtype!r} != {y.dtype!r}. Convert one with tf.cast."
+            )
+        wanted = _TRUE_QUOTIENTS.get(x.dtype.base_dtype)
+        if wanted is not None:
+            cast = REGISTRY["Cast"]
+            x, y = cast(x, DstT=wanted), cast(y, DstT=wanted)
+        return real_div(x, y, name=scope or None)
+
+
+@export("divide", "math.divide")
+def divide(x: Any, y: Any, name: str | None = None) -> Any:
+    """x / y as Python divides: see `tf.truediv`.
+
+    >>> import reflow as tf
+    >>> print(tf.divide([16.0, 12.0], [4.0, 8.0]).numpy())
+    [4.  1.5]
+    """
+    return truediv(x, y, name=name)
+
+
+@export("math.floordiv", v1=("floordiv",))
+def floordiv(x: Any, y: Any, name: str | None = None) -> Any:
+    """x / y, element-wise, rounded down, as Python's `//`.
+
+    Raises:
+      InvalidArgumentError: for an integer division by zero.
+
+    >>> import reflow as tf
+    >>> print(tf.math.floordiv([7, -7], 2).numpy())
+    [ 3 -4]
+    """
+    return floor_div(x, y, name=name or "floordiv")
+
+
+@export(v1=("div",))
+def div(x: Any, y: Any, name: str | None = None) -> Any:
+    """x / y as Python 2 divides: integers are rounded down. Prefer `tf.divide` or `//`.
+
+    Raises:
+      InvalidArgumentError: for an integer division by zero.
+
+    >>> import reflow as tf
+    >>> print(tf.compat.v1.div([7, -7], 2).numpy())
+    [ 3 -4]
+    """
+    dtype = getattr(x, "dtype", None) or getattr(y, "dtype", None)
+    if not hasattr(dtype, "is_floating"):
+        x = convert_to_tensor(x, name="x", dtype_hint=dtype)
+        dtype = x.dtype
+    exact = dtype.is_floating or dtype.is_complex
+    return (real_div if exact else floor_div)(x, y, name=name or "div")
+
+
+@export("math.reciprocal_no_nan")
+def reciprocal_no_nan(x: Any, name: str | None = None) -> Any:
+    """1 / x, element-wise, and 0 where x is 0.
+
+    >>> import reflow as tf
+    >>> print(tf.math.reciprocal_no_nan([4.0, 0.0]).numpy())
+    [0.25 0.  ]
+    """
+    with name_scope(name, "reciprocal_no_nan") as scope:
+        x = convert_to_tensor(x, name="x")
+        one = convert_to_tensor(1, x.dtype.base_dtype, name="one")
+        return div_no_nan_op(one, x, name=scope or None)
+
+
+@export(v1=("scalar_mul", "math.scalar_mul"))
+def scalar_mul(scalar: Any, x: Any, name: str | None = None) -> Any:
+    """`x` times a scalar; slices of a sparse gradient stay sparse.
+
+    Args:
+      scalar: a number or a tensor without dimensions.
+      x: a tensor or `IndexedSlices`.
+
+    Raises:
+      ValueError: if `scalar` has dimensions.
+
+    >>> import reflow as tf
+    >>> print(tf.scalar_mul(2.0, tf.constant([1.0, 3.0])).numpy())
+    [2. 6.]
+    """
+    scalar = convert_to_tensor(scalar, x.dtype.base_dtype, name="scalar")
+    if scalar.shape.rank != 0:
+        raise ValueError(f"The input scalar must be a 0-D value. Received shape {scalar.shape}.")
+    slices = _indexed_slices()
+    if isinstance(x, slices):
+        return slices(mul(scalar, x.values, name=name), x.indices, x.dense_shape)
+    return mul(scalar, x, name=name)
+
+
+@export(v2=("scalar_mul", "math.scalar_mul"))
+def scalar_mul_v2(scalar: Any, x: Any, name: str | None = None) -> Any:
+    """`x` times a scalar; slices of a sparse gradient stay sparse.
+
+    Args:
+      scalar: a number or a tensor without dimensions.
+      x: a tensor or `IndexedSlices`.
+
+    Raises:
+      ValueError: if `scalar` has dimensions.
+
+    >>> import reflow as tf
+    >>> print(tf.math.scalar_mul(2.0, tf.constant([1.0, 3.0])).numpy())
+    [2. 6.]
+    """
+    with name_scope(name, "scalar_mul") as scope:
+        return scalar_mul(scalar, x, name=scope or None)
+
+
+def _indexed_slices() -> type:
+    from reflow.lang.indexed_slices import IndexedSlices
+
+    return IndexedSlices
+
+
+@export("add_n", "math.add_n")
+def add_n(inputs: Any, name: str | None = None) -> Any:
+    """The sum of a list of tensors of one shape and dtype.
+
+    Args:
+      inputs: a list of tensors or `IndexedSlices`.
+
+    Raises:
+      ValueError: if the list is empty, or the shapes differ.
+
+    >>> import reflow as tf
+    >>> print(tf.add_n([[1, 2], [3, 4], [5, 6]]).numpy())
+    [ 9 12]
+    """
+    inputs = list(inputs) if isinstance(inputs, (list, tuple)) else []
+    if not inputs:
+        raise ValueError(
+            "Inputs must be an iterable of at least one Tensor/IndexedSlices with the same dtype and "
+            "shape."
+        )
+    if len(inputs) > 1:
+        return add_n_op(inputs, name=name)
+    only = convert_to_tensor(inputs[0])
+    return REGISTRY["Identity"](only, name=name) if name else only
+
+
+@export("math.accumulate_n", v1=("accumulate_n",))
+def accumulate_n(
+    inputs: Any, shape: Any = None, tensor_dtype: Any = None, name: str | None = None
+) -> Any:
+    """The sum of a list of tensors of one shape and dtype: `tf.add_n` with checks.
+
+    Args:
+      inputs: a list of tensors.
+      shape: the shape they must have.
+      tensor_dtype: the dtype they must have.
+
+    Raises:
+      ValueError: if the list is empty, or shapes or dtypes differ.
+      TypeError: if the dtype is not `tensor_dtype`.
+
+    >>> import reflow as tf
+    >>> print(tf.math.accumulate_n([tf.constant([1, 2]), tf.constant([3, 4])]).numpy())
+    [4 6]
+    """
+    from reflow.lang import shapes
+
+    if not inputs or not isinstance(inputs, (list, tuple)):
+        raise ValueError("inputs must be a list of at least one Tensor with the same dtype and shape")
+    tensors = [convert_to_tensor(each) for each in inputs]
+    if any(t.dtype != tensors[0].dtype for t in tensors):
+        raise ValueError("inputs must be a list of at least one Tensor with the same dtype and shape")
+    merged = shapes.as_shape(shape)
+    for tensor in tensors:
+        merged = merged.merge_with(tensor.shape)
+    if tensor_dtype is not None and tensors[0].dtype != tensor_dtype:
+        raise TypeError(
+            f"The `tensor_dtype` argument is {tensor_dtype}, but `input` is of type "
+            f"{tensors[0].dtype}. Convert the inputs with tf.cast."
+        )
+    if len(tensors) == 1:
+        return REGISTRY["Identity"](tensors[0], name=name) if name else tensors[0]
+    return add_n_op(tensors, name=name)
+
+
+@export("math.polyval")
+def polyval(coeffs: Any, x: Any, name: str | None = None) -> Any:
+    """The polynomial with these coefficients, the highest power first, at x.
+
+    Args:
+      coeffs: a list of tensors or numbers.
+      x: where to evaluate it, a tensor.
+
+    Raises:
+      ValueError: if `coeffs` is not a list.
+
+    >>> import reflow as tf
+    >>> print(tf.math.polyval([1.0, 0.0, -1.0], [2.0, 3.0]).numpy())
+    [3. 8.]
+    """
+    if not isinstance(coeffs, list):
+        raise ValueError(f"Argument coeffs must be list type. Received type {type(coeffs)}.")
+    with name_scope(name, "polyval"):
+        x = convert_to_tensor(x, name="x")
+        if not coeffs:
+            return REGISTRY["ZerosLike"](x)
+        terms = [
+            convert_to_tensor(c, name=f"coeff_{i}", dtype_hint=x.dtype) for i, c in enumerate(coeffs)
+        ]
+        result = terms[0]
+        for term in terms[1:]:
+            result = term + result * x
+        return result

@@ -33,6 +33,7 @@ def public(
     v1: Sequence[str] = (),
     v2: Sequence[str] = (),
     attribute: str = "",
+    node: str | None = None,
     example: tuple[str, str] | None = None,
     errors: str = "",
 ) -> Callable[..., Any]:
@@ -43,6 +44,7 @@ def public(
       *names, v1, v2: see `export`.
       attribute: the name that the caller gives the function in its module; by default the last part
         of the first public name.
+      node: the name of the node where none is given; by default that of the op.
       example: what to call it with, as Python text, and what printing its (first) result shows.
       errors: a line per error that the function raises, for its docstring.
     """
@@ -61,7 +63,7 @@ def public(
                 )
             kwargs.update(zip(after, args[count:]))
             args = args[:count]
-        return call(opdef, args, kwargs, kwargs.pop("name", None))
+        return call(opdef, args, kwargs, kwargs.pop("name", None) or node)
 
     either = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter(arg.name, either) for arg in opdef.inputs]

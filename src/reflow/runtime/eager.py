@@ -78,7 +78,9 @@ class EagerTensor(Tensor):
         raise AttributeError("Tensor.name is undefined when eager execution is enabled.")
 
     def eval(self, feed_dict: Any = None, session: Any = None) -> Any:
-        raise NotImplementedError("eval is not supported when eager execution is enabled, use .numpy()")
+        raise NotImplementedError(
+            "eval is not supported when eager execution is enabled, use .numpy()"
+        )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         value = np.asarray(self._value)

@@ -17,9 +17,7 @@ def compiled_call(opdef: OpDef, args: list[Any], attrs: dict[str, Any], keywords
     """Runs the lowering of a stateless op as an executable."""
     static = _static_positions(opdef, attrs)
     known = tuple((i, _Frozen(np.asarray(args[i]))) for i in static)
-    lengths = tuple(
-        arg_length(arg, attrs) if arg.is_list else None for arg in opdef.inputs
-    )
+    lengths = tuple(arg_length(arg, attrs) if arg.is_list else None for arg in opdef.inputs)
     function = _compiled(opdef, known, lengths, _Frozen(keywords))
     return function([a for i, a in enumerate(args) if i not in static])
 
@@ -44,7 +42,9 @@ def _compiled(opdef: OpDef, known: Any, lengths: Any, keywords: Any) -> Any:
         rest = iter(dynamic)
         total = sum(1 if n is None else n for n in lengths)
         flat = [fixed[i] if i in fixed else next(rest) for i in range(total)]
-        counts = {a.number_attr or a.list_attr: n for a, n in zip(opdef.inputs, lengths) if n is not None}
+        counts = {
+            a.number_attr or a.list_attr: n for a, n in zip(opdef.inputs, lengths) if n is not None
+        }
         attrs = {k: n if opdef.attrs[k].type == "int" else (None,) * n for k, n in counts.items()}
         return opdef.lower(jax_namespace, *group_inputs(opdef, flat, attrs), **keywords.value)
 

@@ -192,17 +192,13 @@ def feed_value(tensor: SymbolicTensor, value: Any) -> Any:
     sizes = tensor._shape._dims
     if sizes is not None:
         shape = array.shape
-        if len(shape) != len(sizes) or any(
-            a is not None and a != b for a, b in zip(sizes, shape)
-        ):
+        if len(shape) != len(sizes) or any(a is not None and a != b for a, b in zip(sizes, shape)):
             raise ValueError(
                 f"{errors.where(errors.user_frame())}: Cannot feed value of shape {shape} for Tensor "
                 f"{tensor.name}, which has shape {tensor.shape}"
             )
     if not tensor.op.graph.is_feedable(tensor):
-        raise ValueError(
-            f"{errors.where(errors.user_frame())}: Tensor {tensor} may not be fed."
-        )
+        raise ValueError(f"{errors.where(errors.user_frame())}: Tensor {tensor} may not be fed.")
     return array
 
 
@@ -210,7 +206,9 @@ def _feed_array(tensor: SymbolicTensor, dtype: dtypes.DType, value: Any) -> np.n
     if dtype is dtypes.string:
         from reflow.lang.convert import to_array
 
-        array = to_array(value if isinstance(value, (list, str, bytes)) else np.asarray(value), dtype)
+        array = to_array(
+            value if isinstance(value, (list, str, bytes)) else np.asarray(value), dtype
+        )
         if array is None:
             raise TypeError(f"Cannot feed {value!r:.60} for Tensor {tensor.name}")
         return array

@@ -97,7 +97,10 @@ class BaseSession:
         else:
             feeds, values = [], []
         stamp = graph._mutations
-        key = (id(fetches) if type(fetches) is SymbolicTensor else fetch_key(fetches), *map(id, feeds))
+        key = (
+            id(fetches) if type(fetches) is SymbolicTensor else fetch_key(fetches),
+            *map(id, feeds),
+        )
         cached = self._plans.get(key)
         if cached is None or cached[0] != stamp:
             cached = self._make_plan(key, stamp, fetches, feeds)
@@ -114,7 +117,9 @@ class BaseSession:
         results = [_fetched(v, t) for v, t in zip(outputs, structure.tensors)]
         return results[0] if structure.is_single else structure.build(results)
 
-    def _make_plan(self, key: Any, stamp: int, fetches: Any, feeds: Sequence[SymbolicTensor]) -> Any:
+    def _make_plan(
+        self, key: Any, stamp: int, fetches: Any, feeds: Sequence[SymbolicTensor]
+    ) -> Any:
         structure = Fetches(self._graph, fetches)
         if len(set(map(id, feeds))) != len(feeds):
             raise ValueError("feed_dict feeds a tensor twice")
@@ -154,7 +159,10 @@ class BaseSession:
             raise RuntimeError("Attempted to use a closed Session.")
         feeds = [feed_tensor(self._graph, each) for each in feed_list or ()]
         _, plan, structure = self._make_plan(
-            ("callable", fetch_key(fetches), *map(id, feeds)), self._graph._mutations, fetches, feeds
+            ("callable", fetch_key(fetches), *map(id, feeds)),
+            self._graph._mutations,
+            fetches,
+            feeds,
         )
 
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -208,7 +216,9 @@ class BaseSession:
         for tensor in feeds:
             if all(tensor is not each for each in handle.feeds):
                 raise errors.InvalidArgumentError(
-                    None, tensor.op, f"{tensor.name} was not declared as a feed of this partial run."
+                    None,
+                    tensor.op,
+                    f"{tensor.name} was not declared as a feed of this partial run.",
                 )
         for element in structure.elements:
             if all(element is not each for each in handle.fetches):
@@ -301,7 +311,8 @@ class _PartialRun:
         roots = [
             e.op if isinstance(e, SymbolicTensor) else e
             for e in structure.elements
-            if id(e) not in self.known and (e if isinstance(e, Operation) else e.op) not in self.done
+            if id(e) not in self.known
+            and (e if isinstance(e, Operation) else e.op) not in self.done
         ]
         now = prune(roots, given, self.done)
         later = self.needed - now - self.done

@@ -1,0 +1,23 @@
+"""Fixtures for all tests: a fresh default graph, both tiers, TF 1's defaults where asked."""
+
+import pytest
+
+from reflow.compiler import policy
+from reflow.lang import context
+
+
+@pytest.fixture(params=["interpret", "compile"])
+def tier(request, monkeypatch):
+    """Runs the test in the interpreted and in the compiled tier."""
+    monkeypatch.setattr(policy, "forced", [request.param])
+    return request.param
+
+
+@pytest.fixture
+def graph():
+    """A new graph that is the default one."""
+    from reflow.lang.graph import Graph
+
+    graph = Graph()
+    with context.using_graph(graph):
+        yield graph
