@@ -141,7 +141,7 @@ class Cluster:
         return self._interpret(entry, values, store)
 
     def _entry(self, values: Sequence[Any]) -> Entry:
-        key = []
+        key: list[Any] = []
         for i, value in enumerate(values):
             if i in self.static:
                 value = np.asarray(value)

@@ -215,12 +215,12 @@ class Interpreter(Context):
             env[slot] = value
         xp = numpy_namespace
         for op, opdef, sources, targets, attrs, deref in program.steps:
-            values = [env[s] for s in sources]
+            values: Any = [env[s] for s in sources]
             if deref is not None:
                 self.op = op
                 values = [self.read(v) if d else v for v, d in zip(values, deref)]
             try:
-                if opdef.stateful:
+                if opdef.context:
                     self.op = op
                     if not opdef._simple:
                         values = group_inputs(opdef, values, op.attrs)
@@ -339,16 +339,16 @@ class Tracer(Context):
             if deref is not None:
                 values = [self.read(v) if d else v for v, d in zip(values, deref)]
             if not opdef.compile:
-                if opdef.stateful or not all(isinstance(v, _KNOWN) for v in values):
+                if opdef.context or not all(isinstance(v, _KNOWN) for v in values):
                     raise NotCompilable(f"{op.type} '{op.name}' runs on the host only", self.node)
             if opdef.static:
                 self._require_static(op, values)
             xp: Any = self.xp
-            if not opdef.stateful and opdef.interpret and _foldable(values):
+            if not opdef.context and opdef.interpret and _foldable(values):
                 xp = numpy_namespace
             grouped = values if opdef._simple else group_inputs(opdef, values, op.attrs)
             try:
-                result = opdef.lower(self if opdef.stateful else xp, *grouped, **attrs)
+                result = opdef.lower(self if opdef.context else xp, *grouped, **attrs)
             except ValueNeeded as need:
                 self.op = op
                 if need.assume is None:

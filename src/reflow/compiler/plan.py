@@ -370,7 +370,7 @@ def fold(
         if opdef.name == "NoOp" and not op._control_inputs:
             continue
         if (
-            opdef.stateful
+            opdef.context
             or not opdef.interpret
             or not op.inputs
             or op._control_inputs
@@ -519,7 +519,7 @@ def run_host_node(
     try:
         with np.errstate(all="ignore"):
             attrs = opdef.lower_attrs(op.attrs)
-            result = opdef.lower(context if opdef.stateful else numpy_namespace, *grouped, **attrs)
+            result = opdef.lower(context if opdef.context else numpy_namespace, *grouped, **attrs)
     except Exception as error:
         raise run_error(error, op, values) from error
     if targets:

@@ -387,6 +387,28 @@ def make_ndarray(tensor: Any) -> np.ndarray:
     >>> make_ndarray(proto).tolist()
     [[1, 2], [2, 2]]
     """
+    shape, values = _decode(tensor)
+    dtype = as_dtype(tensor.dtype)
+    return _continued(values, math.prod(shape), dtype).reshape(shape)
+
+
+def make_constant(tensor: Any) -> np.ndarray:
+    """Like `make_ndarray`, but a value that fills a whole shape is held only once.
+
+    Such an array is read-only, and all its strides are zero.
+
+    >>> filled = make_constant(make_tensor_proto(7.0, shape=[1000, 1000]))
+    >>> filled.shape, filled.strides
+    ((1000, 1000), (0, 0))
+    """
+    shape, values = _decode(tensor)
+    if values.size == 1 and not tensor.tensor_content:
+        return np.broadcast_to(values.reshape(()), shape)
+    return _continued(values, math.prod(shape), as_dtype(tensor.dtype)).reshape(shape)
+
+
+def _decode(tensor: Any) -> tuple[tuple[int, ...], np.ndarray]:
+    """The shape of a tensor, and the elements that the message has."""
     shape = _known_shape(tensor.tensor_shape)
     dtype = as_dtype(tensor.dtype)
     if dtype not in _FIELD:
@@ -398,13 +420,13 @@ def make_ndarray(tensor: Any) -> np.ndarray:
             f"than the {MAX_BYTES} that are decoded"
         )
     if tensor.tensor_content:
-        return _from_content(tensor.tensor_content, dtype, count).reshape(shape)
+        return shape, _from_content(tensor.tensor_content, dtype, count)
     values = _from_field(tensor, dtype)
     if values.size > count:
         raise ValueError(
             f"a tensor of shape {shape} has {count} elements, but the message has {values.size}"
         )
-    return _continued(values, count, dtype).reshape(shape)
+    return shape, values
 
 
 def _continued(values: np.ndarray, count: int, dtype: DType) -> np.ndarray:

@@ -87,12 +87,13 @@ def executing_eagerly() -> bool:
 
 
 def executing_eagerly_outside_functions() -> bool:
+    """Whether code outside of all functions being traced runs eagerly."""
     if executing_eagerly():
         return True
-    graph = get_default_graph()
+    graph: Any = get_default_graph()
     while getattr(graph, "outer_graph", None) is not None:
         graph = graph.outer_graph
-    return bool(graph.building_function) or _eager_by_default[0] and graph is None
+    return bool(graph.building_function)
 
 
 def enable_eager_execution(

@@ -101,7 +101,7 @@ def bind(opdef: OpDef, values: list[Any], attrs: dict[str, Any]) -> list[Any]:
             continue
         if not isinstance(value, (list, tuple)):
             if isinstance(value, Tensor) and arg.number_attr is not None:
-                value = list(value)
+                value = list(value)  # type: ignore[call-overload]
             else:
                 raise TypeError(
                     f"{errors.where(errors.user_frame())}: {opdef.name} expects a list for the "
@@ -126,7 +126,7 @@ def bind(opdef: OpDef, values: list[Any], attrs: dict[str, Any]) -> list[Any]:
                 if key is not None and key not in attrs:
                     attrs[key] = tensor.dtype.base_dtype
                 tensors.append(tensor)
-            attrs[arg.number_attr] = len(tensors)  # type: ignore[index]
+            attrs[arg.number_attr] = len(tensors)
         flat.extend(tensors)
     _complete(opdef, attrs)
     return flat
@@ -289,7 +289,7 @@ def _as_string(value: Any) -> Any:
     return value
 
 
-_ATTR_FORMS = {
+_ATTR_FORMS: dict[str, Any] = {
     "int": _as_int,
     "float": float,
     "bool": _as_bool,

@@ -66,7 +66,7 @@ class DType:
             self._ref_dtype = self
 
     @property
-    def _is_ref_dtype(self) -> bool:
+    def _is_ref_dtype(self) -> builtins.bool:
         return self.is_ref_dtype
 
     @property
@@ -74,7 +74,7 @@ class DType:
         return self._ref_dtype
 
     @property
-    def is_unsigned(self) -> bool:
+    def is_unsigned(self) -> builtins.bool:
         return self.np.kind == "u"
 
     @property
@@ -106,7 +106,7 @@ class DType:
             return getattr(ml_dtypes.finfo(self.np), which)
         raise TypeError(f"Cannot find {which}imum value of {self.name}.")
 
-    def is_compatible_with(self, other: Any) -> bool:
+    def is_compatible_with(self, other: Any) -> builtins.bool:
         other = as_dtype(other)
         return self is other or self is other.base_dtype
 
@@ -119,7 +119,7 @@ class DType:
     def __int__(self) -> int:
         return self.as_datatype_enum
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: Any) -> builtins.bool:
         if self is other:
             return True
         if other is None:
@@ -131,7 +131,7 @@ class DType:
         except TypeError:
             return False
 
-    def __ne__(self, other: Any) -> bool:
+    def __ne__(self, other: Any) -> builtins.bool:
         return not self == other
 
     def __hash__(self) -> int:

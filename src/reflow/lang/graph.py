@@ -44,6 +44,11 @@ class Operation:
     opdef: OpDef
     attrs: dict[str, Any]
     outputs: list[SymbolicTensor]
+    site: Any  # the user's code object and line
+    _id: int
+    _inputs: tuple[SymbolicTensor, ...]
+    _control_inputs: tuple[Operation, ...]
+    _device: str
 
     @property
     def type(self) -> str:
@@ -247,7 +252,7 @@ class Graph:
     def create_op(
         self,
         op_type: str,
-        inputs: Sequence[Tensor],
+        inputs: Sequence[Any],
         dtypes: Any = None,
         input_types: Any = None,
         name: str | None = None,
@@ -398,7 +403,7 @@ class Graph:
             if hasattr(each, "_as_graph_element") and not isinstance(each, SymbolicTensor):
                 each = each._as_graph_element()
             if isinstance(each, (Operation, SymbolicTensor)):
-                op = each if isinstance(each, Operation) else each.op
+                op: Any = each if isinstance(each, Operation) else each.op
                 if op.graph is not self:
                     op = self._control_from_outside(op)
                     if op is None:

@@ -59,9 +59,9 @@ class Arg:
     def __init__(self, name: str):
         self.name = name
         self.dtype: DType | None = None  # when fixed
-        self.type_attr: str | None = None  # when an attribute gives it
-        self.number_attr: str | None = None  # the length, when it is a list of one dtype
-        self.list_attr: str | None = None  # the dtypes, when it is a list of any dtypes
+        self.type_attr: Any = None  # when an attribute gives it
+        self.number_attr: Any = None  # the length, when it is a list of one dtype
+        self.list_attr: Any = None  # the dtypes, when it is a list of any dtypes
         self.is_ref = False
 
     @property
@@ -89,7 +89,7 @@ class OpDef:
       name: TensorFlow's op name.
       family: the module that defines it.
       inputs, outputs, attrs: the parsed signature.
-      lower: `lower(xp, *inputs, **attrs)`, or with `stateful` `lower(ctx, *inputs, **attrs)`; returns
+      lower: `lower(xp, *inputs, **attrs)`, or with `context` `lower(ctx, *inputs, **attrs)`; returns
         the output, or a tuple of them. It receives the attributes that it names; one that names
         `node=None` receives the node as well, where there is one.
       shape: `shape(*inputs, **attrs)` from symbolic tensors to a shape, or a list of them.
@@ -97,6 +97,8 @@ class OpDef:
         zero everywhere. See `gradient`.
       static: names of the inputs whose values must be known when the op is compiled.
       stateful: the op reads or writes something outside its inputs and outputs; never folded away.
+      context: the lowering gets a context in place of `xp`, because it is stateful, or because it calls
+        functions or checks values as it runs.
       reads, writes: names of the resource inputs whose state it reads or writes.
       interpret, compile: whether it has a NumPy form, and an XLA form.
       handle: it only names state: no inputs, and a `ResourceHandle` as its output.
@@ -119,6 +121,7 @@ class OpDef:
         "grad",
         "static",
         "stateful",
+        "context",
         "random",
         "reads",
         "writes",
@@ -147,6 +150,7 @@ class OpDef:
         self.grad: Any = traits.pop("grad", UNSAID)
         self.static: frozenset[str] = frozenset(traits.pop("static", ()))
         self.stateful: bool = traits.pop("stateful", False)
+        self.context: bool = traits.pop("context", self.stateful)
         self.random: bool = traits.pop("random", False)
         self.reads: frozenset[str] = frozenset(traits.pop("reads", ()))
         self.writes: frozenset[str] = frozenset(traits.pop("writes", ()))

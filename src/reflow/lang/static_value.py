@@ -81,7 +81,7 @@ def _fold(tensor: SymbolicTensor, depth: int, memo: dict[int, Any]) -> np.ndarra
     op = tensor.op
     if op.opdef.name == "Const":
         return op.attrs["value"]
-    if depth > 60 or not op.opdef.partial or op.opdef.stateful:
+    if depth > 60 or not op.opdef.partial or op.opdef.context:
         return None
     key = id(tensor)
     if key not in memo:
@@ -127,7 +127,7 @@ def _compute(tensor: SymbolicTensor, depth: int, memo: dict[int, Any]) -> np.nda
         ):
             return None  # the shape rule or the run says what is wrong, with the node's name
     if isinstance(result, (tuple, list)):
-        flat = []
+        flat: list[Any] = []
         for each in result if isinstance(result, tuple) else (result,):
             flat.extend(each if isinstance(each, list) else (each,))
         result = flat[tensor.value_index]
@@ -149,7 +149,7 @@ def _nothing_known(tensor: SymbolicTensor) -> np.ndarray | None:
     size = tensor.shape.num_elements() if tensor.dtype.is_integer else None
     if size is None or size > _PARTIAL_LIMIT:
         return None
-    return np.full(tensor.shape.sizes, np.nan)
+    return np.full(tensor.shape.as_list(), np.nan)
 
 
 def _arg(op: Any, index: int) -> str:

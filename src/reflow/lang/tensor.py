@@ -158,7 +158,7 @@ class SymbolicTensor(Tensor):
     def __float__(self) -> float:
         raise TypeError(f"a symbolic tensor ({self.name}) has no value to convert to a number")
 
-    __int__ = __index__ = __float__  # type: ignore[assignment]
+    __int__ = __index__ = __float__
 
 
 def is_tensor(x: Any) -> bool:

@@ -18,7 +18,6 @@ from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.shapes import Dimension
 from reflow.lang.static_value import constant_value, static_int
-from reflow.lang.tensor import Tensor
 from reflow.ops import array
 from reflow.ops.constant import identity
 from reflow.ops.define import op
@@ -292,16 +291,13 @@ def stack(values: Any, axis: int = 0, name: str = "stack") -> Any:
             pass  # elements that only the op's own conversion brings together
     if not isinstance(values, (list, tuple)):
         values = list(values)
-    first = convert_to_tensor(values[0], name=name)
-    rank = first.shape.rank
+    rank = convert_to_tensor(values[0], name=name).shape.rank
     if rank is not None and not -rank - 1 <= axis <= rank:
         raise ValueError(
             f"{errors.where(errors.user_frame())}: Argument `axis` = {axis} not in range "
             f"[{-rank - 1}, {rank + 1})"
         )
-    if isinstance(values[0], Tensor):
-        return pack_op(values, axis=axis, name=name)
-    return pack_op([first, *values[1:]], axis=axis, name=name)
+    return pack_op(values, axis=axis, name=name)
 
 
 @op("Unpack(value: T, *, num: int, T: type, axis: int = 0) -> output: num*T", partial=True)
@@ -314,7 +310,10 @@ def unpack_op(xp, value, *, num, axis):
         raise ValueError(
             f"Input shape axis {axis % rank} must equal {num}, got shape {_brackets(value.shape)}"
         )
-    before = (slice(None),) * (axis % rank)
+    axis %= rank
+    if not xp.is_numpy:
+        return [xp.lax.index_in_dim(value, i, axis, keepdims=False) for i in range(num)]
+    before = (slice(None),) * axis
     return [value[(*before, i, ...)] for i in range(num)]
 
 
@@ -417,13 +416,17 @@ def parallel_stack(values: Any, name: str = "parallel_stack") -> Any:
 # Splitting ----------------------------------------------------------------------------------------
 
 
-def _parts(value: Any, axis: Any, sizes: Sequence[int]) -> list[Any]:
+def _parts(xp: Any, value: Any, axis: int, sizes: Sequence[int]) -> list[Any]:
     before = (slice(None),) * axis
     result = []
     start = 0
     for size in sizes:
-        result.append(value[(*before, slice(start, start + size))])
-        start += size
+        end = start + size
+        if xp.is_numpy:
+            result.append(value[(*before, slice(start, end))])
+        else:
+            result.append(xp.lax.slice_in_dim(value, start, end, axis=axis))
+        start = end
     return result
 
 
@@ -448,7 +451,7 @@ def split_op(xp, split_dim, value, *, num_split):
             f"Number of ways to split should evenly divide the split dimension, but got split_dim "
             f"{at} (size = {value.shape[at]}) and num_split {num_split}"
         )
-    return _parts(value, at, [size] * num_split)
+    return _parts(xp, value, at, [size] * num_split)
 
 
 @split_op.shape_rule
@@ -484,7 +487,7 @@ def _split_grad(gs, split_dim):
 def split_v_op(xp, value, size_splits, split_dim, *, num_split):
     """A tensor in parts of given sizes along an axis."""
     at = _split_axis(split_dim, len(value.shape))
-    return _parts(value, at, _split_sizes(size_splits.tolist(), value.shape[at], num_split))
+    return _parts(xp, value, at, _split_sizes(size_splits.tolist(), value.shape[at], num_split))
 
 
 def _split_sizes(sizes: list[int], total: int, count: int) -> list[int]:

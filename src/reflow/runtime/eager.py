@@ -217,7 +217,7 @@ def run(opdef: OpDef, flat: Sequence[Any], attrs: dict[str, Any], name: str | No
 
 def _compute(opdef: OpDef, args: list[Any], attrs: dict[str, Any], name: str | None) -> Any:
     keywords = opdef.lower_attrs(attrs)
-    if opdef.stateful:
+    if opdef.context:
         eager_context = Interpreter(store)
         eager_context.op = Record(opdef, (), attrs, ())  # type: ignore[assignment]
         eager_context.op.name = name or opdef.name

@@ -25,7 +25,7 @@ def compiled_call(opdef: OpDef, args: list[Any], attrs: dict[str, Any], keywords
 def _static_positions(opdef: OpDef, attrs: dict[str, Any]) -> list[int]:
     if not opdef.static:
         return []
-    positions = []
+    positions: list[int] = []
     at = 0
     for arg in opdef.inputs:
         length = arg_length(arg, attrs)

@@ -89,7 +89,7 @@ class Fetches:
             parts = [self._visit(each) for each in obj]
             if hasattr(obj, "_fields"):
                 return lambda v: type(obj)(*[part(v) for part in parts])
-            kind = type(obj)
+            kind: Any = type(obj)
             return lambda v: kind([part(v) for part in parts])
         if isinstance(obj, Mapping):
             keys, parts = list(obj.keys()), [self._visit(each) for each in obj.values()]

@@ -132,7 +132,8 @@ class BaseSession:
         return cached
 
     def _run_state(self, options: Any, run_metadata: Any) -> RunState:
-        timeout, trace = self._timeout, None
+        timeout = self._timeout
+        trace: list[Any] | None = None
         if options is not None:
             if options.timeout_in_ms:
                 timeout = options.timeout_in_ms / 1000
