@@ -9,7 +9,6 @@ import ast
 import contextlib
 import functools
 import importlib
-import importlib.util
 import inspect
 import pathlib
 import pkgutil
@@ -29,6 +28,7 @@ from reflow.lang.dtypes import as_dtype
 from reflow.lang.graph import Graph, Operation
 from reflow.lang.opdef import NO_DEFAULT, REGISTRY, UNSAID
 from reflow.lang.printer import format_graph
+from reflow.lang.services import service
 from reflow.lang.tensor import SymbolicTensor
 from reflow.lang.verifier import verify
 from reflow.ops.constant import placeholder
@@ -411,10 +411,7 @@ def test_graph_as_text_and_as_message(record):
     text = format_graph(graph)
     lines = [line for line in text.splitlines() if f"= {record.op}(" in line]
     assert len(lines) >= len(record.samples)
-    if importlib.util.find_spec("reflow.formats.graphdef") is None:
-        return
-    from reflow.formats.graphdef import import_graph_def
-
+    import_graph_def = service("import_graph_def")
     message = graph.as_graph_def()
     message = type(message).FromString(message.SerializeToString())
     with Graph().as_default() as again:

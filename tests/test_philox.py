@@ -1,5 +1,6 @@
 """Random numbers against draws of real TensorFlow: see golden/make_random_golden.py."""
 
+import functools
 import itertools
 import json
 import math
@@ -215,19 +216,14 @@ def test_equals_tensorflow_when_interpreted(record):
         _check(record, run, got)
 
 
-def _some(records, each):
-    """The first few records of every op and dtype, and all the large ones."""
-    kinds = {}
-    for record in records:
-        dtypes = (v["dtype"] for k, v in record["inputs"].items() if k not in ("shape", "seed"))
-        kind = (record["op"], record["attrs"].get("dtype"), *dtypes)
-        kinds.setdefault(kind, []).append(record)
-    return [
-        r for group in kinds.values() for i, r in enumerate(group) if i < each or r["stride"] > 1
-    ]
+def _some(records):
+    """Of every sampler and dtype of the result a small record and a large one."""
+    ordered = sorted(records, key=lambda r: r["results"][0].size)
+    kinds = {(PLANS[r["op"]], r["results"][0].dtype.name, r["stride"] > 1): r for r in ordered}
+    return list(kinds.values())
 
 
-@pytest.mark.parametrize("record", _some(SAMPLED, 1), ids=_name)
+@pytest.mark.parametrize("record", _some(SAMPLED), ids=_name)
 def test_equals_tensorflow_when_compiled(record, jax):
     state, sampler, values, static, reserved = _plan(record)
 
@@ -256,6 +252,15 @@ def xp(request):
     if request.param == "numpy":
         return np
     return request.getfixturevalue("jax").numpy
+
+
+def _compiled(xp, function):
+    """`function(xp, ...)` as a function of the rest, in JAX compiled."""
+    if xp is np:
+        return functools.partial(function, np)
+    import jax
+
+    return jax.jit(functools.partial(function, xp))
 
 
 def _of(op):
@@ -305,7 +310,9 @@ def test_skip_is_addition(xp):
     counter = np.array([2**64 - 5, 7], np.uint64)
     np.testing.assert_array_equal(philox.skip(xp, counter, 4), [2**64 - 1, 7])
     np.testing.assert_array_equal(philox.skip(xp, counter, 5), [0, 8])
-    np.testing.assert_array_equal(philox.skip(xp, np.array([5, 7], np.uint64), -5), [0, 8])
+    # Back within the low half, without a borrow, as TensorFlow does.
+    np.testing.assert_array_equal(philox.skip(xp, np.array([5, 7], np.uint64), -5), [0, 7])
+    np.testing.assert_array_equal(philox.skip(xp, np.array([5, 7], np.uint64), -6), [2**64 - 1, 7])
 
 
 def test_state_from_the_operating_system_differs():
@@ -430,21 +437,24 @@ def test_index_shuffle(record):
     np.testing.assert_array_equal(got, record["results"][0])
 
 
-def test_index_shuffle_compiled(jax):
-    record = _of("RandomIndexShuffle")[-1]
-    inputs = (_array(v) for v in record["inputs"].values())
-    got = jax.jit(lambda *a: kernels.index_shuffle(jax.numpy, *a))(*inputs)
-    np.testing.assert_array_equal(got, record["results"][0])
+def test_index_shuffle_of_many(jax):
+    seed, index = np.array([1, 2, 3]), np.arange(3000, dtype=np.int32)
+    limits = np.int32(2999)
+    got = kernels.index_shuffle(np, index, seed, limits)
+    np.testing.assert_array_equal(np.sort(got), index)
+    one_by_one = [kernels.index_shuffle(np, i, seed, limits) for i in index[:20]]
+    np.testing.assert_array_equal(got[:20], one_by_one)
+    compiled = jax.jit(lambda *a: kernels.index_shuffle(jax.numpy, *a))(index, seed, limits)
+    np.testing.assert_array_equal(got, compiled)
 
 
 @pytest.mark.parametrize("op", ["RandomGammaGrad", "IgammaGradA"])
 def test_gamma_derivatives(op, xp):
-    function = getattr(
-        igamma_grad, {"RandomGammaGrad": "random_gamma_grad"}.get(op, "igamma_grad_a")
-    )
+    names = {"RandomGammaGrad": "random_gamma_grad", "IgammaGradA": "igamma_grad_a"}
+    function = _compiled(xp, getattr(igamma_grad, names[op]))
     for record in _of(op):
-        a, x = (xp.asarray(_array(v)) for v in record["inputs"].values())
-        got, expected = np.asarray(function(xp, a, x)), record["results"][0]
+        a, x = (_array(v) for v in record["inputs"].values())
+        got, expected = np.asarray(function(a, x)), record["results"][0]
         assert got.dtype == expected.dtype
         # TensorFlow's own error, from its gamma functions: 2e-6 and 2e-12 on average.
         tolerance = 1e-5 if got.dtype == np.float32 else 1e-11
@@ -458,7 +468,8 @@ def test_permutation_is_the_swaps(size, xp):
     for i, word in enumerate(philox.words(np, key, counter, size - 1).tolist()):
         j = i + word % (size - i)
         expected[i], expected[j] = expected[j], expected[i]
-    np.testing.assert_array_equal(kernels.permutation(xp, key, counter, size), expected)
+    got = _compiled(xp, lambda xp, key: kernels.permutation(xp, key, counter, size))(key)
+    np.testing.assert_array_equal(got, expected)
 
 
 def test_uniform_int_over_any_range_compiled(jax):
@@ -472,23 +483,24 @@ def test_uniform_int_over_any_range_compiled(jax):
         np.testing.assert_array_equal(*draw)
 
 
-def test_float32_logarithm_and_sine_are_rounded_as_one():
+def test_float32_logarithm_and_sine_have_the_accuracy_of_libm():
     # One in 64 of the values that a uniform float32 takes; the reference is float64.
     u = np.arange(1, 2**23, 64, dtype=np.int32).astype(np.float32) * np.float32(2.0**-23)
     angle = (u.astype(np.float64) * (2 * np.pi)).astype(np.float32)
     sine, cosine = kernels.sin_cos_float32(np, angle)
-    for got, expected in (
-        (kernels.log_float32(np, u), np.log(u.astype(np.float64))),
-        (sine, np.sin(angle.astype(np.float64))),
-        (cosine, np.cos(angle.astype(np.float64))),
+    for got, expected, ulps in (
+        (kernels.log_float32(np, u), np.log(u.astype(np.float64)), 0.82),
+        (sine, np.sin(angle.astype(np.float64)), 0.57),
+        (cosine, np.cos(angle.astype(np.float64)), 0.57),
     ):
-        assert (np.abs(got - expected) <= 0.57 * np.spacing(np.abs(got))).all()
+        assert (np.abs(got - expected) <= ulps * np.spacing(np.abs(got))).all()
 
 
 def test_poisson_that_cannot_end_ends(xp):
     key, counter = np.uint64(5), np.zeros(2, np.uint64)
     rates = np.array([np.nan, 1e30, 3.0])
-    got = np.asarray(rejection.poisson(xp, key, counter, (2,), rates, np.int32))
+    draw = _compiled(xp, lambda xp, r: rejection.poisson(xp, key, counter, (2,), r, np.int32))
+    got = np.asarray(draw(rates))
     assert (got[:, :2] == 2**31 - 1).all()
     assert (got[:, 2] < 100).all()
 

@@ -238,8 +238,8 @@ def stateless_cases():
             yield case(op, inputs, {"dtype": "float64"}, stride=331)
 
     for dtype in ("int32", "uint32", "int64", "uint64"):
-        for top in (0, 1, 9, 255, 256, 65535, 65536, 100000, 2**31 - 1):
-            for rounds in (4, 8):
+        for top in (0, 9, 255, 256, 65535, 65536, 100000, 2**31 - 1):
+            for rounds in (4, 8) if top > 9 else (4,):
                 inputs = {
                     "index": value(dtype, list(range(min(top, 9) + 1))),
                     "seed": value("int64", [1, -2, 2**33 + 3]),
@@ -327,6 +327,8 @@ def run_RngSkip(tf, record):
 
 def run_StatefulRandomBinomial(tf, record):
     state = tf.Variable(tensor(tf, record["inputs"]["state"]))
+    # The kernel loses its update if the variable still shares its buffer with the initial value.
+    state.assign_add(tf.zeros_like(state))
     return [
         tf.raw_ops.StatefulRandomBinomial(
             resource=state.handle,

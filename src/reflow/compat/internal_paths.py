@@ -101,7 +101,7 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.platform.flags": (("reflow.platform.flags",), ("flags.",)),
     "python.platform.app": (("reflow.platform.app",), ("app.",)),
     "python.platform.test": (("reflow.platform.test",), ("test.",)),
-    "python.lib.io.file_io": (("reflow.platform.gfile",), ("gfile.", "io.gfile.")),
+    "python.lib.io.file_io": (("reflow.platform.file_io",), ()),
     "python.util.nest": ((_LANG + "nest",), ("nest.",)),
     "python.util.compat": ((), ("compat.",)),
     "python.util.deprecation": (("reflow.platform.util_deprecation",), ()),

@@ -157,11 +157,12 @@ def program_of(function: FuncGraph) -> Program:
 
 
 def body_nodes(function: FuncGraph) -> list[Operation]:
-    """The nodes of a function body that its outputs and its stateful nodes need, in order."""
+    """The nodes of a function body that its outputs and its side effects need, in order."""
     given = {t.op for t in function.inputs}
     needed: set[Operation] = set()
     stack = [t.op for t in function.outputs] + list(function.control_outputs)
-    stack += [op for op in function.get_operations() if op.opdef.stateful]
+    if function.side_effects:
+        stack += [op for op in function.get_operations() if op.opdef.stateful]
     while stack:
         op = stack.pop()
         if op in needed or op in given:

@@ -23,6 +23,8 @@ class FuncGraph(Graph):
       outputs: the tensors that a call returns.
       captures: the outside tensor and its placeholder, in the order in which they were first used.
       outer_graph: the graph in which the function was made; None when it was eager code.
+      side_effects: whether its stateful nodes run even when no output needs them.
+      outer_controls: nodes of outer graphs that its nodes wait for: the caller has to.
     """
 
     def __init__(self, name: str, outer_graph: Graph | None = None, capture_by_value: bool = False):
@@ -34,7 +36,10 @@ class FuncGraph(Graph):
         self.outputs: list[SymbolicTensor] = []
         self.control_outputs: list[Operation] = []
         self._captures: dict[int, tuple[Tensor, SymbolicTensor]] = {}
+        self._outer_of: dict[int, Tensor] = {}  # by the id of the placeholder
         self.attributes: dict[str, Any] = {}
+        self.side_effects = True
+        self.outer_controls: list[Operation] = []
         if outer_graph is not None:
             self._seed = outer_graph._seed
             self._device_stack = list(outer_graph._device_stack)
@@ -106,14 +111,44 @@ class FuncGraph(Graph):
         if tensor.dtype is resource:
             inner._handle_type = handle_type(tensor)  # type: ignore[attr-defined]
         self._captures[id(tensor)] = (tensor, inner)
+        self._outer_of[id(inner)] = tensor
         self.inputs.append(inner)
         return inner
 
     def _control_from_outside(self, op: Operation) -> Operation | None:
-        return None  # the caller of this function waits for it: see `control_flow`
+        if op not in self.outer_controls:
+            self.outer_controls.append(op)
+        return None
 
     def __repr__(self) -> str:
         return f"<FuncGraph {self.name!r} with {len(self._nodes)} nodes>"
+
+
+class BodyGraph(FuncGraph):
+    """The body of a branch or of a loop of the graph `outer`.
+
+    Its nodes are named as if they stood in `outer`: within the current name scope. In a TF 1 program
+    (`v1_style`: there is no function around) names are also unique in both together, and stateful
+    nodes run only when an output needs them, as it was when bodies were part of the graph.
+    """
+
+    def __init__(self, name: str, outer: Graph):
+        super().__init__(name, outer)
+        self.v1_style = in_v1_style(outer)
+        self.side_effects = not self.v1_style
+        self._name_stack = outer._name_stack
+        self._attr_scope = outer._attr_scope
+        if self.v1_style:
+            self._names_in_use = outer._names_in_use
+
+    def _root_name(self, name: str) -> str:
+        # No name that a program can ask for: the names of its nodes shall not depend on captures.
+        return f"{name}.{len(self.inputs)}"
+
+
+def in_v1_style(graph: Graph) -> bool:
+    """Whether nodes of `graph` belong to a TF 1 program, rather than to a function."""
+    return graph.v1_style if isinstance(graph, BodyGraph) else not graph.building_function
 
 
 def trace(

@@ -200,10 +200,12 @@ class Graph:
         output_shapes: Sequence[Any] | None = None,
         control_inputs: Iterable[Operation] = (),
         device: str | None = None,
+        site: Any = None,
     ) -> Operation:
         """Appends a node. `name` is final: what `unique_name` gave.
 
-        `output_shapes` are asked of the op's shape rule where they are not given.
+        `output_shapes` are asked of the op's shape rule where they are not given; `site`, the user's
+        line, is looked up in the call stack.
         """
         if self._finalized:
             raise RuntimeError("Graph is finalized and cannot be modified.")
@@ -213,7 +215,7 @@ class Graph:
         op.opdef = opdef
         op._inputs = tuple(inputs)
         op.attrs = attrs
-        op.site = errors.user_frame(2)
+        op.site = site or errors.user_frame(2)
         if self._attr_scope:
             for key, value in self._attr_scope.items():
                 attrs.setdefault(key, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -193,3 +194,21 @@ def op_scope(values: Any, name: str | None, default_name: str | None = None) -> 
     """TF 1's old spelling of `tf.name_scope(name, default_name, values)`."""
     with name_scope(name, default_name, values) as scope:
         yield scope
+
+
+def strip_name_scope(name: str, export_scope: str | None) -> str:
+    """`name` (of a node, a tensor, `^control` or `loc:@node`) without the scope before it."""
+    if not export_scope:
+        return name
+    scope = re.escape(export_scope.rstrip("/"))
+    return re.sub(rf"([\^]|loc:@|^){scope}/+(.*)", r"\1\2", name, count=1)
+
+
+def prepend_name_scope(name: str, import_scope: str | None) -> str:
+    """`name` (of a node, a tensor, `^control` or `loc:@node`) with a scope before it."""
+    if not import_scope:
+        return name
+    for mark in ("^", "loc:@"):
+        if name.startswith(mark):
+            return f"{mark}{import_scope.rstrip('/')}/{name[len(mark) :]}"
+    return f"{import_scope.rstrip('/')}/{name}"

@@ -104,6 +104,8 @@ def _no_layout(layout: Any) -> None:
 
 
 def _like(xp: Any, x: Any, value: int) -> Any:
+    if hasattr(x, "zeros_like"):  # a list of tensors
+        return x.zeros_like()
     if x.dtype == object:
         flat = np.empty(x.size, object)
         for i, each in enumerate(x.ravel().tolist()):
@@ -144,7 +146,7 @@ def _filled(shape: Any, dtype: Any, scope: str, value: int) -> Any:
     scalar = _scalar(value, dtype)
     if not isinstance(shape, Tensor):
         try:
-            sizes = shapes.as_shape(np.asarray(shape) if _is_array(shape) else shape).as_list()
+            sizes = shapes.as_shape(np.atleast_1d(shape) if _is_array(shape) else shape).as_list()
         except (TypeError, ValueError):
             shape = convert_to_tensor(shape, int32)  # tensors among the dimensions
         else:

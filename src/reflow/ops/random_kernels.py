@@ -408,41 +408,70 @@ def index_shuffle(xp: Any, index: Any, seed: Any, max_index: Any, rounds: int = 
     """
     index, seed, max_index = (xp.asarray(v) for v in (index, seed, max_index))
     shape = np.broadcast_shapes(index.shape, seed.shape[:-1], max_index.shape)
-    flat = (max(math.prod(shape), 1),)
-    value, limit = (
-        xp.broadcast_to(v.astype(np.uint64), shape).reshape(flat) for v in (index, max_index)
-    )
-    limit_bits = xp.ceil(xp.log2(xp.maximum(limit, 1).astype(np.float64))).astype(np.uint64)
-    width = xp.minimum(xp.maximum((limit_bits + 1) >> 1, 8), 32)  # of half a cipher block
-    mask = (xp.ones_like(width) << width) - 1
+    value, limit = (xp.broadcast_to(v.astype(np.uint64), shape) for v in (index, max_index))
+    bits = xp.ceil(xp.log2(xp.maximum(limit, 1).astype(np.float64))).astype(np.uint64)
+    width = xp.minimum(xp.maximum((bits + 1) >> 1, 8), 32)  # of half a cipher block
+    keys = xp.broadcast_to(seed.astype(np.uint32).astype(np.uint64), (*shape, 3))
+    keys = [keys[..., i] for i in range(3)]
+    if is_numpy(xp) and value.size <= _FEW_INDICES:
+        operands = (value, limit, width, *keys)
+        placed = [
+            _place_index(*row, rounds)
+            for row in zip(*(operand.reshape(-1).tolist() for operand in operands))
+        ]
+        return np.array(placed, np.uint64).astype(index.dtype).reshape(shape)
 
-    def rotate_left(x: Any, by: Any) -> Any:
-        return (x << by | x >> (width - by)) & mask
-
-    def mix(x: Any) -> Any:
-        return (rotate_left(x, 1) & rotate_left(x, 8)) ^ rotate_left(x, 2)
-
-    seed = xp.broadcast_to(seed.astype(np.uint32).astype(np.uint64), (*shape, 3)).reshape(*flat, 3)
-    keys = [seed[:, i] & mask for i in range(3)]
-    constants = 0x7369F885192C0EF5
-    for i in range(3, rounds):
-        last = keys[-1]
-        spread = rotate_left(last, width - 3) ^ rotate_left(last, width - 4)
-        # The constants are cut to the width, too, so that the bits above it are zeros.
-        bit = (constants & mask) >> (i - 3) & 1
-        keys.append((0xFFFFFFFC & mask) ^ bit ^ keys[-3] ^ spread)
-
-    def encrypt(x: Any) -> Any:
-        left, right = x >> width & mask, x & mask
-        for key1, key2 in zip(keys[::2], keys[1::2]):
-            left = left ^ mix(right) ^ key1
-            right = right ^ mix(left) ^ key2
-        return left << width | right
-
+    mask, keys = _round_keys(width, keys, rounds)
     placed = while_loop(
         xp,
-        lambda x: (x > limit).any(),
-        lambda x: xp.where(x > limit, encrypt(x), x),
-        encrypt(value),
+        lambda x: ((x > limit) & (limit > 0)).any(),
+        lambda x: xp.where(x > limit, _encrypt(x, width, mask, keys), x),
+        _encrypt(value, width, mask, keys),
     )
-    return xp.where(limit == 0, 0, placed).astype(index.dtype).reshape(shape)
+    return xp.where(limit == 0, 0, placed).astype(index.dtype)
+
+
+_FEW_INDICES = 16  # NumPy: for so many Python's integers are faster than array calls
+
+
+def _place_index(
+    value: int, limit: int, width: int, key0: int, key1: int, key2: int, rounds: int
+) -> int:
+    if limit == 0:
+        return 0
+    mask, keys = _round_keys(width, [key0, key1, key2], rounds)
+    value = _encrypt(value, width, mask, keys)
+    while value > limit:
+        value = _encrypt(value, width, mask, keys)
+    return value
+
+
+def _rotate_left(x: Any, by: Any, width: Any, mask: Any) -> Any:
+    return (x << by | x >> (width - by)) & mask
+
+
+def _round_keys(width: Any, keys: Sequence[Any], rounds: int) -> tuple[Any, list[Any]]:
+    """The mask of `width` bits and the keys of all rounds, of integers or uint64 arrays."""
+    one = width // width
+    mask = (one << width) - one
+    keys = [key & mask for key in keys]
+    constants = 0x7369F885192C0EF5
+    for i in range(3, rounds):
+        spread = _rotate_left(keys[-1], width - 3, width, mask)
+        spread = spread ^ _rotate_left(keys[-1], width - 4, width, mask)
+        # The constants are cut to the width, too, so that the bits above it are zeros.
+        bit = (mask & constants) >> (i - 3) & 1
+        keys.append((mask & 0xFFFFFFFC) ^ bit ^ keys[-3] ^ spread)
+    return mask, keys
+
+
+def _encrypt(x: Any, width: Any, mask: Any, keys: Sequence[Any]) -> Any:
+    def mix(x: Any) -> Any:
+        one, two, eight = (_rotate_left(x, by, width, mask) for by in (1, 2, 8))
+        return (one & eight) ^ two
+
+    left, right = x >> width & mask, x & mask
+    for key1, key2 in zip(keys[::2], keys[1::2]):
+        left = left ^ mix(right) ^ key1
+        right = right ^ mix(left) ^ key2
+    return left << width | right

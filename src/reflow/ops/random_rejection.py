@@ -230,7 +230,8 @@ def gamma(xp: Any, key: Any, counter: Any, sample_shape: Shape, alpha: Any) -> A
         x, has_x, spare_x, offset = _take(xp, has_x, spare_x, x0, x1, offset)
 
         def exponential() -> Any:
-            return -xp.log1p(-unit_double(xp, words[2], words[3]))
+            # TensorFlow has log1p(-u); 1 - u is exact, and XLA's log the better of the two.
+            return -xp.log(1 - unit_double(xp, words[2], words[3]))
 
         v = 1 + rounded(xp, c * x)
         positive = ~(v <= 0)

@@ -201,8 +201,11 @@ def run(opdef: OpDef, flat: Sequence[Any], attrs: dict[str, Any], name: str | No
     args = [t._value for t in flat]
     try:
         result = _compute(opdef, args, attrs, name)
-    except errors.OpError:
-        raise
+    except errors.OpError as error:
+        if error.op is not None and not isinstance(error.op, Record):
+            raise  # of a node within a function: it names its own line
+        record = error.op or _record(opdef, flat, attrs, name)
+        raise run_error(error, record, args) from error
     except Exception as error:
         raise _explain(error, opdef, flat, attrs, args, name) from error
     kinds = output_dtypes(opdef, attrs)
@@ -259,11 +262,17 @@ def _wrap(result: Any, kinds: Sequence[DType]) -> list[EagerTensor]:
     return outputs
 
 
-def _explain(error, opdef, flat, attrs, args, name) -> Exception:
-    """The error of a lowering, in the words of the op's shape rule when that refuses too."""
+def _record(opdef: OpDef, flat: Any, attrs: dict[str, Any], name: str | None) -> Any:
+    """What stands for the node in an error: its name, and the user's line."""
     record = Record(opdef, flat, attrs, ())
     record.name = name or opdef.name
     record.site = errors.user_frame()
+    return record
+
+
+def _explain(error, opdef, flat, attrs, args, name) -> Exception:
+    """The error of a lowering, in the words of the op's shape rule when that refuses too."""
+    record = _record(opdef, flat, attrs, name)
     if not isinstance(error, NotImplementedError):
         try:
             opdef.output_shapes(

@@ -1,0 +1,605 @@
+"""From a `GraphDef` to nodes of a graph: https://www.tensorflow.org/api_docs/python/tf/graph_util/import_graph_def
+
+Messages are parsed and checked (`raw_graph`), TF 1's control flow is raised (`raise_control_flow`), nodes
+are put in an order in which inputs come first, and then they are added. Either all of a graph is
+imported, or an error leaves the graph as it was.
+"""
+
+from __future__ import annotations
+
+import gc
+import heapq
+from collections.abc import Sequence
+from typing import Any
+
+from reflow.formats import protos
+from reflow.formats.attr_value import FunctionRef
+from reflow.formats.graphdef import PRODUCER
+from reflow.formats.raise_control_flow import has_control_flow, raise_control_flow
+from reflow.formats.raw_graph import Body, Parser, RawNode, parse_function, unsupported
+from reflow.lang import dtypes, errors, shapes
+from reflow.lang.context import get_default_graph
+from reflow.lang.devices import merge_device
+from reflow.lang.export import export
+from reflow.lang.func_graph import FuncGraph
+from reflow.lang.graph import Graph, Operation
+from reflow.lang.opdef import arg_length
+from reflow.lang.shapes import TensorShape
+from reflow.lang.tensor import SymbolicTensor
+
+
+@export("import_graph_def", "graph_util.import_graph_def")
+def import_graph_def(
+    graph_def: Any,
+    input_map: dict[str, Any] | None = None,
+    return_elements: Sequence[str] | None = None,
+    name: str | None = None,
+    op_dict: Any = None,
+    producer_op_list: Any = None,
+    validate_colocation_constraints: bool = True,
+) -> list[Any] | None:
+    """Adds the nodes of a `GraphDef` to the default graph.
+
+    Args:
+      graph_def: a `tf.compat.v1.GraphDef`.
+      input_map: tensors of the default graph in place of tensors of `graph_def`, by the names that
+        they have there; `^node` stands for a control input.
+      return_elements: names of nodes and tensors of `graph_def` to return.
+      name: what the names of the nodes begin with; "import" by default, "" for nothing.
+      op_dict: deprecated and without effect.
+      producer_op_list: an `OpList` of the program that wrote the graph. Attributes that this one does
+        not know are dropped where they have the default that is said there.
+      validate_colocation_constraints: whether nodes may only be colocated with nodes that exist.
+
+    Returns:
+      The `Operation` and `Tensor` objects of `return_elements`; None if that is None.
+
+    Raises:
+      TypeError: if an argument is of the wrong type.
+      ValueError: if the graph is malformed, or `input_map` or `return_elements` do not fit it.
+      tf.errors.NotFoundError: if it has ops that Reflow does not have; all of them are named.
+
+    >>> import reflow as tf
+    >>> with tf.Graph().as_default() as g:
+    ...     x = tf.constant(3.0, name="x")
+    >>> with tf.Graph().as_default():
+    ...     x, = tf.import_graph_def(g.as_graph_def(), return_elements=["x:0"])
+    >>> x.name
+    'import/x:0'
+    """
+    del op_dict  # of no effect in TensorFlow either
+    graph_def = _as_graph_def(graph_def)
+    mapping = _checked_map(input_map)
+    wanted = _checked_elements(return_elements)
+    graph = get_default_graph()
+    graph._check_not_finalized()
+    _check_versions(graph_def)
+    site = errors.user_frame(2)
+    with graph.name_scope("import" if name is None else name) as scope:
+        if input_map and not all(isinstance(v, (SymbolicTensor, Operation)) for v in mapping.values()):
+            mapping = _converted(mapping, name)
+        scope = _new_prefix(graph, scope)
+        saved = _Saved(graph)
+        collecting = gc.isenabled()
+        gc.disable()  # nothing that is made here is garbage, and looking for it takes a third longer
+        try:
+            importer = Importer(graph, graph_def, producer_op_list, site)
+            return importer.run(scope, mapping, wanted, validate_colocation_constraints)
+        except BaseException:
+            saved.restore()
+            raise
+        finally:
+            if collecting:
+                gc.enable()
+
+
+def _new_prefix(graph: Graph, scope: str) -> str:
+    """`scope`, or one like it if it was entered anew and has nodes already."""
+    found, count = scope, 0
+    while found and any(name.startswith(found) for name in graph._by_name):
+        count += 1
+        found = f"{scope[:-1]}_{count}/"
+    return found
+
+
+def _as_graph_def(graph_def: Any) -> Any:
+    if isinstance(graph_def, protos.GraphDef):
+        return graph_def
+    descriptor = getattr(graph_def, "DESCRIPTOR", None)
+    if getattr(descriptor, "full_name", None) != "tensorflow.GraphDef":
+        raise TypeError(
+            f"Argument `graph_def` must be a GraphDef proto. Received type: "
+            f"{type(graph_def).__name__}."
+        )
+    return protos.GraphDef.FromString(graph_def.SerializeToString())  # of another descriptor pool
+
+
+def _checked_map(input_map: Any) -> dict[str, Any]:
+    if input_map is None:
+        return {}
+    if not isinstance(input_map, dict) or not all(isinstance(k, (str, bytes)) for k in input_map):
+        raise TypeError(
+            "Argument `input_map` must be a dictionary mapping strings to Tensor objects. "
+            f"Received: {input_map!r:.200}"
+        )
+    return {k.decode() if isinstance(k, bytes) else k: v for k, v in input_map.items()}
+
+
+def _checked_elements(return_elements: Any) -> list[str] | None:
+    if return_elements is None:
+        return None
+    if isinstance(return_elements, (str, bytes)) or not all(
+        isinstance(each, (str, bytes)) for each in return_elements
+    ):
+        raise TypeError(
+            f"Argument `return_elements` must be a list of strings. Received: {return_elements!r:.200}"
+        )
+    return [each.decode() if isinstance(each, bytes) else each for each in return_elements]
+
+
+def _converted(mapping: dict[str, Any], name: str | None) -> dict[str, Any]:
+    if name == "":
+        raise ValueError(
+            "tf.import_graph_def() requires a non-empty `name` if `input_map` contains non-Tensor "
+            "values. Try calling tf.convert_to_tensor() on `input_map` values before calling "
+            "tf.import_graph_def()."
+        )
+    from reflow.lang.convert import convert_to_tensor
+    from reflow.lang.scopes import name_scope
+
+    with name_scope("_inputs"):
+        return {
+            k: v if isinstance(v, Operation) else convert_to_tensor(v)
+            for k, v in sorted(mapping.items())
+        }
+
+
+def _check_versions(graph_def: Any) -> None:
+    versions = graph_def.versions
+    if versions.min_consumer > PRODUCER:
+        raise ValueError(
+            f"GraphDef min consumer version {versions.min_consumer} above current version {PRODUCER} "
+            "for TensorFlow 2.21.0. Please upgrade."
+        )
+    if PRODUCER in versions.bad_consumers:
+        raise ValueError(f"GraphDef disallows consumer version {PRODUCER}.")
+
+
+class _Saved:
+    """What an import changes in a graph, to undo one that failed."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self.count = len(graph._nodes)
+        self.names = dict(graph._names_in_use)
+        self.functions = dict(graph._functions)
+
+    def restore(self) -> None:
+        graph = self.graph
+        for op in graph._nodes[self.count :]:
+            graph._by_name.pop(op.name, None)
+            for scope in graph._control_stack:
+                scope.inside.discard(op)
+        del graph._nodes[self.count :]
+        graph._names_in_use = self.names
+        graph._functions = self.functions
+        graph.mutated()
+
+
+class Importer:
+    """One import: the functions of its library, made when they are first needed, and its nodes."""
+
+    def __init__(self, graph: Graph, graph_def: Any, producer_op_list: Any, site: Any):
+        self.graph = graph
+        self.graph_def = graph_def
+        self.site = site
+        self.library = {f.signature.name: f for f in graph_def.library.function}
+        self.gradients = {
+            g.function_name: g.gradient_func for g in graph_def.library.gradient
+        }
+        self.producer_defaults = _producer_defaults(producer_op_list)
+        self._made: dict[Any, FuncGraph] = {}
+        self._making: list[Any] = []
+
+    def run(
+        self,
+        scope: str,
+        mapping: dict[str, Any],
+        wanted: list[str] | None,
+        validate_colocation: bool,
+    ) -> list[Any] | None:
+        parser = Parser(self.library.get, self.producer_defaults)
+        nodes = parser.nodes(self.graph_def.node)
+        for proto in self.library.values():
+            self._note_missing(proto, parser)
+        if parser.missing:
+            raise unsupported(parser.missing)
+        names = {node.name for node in nodes}
+        _check_mapped(mapping, nodes, names)
+        raised = has_control_flow(nodes)
+        if raised:
+            kept = [each for each in wanted or () if each not in mapping]
+            nodes = raise_control_flow(nodes, keep=kept)
+        builder = _Builder(self, self.graph, scope, mapping)
+        builder.colocation_names = names if validate_colocation else None
+        builder.raised = raised
+        builder.add_all(nodes)
+        for name in self.library:  # functions that no node calls stay part of the graph
+            if name not in self.graph._functions and not self.library[name].signature.attr:
+                self.graph._functions[name] = self.function(FunctionRef(name))
+        produced = self.graph_def.versions.producer or 0
+        self.graph.producer = min(getattr(self.graph, "producer", PRODUCER), produced)
+        if wanted is None:
+            return None
+        return [self._element(each, builder, mapping) for each in wanted]
+
+    def _note_missing(self, function: Any, parser: Parser) -> None:
+        for proto in function.node_def:
+            if proto.op not in self.library and proto.op not in parser.missing:
+                from reflow.formats.raw_graph import find_opdef
+
+                if find_opdef(proto.op) is None:
+                    where = f"{proto.name} of function {function.signature.name}"
+                    parser.missing[proto.op] = where
+
+    def _element(self, name: str, builder: _Builder, mapping: dict[str, Any]) -> Any:
+        op_name, colon, index = name.partition(":")
+        if colon:
+            if name in mapping or (index == "0" and op_name in mapping):
+                return mapping.get(name, mapping.get(op_name))
+            op = builder.by_name.get(op_name)
+            if op is not None and index.isdigit() and int(index) < len(op.outputs):
+                return op.outputs[int(index)]
+        elif name in builder.by_name:
+            return builder.by_name[name]
+        raise ValueError(f"Requested return_element '{name}' not found in graph_def.")
+
+    def function(self, ref: FunctionRef) -> FuncGraph:
+        """The function graph of a function of the library, made once for each set of attributes.
+
+        Raises:
+          ValueError: if the library does not have it, or it calls itself.
+        """
+        proto = self.library.get(ref.name)
+        if proto is None:
+            found = self.graph._functions.get(ref.name)
+            if isinstance(found, FuncGraph):
+                return found
+            raise ValueError(f"Function '{ref.name}' is not defined in the function library")
+        wanted = {attr.name for attr in proto.signature.attr}
+        given = {k: v for k, v in ref.attrs.items() if k in wanted}
+        key = (ref.name, *sorted((k, repr(v)) for k, v in given.items()))
+        made = self._made.get(key)
+        if made is None:
+            if key in self._making:
+                path = " -> ".join(each[0] for each in (*self._making, key))
+                raise ValueError(f"Function '{ref.name}' calls itself: {path}")
+            if len(self._making) > 100:
+                raise ValueError(f"Function '{ref.name}' is nested more than 100 calls deep")
+            self._making.append(key)
+            parser = Parser(self.library.get, self.producer_defaults)
+            body = parse_function(proto, parser, given)
+            if parser.missing:
+                raise unsupported(parser.missing)
+            if has_control_flow(body.nodes):
+                body.nodes = raise_control_flow(body.nodes, arguments=body.arguments)
+            made = self._made[key] = self.build(body)
+            self._making.pop()
+            gradient = self.gradients.get(ref.name)
+            if gradient is not None:
+                made.gradient_function = self.function(FunctionRef(gradient))  # type: ignore[attr-defined]
+        return made
+
+    def build(self, body: Body) -> FuncGraph:
+        """The function graph of a body."""
+        graph = FuncGraph(body.name, self.graph)
+        graph._device_stack, graph._colocation_stack = [], []
+        graph._collections = {}
+        graph.attributes = dict(body.attributes)
+        builder = _Builder(self, graph, "", {})
+        for argument in body.arguments:
+            tensor = graph.add_input(argument.dtype, argument.shape, argument.name)
+            tensor.op.attrs.update(argument.attrs)
+            builder.by_name[argument.name] = tensor.op
+        builder.add_all(body.nodes)
+        graph.outputs = [builder.tensor(source, "the function's results") for source in body.outputs]
+        for name in body.controls:
+            op = builder.by_name.get(name)
+            if op is None:
+                raise ValueError(f"Function '{body.name}' returns the unknown node '{name}'")
+            graph.control_outputs.append(op)
+        return graph
+
+
+def _producer_defaults(producer_op_list: Any) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for op in producer_op_list.op if producer_op_list is not None else ():
+        found[op.name] = {
+            attr.name: protos.AttrValue.FromString(attr.default_value.SerializeToString())
+            for attr in op.attr
+            if attr.HasField("default_value")
+        }
+    return found
+
+
+def _check_mapped(mapping: dict[str, Any], nodes: Sequence[RawNode], names: set[str]) -> None:
+    unknown = [k for k in mapping if k.lstrip("^").partition(":")[0] not in names]
+    if not unknown:
+        return
+    # TensorFlow also lets a key name what a node takes, though the graph does not have it.
+    taken: set[str] = set()
+    for node in nodes:
+        taken.update(name for name, _ in node.inputs)
+        taken.update(node.controls)
+    unknown = [k for k in unknown if k.lstrip("^").partition(":")[0] not in taken]
+    if unknown:
+        raise ValueError(
+            "Attempted to map inputs that were not found in graph_def: "
+            f"[{', '.join(unknown)}]"
+        )
+
+
+class _Builder:
+    """Adds raw nodes to a graph, or to the graph of a function body."""
+
+    def __init__(self, importer: Importer, graph: Graph, scope: str, mapping: dict[str, Any]):
+        self.importer = importer
+        self.graph = graph
+        self.scope = scope
+        self.by_name: dict[str, Operation] = {}
+        self.mapped: dict[tuple[str, int], SymbolicTensor] = {}
+        self.mapped_controls: dict[str, Operation] = {}
+        self.colocation_names: set[str] | None = None
+        self.raised = False
+        for key, value in mapping.items():
+            if key.startswith("^"):
+                self.mapped_controls[key[1:]] = value if isinstance(value, Operation) else value.op
+            else:
+                name, _, index = key.partition(":")
+                self.mapped[name, int(index) if index.isdigit() else 0] = self._own(value, key)
+
+    def _own(self, value: Any, key: str) -> SymbolicTensor:
+        if isinstance(value, Operation):
+            raise TypeError(f"input_map maps '{key}' to an Operation: a Tensor is needed")
+        return value if value.op.graph is self.graph else self.graph.capture(value)
+
+    def add_all(self, nodes: Sequence[RawNode]) -> None:
+        for node in in_order(nodes, self.by_name, self.mapped, self.mapped_controls):
+            self.add(node)
+
+    def tensor(self, source: tuple[str, int], what: str) -> SymbolicTensor:
+        found = self.mapped.get(source)
+        if found is not None:
+            return found
+        op = self.by_name.get(source[0])
+        if op is None:
+            raise ValueError(f"{what}: Unknown input node '{source[0]:.200}'")
+        try:
+            return op.outputs[source[1]]
+        except IndexError:
+            raise ValueError(
+                f"{what}: Connecting to invalid output {source[1]} of source node {source[0]} which "
+                f"has {len(op.outputs)} outputs."
+            ) from None
+
+    def add(self, node: RawNode) -> None:
+        by_name, mapped = self.by_name, self.mapped
+        inputs = []
+        for source in node.inputs:
+            if mapped and source in mapped:
+                inputs.append(mapped[source])
+                continue
+            outputs = by_name[source[0]].outputs
+            if source[1] >= len(outputs):
+                self.tensor(source, f"Node '{node.name}'")
+            inputs.append(outputs[source[1]])
+        attrs, opdef = node.attrs, node.opdef
+        if inputs:
+            _check_dtypes(node, inputs)
+        for key, attr in opdef.attrs.items():
+            if attr.type == "func":
+                attrs[key] = self._function(attrs[key], node)
+            elif attr.type == "list(func)":
+                attrs[key] = tuple([self._function(each, node) for each in attrs[key]])
+        for key in [k for k in attrs if k[0] == "_"] if len(attrs) > len(opdef.attrs) else ():
+            if key == "_class":
+                self._place_beside(node)
+            elif type(attrs[key]) is FunctionRef:
+                attrs[key] = self._function(attrs[key], node)
+        known = attrs.pop("_output_shapes", None)
+        controls = ()
+        if node.controls:
+            controls = tuple([self.mapped_controls.get(c) or by_name[c] for c in node.controls])
+        op = self.graph.add_node(
+            opdef,
+            inputs,
+            attrs,
+            self._name(node.name),
+            control_inputs=controls,
+            device=self._device(node.device),
+            site=self.importer.site,
+        )
+        by_name[node.name] = op
+        if known is not None:
+            _merge_shapes(op, known)
+
+    def _function(self, value: Any, node: RawNode) -> FuncGraph:
+        try:
+            if isinstance(value, Body):
+                return self.importer.build(value)
+            return self.importer.function(value)
+        except ValueError as error:
+            text = str(error)
+            raise ValueError(
+                text if text.startswith("Node '") else f"Node '{node.name}': {text}"
+            ) from None
+
+    def _name(self, name: str) -> str:
+        graph = self.graph
+        name = self.scope + name
+        if name in graph._by_name:
+            outer, graph._name_stack = graph._name_stack, ""
+            try:
+                return graph.unique_name(name)
+            finally:
+                graph._name_stack = outer
+        graph._names_in_use.setdefault(name.lower(), 1)
+        return name
+
+    def _device(self, device: str) -> str:
+        graph = self.graph
+        if not graph._device_stack:
+            return device
+        for each in reversed(graph._device_stack):
+            if each is None:
+                break
+            if not callable(each):
+                device = merge_device(device, each)
+        return device
+
+    def _place_beside(self, node: RawNode) -> None:
+        groups = []
+        value = node.attrs["_class"]
+        for each in value if isinstance(value, tuple) else (value,):
+            text = each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each)
+            if not text.startswith("loc:@"):
+                groups.append(each)
+                continue
+            name = text[5:]
+            if self.colocation_names is not None and name not in self.colocation_names:
+                raise ValueError(
+                    f"Node '{node.name}' expects to be colocated with unknown node '{name:.200}'"
+                )
+            if (name, 0) in self.mapped:
+                groups.extend(
+                    g.decode() if isinstance(g, bytes) else g
+                    for g in self.mapped[name, 0].op.colocation_groups()
+                )
+            else:
+                groups.append(f"loc:@{self.scope}{name}")
+        node.attrs["_class"] = tuple(sorted(set(groups))) if len(groups) > 1 else tuple(groups)
+
+
+def _check_dtypes(node: RawNode, inputs: Sequence[SymbolicTensor]) -> None:
+    index = 0
+    attrs = node.attrs
+    for arg in node.opdef.inputs:
+        if arg.list_attr is not None:
+            wanted = attrs[arg.list_attr]
+            length = len(wanted)
+        else:
+            length = 1 if arg.number_attr is None else attrs[arg.number_attr]
+            wanted = (arg.dtype or attrs[arg.type_attr],) * length
+        for i in range(length):
+            got = inputs[index].dtype
+            if got is not wanted[i] and got.base_dtype is not wanted[i].base_dtype:
+                raise _mismatch(node, index, inputs[index], wanted[i])
+            if arg.is_ref and not got.is_ref_dtype:
+                raise _mismatch(node, index, inputs[index], wanted[i]._as_ref)
+            index += 1
+
+
+def _mismatch(node: RawNode, index: int, got: SymbolicTensor, wanted: dtypes.DType) -> ValueError:
+    return ValueError(
+        f"Input {index} of node {node.name} ({node.op}) was passed {got.dtype.name} from {got.name} "
+        f"incompatible with expected {wanted.name}."
+    )
+
+
+def _merge_shapes(op: Operation, known: Any) -> None:
+    if not isinstance(known, tuple):
+        return
+    if len(known) != len(op.outputs):
+        raise ValueError(
+            f"Node '{op.name}' has {len(op.outputs)} outputs but the _output_shapes attribute "
+            f"specifies shapes for {len(known)} outputs"
+        )
+    for i, (tensor, shape) in enumerate(zip(op.outputs, known)):
+        if type(shape) is not TensorShape or shape is shapes.UNKNOWN:
+            continue
+        try:
+            tensor._shape = tensor._shape.merge_with(shape)
+        except ValueError as error:
+            raise ValueError(
+                f"Node '{op.name}' has an _output_shapes attribute inconsistent with the GraphDef "
+                f"for output #{i}: {error}"
+            ) from None
+
+
+# Order --------------------------------------------------------------------------------------------
+
+
+def in_order(
+    nodes: Sequence[RawNode],
+    given: dict[str, Any],
+    mapped: dict[tuple[str, int], Any],
+    mapped_controls: dict[str, Any],
+) -> Sequence[RawNode]:
+    """`nodes` such that inputs come first, and otherwise as they were.
+
+    Raises:
+      ValueError: if a node takes what is not there, or the graph has a cycle.
+    """
+    position = {node.name: i for i, node in enumerate(nodes)}
+    before: list[list[int]] = []
+    sorted_already = True
+    for i, node in enumerate(nodes):
+        needs: list[int] = []
+        for source in node.inputs:
+            at = position.get(source[0])
+            if mapped and source in mapped:
+                continue
+            if at is None:
+                if source[0] not in given:
+                    raise ValueError(f"Node '{node.name}': Unknown input node '{source[0]:.200}'")
+                continue
+            needs.append(at)
+            if at >= i:
+                sorted_already = False
+        for name in node.controls:
+            at = position.get(name)
+            if name in mapped_controls:
+                continue
+            if at is None:
+                if name not in given:
+                    raise ValueError(f"Node '{node.name}': Unknown input node '^{name:.200}'")
+                continue
+            needs.append(at)
+            if at >= i:
+                sorted_already = False
+        before.append(needs)
+    if sorted_already:
+        return nodes
+    waiting = [len(set(needs)) for needs in before]
+    after: list[list[int]] = [[] for _ in nodes]
+    for i, needs in enumerate(before):
+        for at in set(needs):
+            after[at].append(i)
+    ready = [i for i, count in enumerate(waiting) if count == 0]
+    result = []
+    while ready:
+        i = heapq.heappop(ready)
+        result.append(nodes[i])
+        for each in after[i]:
+            waiting[each] -= 1
+            if waiting[each] == 0:
+                heapq.heappush(ready, each)
+    if len(result) < len(nodes):
+        raise ValueError(f"The graph has a cycle: {_cycle(nodes, before, waiting)}")
+    return result
+
+
+def _cycle(nodes: Sequence[RawNode], before: list[list[int]], waiting: list[int]) -> str:
+    """The names along one cycle, for the error."""
+    at = next(i for i, count in enumerate(waiting) if count)
+    seen: dict[int, int] = {}
+    path: list[int] = []
+    while at not in seen:
+        seen[at] = len(path)
+        path.append(at)
+        at = next(each for each in before[at] if waiting[each])
+    names = [nodes[i].name for i in [*path[seen[at] :], at]][::-1]
+    if len(names) > 12:
+        names = [*names[:6], "...", *names[-5:]]
+    return " -> ".join(names)
+

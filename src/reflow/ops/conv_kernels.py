@@ -1,0 +1,508 @@
+"""Convolutions of arrays with the channels last, and their gradients, in both namespaces.
+
+In NumPy a convolution is a matrix product with the windows of the input laid out as rows (im2col), in
+pieces of bounded size. In XLA it is XLA's own, except where its CPU code was measured to be slow
+(docs/decisions.md): windows of one element are a matrix product, groups are convolutions of their own,
+and a convolution that keeps the channels apart is a sum of shifted products.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+Pads = Sequence[tuple[int, int]]
+
+# Elements of the matrix of windows that is made at a time in NumPy. A product of much smaller pieces
+# would spend its time waiting for the threads of the BLAS.
+_PIECE = 1 << 23
+# More groups than these are left to XLA's own grouped convolution: each is a convolution to compile.
+_MAX_SPLIT = 64
+
+
+class Geometry:
+    """Where the windows of a convolution lie.
+
+    Attributes:
+      sizes: spatial sizes of the input, kernel: of the filter, outputs: of the output.
+      strides, dilations, pads: per spatial dimension.
+    """
+
+    __slots__ = ("sizes", "kernel", "outputs", "strides", "dilations", "pads")
+
+    def __init__(self, windows: Any, sizes: Sequence[int], kernel: Sequence[int]):
+        self.sizes = tuple(int(n) for n in sizes)
+        self.kernel = tuple(int(k) for k in kernel)
+        self.strides = windows.strides
+        self.dilations = windows.dilations
+        self.pads = windows.pads(self.sizes, self.kernel)
+        self.outputs = windows.output_sizes(self.sizes, self.kernel)
+
+    @property
+    def reach(self) -> list[int]:
+        """How far a window extends, holes included."""
+        return [(k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations)]
+
+    @property
+    def span(self) -> list[int]:
+        """How far from the first element of the first window that of the last window lies, plus 1."""
+        return [(o - 1) * s + 1 for o, s in zip(self.outputs, self.strides)]
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether windows have one element."""
+        return all(k == 1 for k in self.kernel) and not any(map(any, self.pads))
+
+    def taps(self) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
+        """The places within a window, and for each the slices of the padded input that lie there."""
+        for place in np.ndindex(self.kernel):
+            slices = [
+                slice(p * d, p * d + e, s)
+                for p, d, e, s in zip(place, self.dilations, self.span, self.strides)
+            ]
+            yield place, tuple(slices)
+
+
+def forward(xp: Any, x: Any, w: Any, geometry: Geometry) -> Any:
+    """The convolution of `x` [batch, spatial..., channels] with `w` [spatial..., channels, filters].
+
+    Fewer channels in `w` than in `x` make groups: those of `x` are divided among those of the output.
+    """
+    if not x.size or not w.size or 0 in geometry.outputs:
+        return xp.zeros((x.shape[0], *geometry.outputs, w.shape[-1]), x.dtype)
+    return _forward_numpy(x, w, geometry) if xp.is_numpy else _forward_xla(xp, x, w, geometry)
+
+
+def input_gradient(xp: Any, channels: int, w: Any, dy: Any, geometry: Geometry) -> Any:
+    """The gradient of `forward` with respect to its input, which has `channels`."""
+    if not dy.size or not w.size:
+        return xp.zeros((dy.shape[0], *geometry.sizes, channels), dy.dtype)
+    if xp.is_numpy:
+        return _input_gradient_numpy(channels, w, dy, geometry)
+    return _input_gradient_xla(xp, channels, w, dy, geometry)
+
+
+def filter_gradient(xp: Any, x: Any, channels: int, dy: Any, geometry: Geometry) -> Any:
+    """The gradient of `forward` with respect to its filter, which has `channels` (of one group)."""
+    if not dy.size or not x.size:
+        return xp.zeros((*geometry.kernel, channels, dy.shape[-1]), dy.dtype)
+    if xp.is_numpy:
+        return _filter_gradient_numpy(x, channels, dy, geometry)
+    return _filter_gradient_xla(xp, x, channels, dy, geometry)
+
+
+# NumPy --------------------------------------------------------------------------------------------
+
+
+def _wide(x: np.ndarray) -> np.ndarray:
+    """`x` in a dtype in which products are summed accurately, and fast."""
+    return x.astype(np.float32) if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else x
+
+
+def _padded(x: np.ndarray, pads: Pads) -> np.ndarray:
+    if not any(map(any, pads)):
+        return np.ascontiguousarray(x)
+    sizes = [n + lo + hi for n, (lo, hi) in zip(x.shape[1:], pads)]
+    result = np.zeros((x.shape[0], *sizes, x.shape[-1]), x.dtype)
+    result[_inside(x.shape[1:-1], pads)] = x
+    return result
+
+
+def _inside(sizes: Sequence[int], pads: Pads) -> tuple[slice, ...]:
+    """What the padding surrounds."""
+    return (slice(None), *(slice(lo, lo + n) for n, (lo, _) in zip(sizes, pads)))
+
+
+def _windows(x: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """A view of the padded `x`: [batch, outputs..., kernel..., channels]."""
+    inner = x.strides[1:-1]
+    steps = [a * s for a, s in zip(inner, geometry.strides)]
+    holes = [a * d for a, d in zip(inner, geometry.dilations)]
+    return as_strided(
+        x,
+        (x.shape[0], *geometry.outputs, *geometry.kernel, x.shape[-1]),
+        (x.strides[0], *steps, *holes, x.strides[-1]),
+        writeable=False,
+    )
+
+
+def _pieces(batch: int, geometry: Geometry, depth: int) -> Iterator[tuple[slice, slice]]:
+    """Pieces of the output, by batch and first spatial dimension, of bounded matrices of windows."""
+    per_row = math.prod(geometry.outputs[1:]) * depth
+    rows = geometry.outputs[0]
+    images = _PIECE // max(per_row * rows, 1)
+    if images >= 1:
+        for i in range(0, batch, images):
+            yield slice(i, i + images), slice(0, rows)
+        return
+    step = max(_PIECE // per_row, 1)
+    for i in range(batch):
+        for j in range(0, rows, step):
+            yield slice(i, i + 1), slice(j, min(j + step, rows))
+
+
+def _groups(channels: int, w_channels: int, filters: int) -> list[tuple[slice, slice]]:
+    """For each group, its channels and its filters."""
+    count = channels // w_channels
+    each = filters // count
+    return [
+        (slice(g * w_channels, (g + 1) * w_channels), slice(g * each, (g + 1) * each))
+        for g in range(count)
+    ]
+
+
+def _matrix(windows: np.ndarray, piece: tuple[slice, slice], group: slice, depth: int) -> np.ndarray:
+    return windows[(*piece, ..., group)].reshape(-1, depth)
+
+
+def _forward_numpy(x: np.ndarray, w: np.ndarray, geometry: Geometry) -> np.ndarray:
+    dtype = x.dtype
+    x, w = _wide(x), _wide(w)
+    batch, filters, w_channels = x.shape[0], w.shape[-1], w.shape[-2]
+    depth = math.prod(geometry.kernel) * w_channels
+    windows = _windows(_padded(x, geometry.pads), geometry)
+    result = np.empty((batch, *geometry.outputs, filters), x.dtype)
+    for channels, chosen in _groups(x.shape[-1], w_channels, filters):
+        flat = w[..., chosen].reshape(depth, -1)
+        for piece in _pieces(batch, geometry, depth):
+            out = result[(*piece, ..., chosen)]
+            product = _matrix(windows, piece, channels, depth) @ flat
+            out[...] = product.reshape(out.shape)
+    return result.astype(dtype, copy=False)
+
+
+def _input_gradient_numpy(channels: int, w: Any, dy: Any, geometry: Geometry) -> np.ndarray:
+    dtype = dy.dtype
+    w, dy = _wide(w), _wide(dy)
+    batch, filters, w_channels = dy.shape[0], dy.shape[-1], w.shape[-2]
+    depth = math.prod(geometry.kernel) * w_channels
+    # The last window may end before the padded input does, or padding may be cut off.
+    sizes = [n + lo + hi for n, (lo, hi) in zip(geometry.sizes, geometry.pads)]
+    result = np.zeros((batch, *sizes, channels), dy.dtype)
+    first = geometry.strides[0]
+    for part, chosen in _groups(channels, w_channels, filters):
+        flat = w[..., chosen].reshape(depth, -1).T
+        for piece in _pieces(batch, geometry, depth):
+            given = dy[(*piece, ..., chosen)]
+            columns = given.reshape(-1, flat.shape[0]) @ flat
+            columns = columns.reshape(*given.shape[:-1], *geometry.kernel, w_channels)
+            start, stop = piece[1].start * first, (piece[1].stop - 1) * first + 1
+            for place, slices in geometry.taps():
+                rows = slice(slices[0].start + start, slices[0].start + stop, first)
+                index = (piece[0], rows, *slices[1:], part)
+                result[index] += columns[(..., *place, slice(None))]
+    return result[_inside(geometry.sizes, geometry.pads)].astype(dtype, copy=False)
+
+
+def _filter_gradient_numpy(x: Any, w_channels: int, dy: Any, geometry: Geometry) -> np.ndarray:
+    dtype = dy.dtype
+    x, dy = _wide(x), _wide(dy)
+    batch, filters = x.shape[0], dy.shape[-1]
+    depth = math.prod(geometry.kernel) * w_channels
+    windows = _windows(_padded(x, geometry.pads), geometry)
+    result = np.zeros((depth, filters), dy.dtype)
+    for channels, chosen in _groups(x.shape[-1], w_channels, filters):
+        for piece in _pieces(batch, geometry, depth):
+            given = dy[(*piece, ..., chosen)]
+            matrix = _matrix(windows, piece, channels, depth)
+            result[:, chosen] += matrix.T @ given.reshape(-1, given.shape[-1])
+    return result.reshape(*geometry.kernel, w_channels, filters).astype(dtype, copy=False)
+
+
+# XLA ----------------------------------------------------------------------------------------------
+
+
+def by_platform(xp: Any, on_cpu: Callable, elsewhere: Callable, *args: Any) -> Any:
+    """`on_cpu(*args)` where XLA's CPU compiler will compile it, else `elsewhere(*args)`."""
+    return xp.lax.platform_dependent(*args, cpu=on_cpu, default=elsewhere)
+
+
+def _dimension_numbers(rank: int) -> tuple[str, str, str]:
+    inner = "DHW"[3 - rank :]
+    return f"N{inner}C", f"{inner}IO", f"N{inner}C"
+
+
+def _forward_xla(xp: Any, x: Any, w: Any, geometry: Geometry) -> Any:
+    x, w = xp.asarray(x), xp.asarray(w)
+    count = x.shape[-1] // w.shape[-2]
+    if count == 1:
+        if geometry.pointwise:
+            steps = tuple(slice(None, None, s) for s in geometry.strides)
+            return x[(slice(None), *steps)] @ w.reshape(w.shape[-2:])
+        return _native(xp, x, w, geometry)
+    if count > _MAX_SPLIT:
+        return _native(xp, x, w, geometry, count)
+
+    def split(x: Any, w: Any) -> Any:
+        parts = _groups(x.shape[-1], w.shape[-2], w.shape[-1])
+        return xp.concatenate(
+            [_native(xp, x[..., c], w[..., chosen], geometry) for c, chosen in parts], -1
+        )
+
+    return by_platform(xp, split, lambda x, w: _native(xp, x, w, geometry, count), x, w)
+
+
+def _native(xp: Any, x: Any, w: Any, geometry: Geometry, groups: int = 1) -> Any:
+    return xp.lax.conv_general_dilated(
+        x,
+        w,
+        geometry.strides,
+        list(geometry.pads),
+        rhs_dilation=geometry.dilations,
+        dimension_numbers=_dimension_numbers(len(geometry.kernel)),
+        feature_group_count=groups,
+    )
+
+
+def _input_gradient_xla(xp: Any, channels: int, w: Any, dy: Any, geometry: Geometry) -> Any:
+    w, dy = xp.asarray(w), xp.asarray(dy)
+    parts = _groups(channels, w.shape[-2], w.shape[-1])
+    if len(parts) == 1:
+        if geometry.pointwise:
+            return _spread(xp, dy @ w.reshape(w.shape[-2:]).T, geometry)
+        return _native_input_gradient(xp, w, dy, geometry)
+    if len(parts) <= _MAX_SPLIT:
+
+        def split(w: Any, dy: Any) -> Any:
+            return xp.concatenate(
+                [
+                    _native_input_gradient(xp, w[..., chosen], dy[..., chosen], geometry)
+                    for _, chosen in parts
+                ],
+                -1,
+            )
+
+        return by_platform(
+            xp, split, lambda w, dy: _native_input_gradient(xp, w, dy, geometry, len(parts)), w, dy
+        )
+    return _native_input_gradient(xp, w, dy, geometry, len(parts))
+
+
+def _spread(xp: Any, values: Any, geometry: Geometry) -> Any:
+    """`values` [batch, outputs..., channels] at the first elements of the windows, zeros elsewhere."""
+    if values.shape[1:-1] == geometry.sizes:
+        return values
+    inner = [
+        (0, n - e, s - 1) for n, e, s in zip(geometry.sizes, geometry.span, geometry.strides)
+    ]
+    zero = xp.zeros((), values.dtype)
+    return xp.lax.pad(values, zero, [(0, 0, 0), *inner, (0, 0, 0)])
+
+
+def _native_input_gradient(xp: Any, w: Any, dy: Any, geometry: Geometry, groups: int = 1) -> Any:
+    """The convolution of the spread-out `dy` with the reversed filter, channels and filters swapped."""
+    rank = len(geometry.kernel)
+    w = xp.flip(w, tuple(range(rank)))
+    if groups > 1:
+        w = w.reshape(*w.shape[:-1], groups, w.shape[-1] // groups)
+        w = xp.moveaxis(w, -2, -3)
+        w = w.reshape(*w.shape[:-3], -1, *w.shape[-1:])  # [..., groups * channels, filters of one]
+    w = xp.swapaxes(w, -1, -2)
+    pads = []
+    for n, (lo, _), reach, span in zip(geometry.sizes, geometry.pads, geometry.reach, geometry.span):
+        before = reach - 1 - lo
+        pads.append((before, n + reach - 1 - span - before))
+    return xp.lax.conv_general_dilated(
+        dy,
+        w,
+        (1,) * rank,
+        pads,
+        lhs_dilation=geometry.strides,
+        rhs_dilation=geometry.dilations,
+        dimension_numbers=_dimension_numbers(rank),
+        feature_group_count=groups,
+    )
+
+
+def _filter_gradient_xla(xp: Any, x: Any, channels: int, dy: Any, geometry: Geometry) -> Any:
+    x, dy = xp.asarray(x), xp.asarray(dy)
+    parts = _groups(x.shape[-1], channels, dy.shape[-1])
+    if len(parts) == 1:
+        if geometry.pointwise:
+            steps = tuple(slice(None, None, s) for s in geometry.strides)
+            flat = x[(slice(None), *steps)].reshape(-1, channels)
+            product = flat.T @ dy.reshape(-1, dy.shape[-1])
+            return product.reshape(*geometry.kernel, channels, dy.shape[-1])
+        return _native_filter_gradient(xp, x, dy, geometry)
+    if len(parts) <= _MAX_SPLIT:
+
+        def split(x: Any, dy: Any) -> Any:
+            return xp.concatenate(
+                [_native_filter_gradient(xp, x[..., c], dy[..., k], geometry) for c, k in parts], -1
+            )
+
+        return by_platform(
+            xp, split, lambda x, dy: _native_filter_gradient(xp, x, dy, geometry, len(parts)), x, dy
+        )
+    return _native_filter_gradient(xp, x, dy, geometry, len(parts))
+
+
+def _native_filter_gradient(xp: Any, x: Any, dy: Any, geometry: Geometry, groups: int = 1) -> Any:
+    """The convolution of `x` with `dy` in which batch and channels have changed places."""
+    rank = len(geometry.kernel)
+    inner = "DHW"[3 - rank :]
+    pads = []
+    for n, k, (lo, _), d, e in zip(
+        geometry.sizes, geometry.kernel, geometry.pads, geometry.dilations, geometry.span
+    ):
+        pads.append((lo, (k - 1) * d + e - n - lo))
+    return xp.lax.conv_general_dilated(
+        x,
+        dy,
+        geometry.dilations,
+        pads,
+        rhs_dilation=geometry.strides,
+        dimension_numbers=(f"C{inner}N", f"I{inner}O", f"{inner}NC"),
+        batch_group_count=groups,
+    )
+
+
+# Channels apart -----------------------------------------------------------------------------------
+
+
+def depthwise_forward(xp: Any, x: Any, w: Any, geometry: Geometry) -> Any:
+    """The convolution of each channel of `x` by itself with `w` [spatial..., channels, multiplier]."""
+    channels, multiplier = w.shape[-2:]
+    shape = (x.shape[0], *geometry.outputs, channels * multiplier)
+    if not x.size or not w.size or 0 in geometry.outputs:
+        return xp.zeros(shape, x.dtype)
+    if channels == 1:
+        return forward(xp, x, w, geometry)
+
+    def shifted(x: Any, w: Any) -> Any:
+        dtype, (x, w) = x.dtype, _in_float32(xp, x, w)
+        x = _pad(xp, x, geometry)
+        total = None
+        for place, slices in geometry.taps():
+            # One product per multiplier: a last dimension of a few elements would be slow.
+            part = x[(slice(None), *slices)]
+            terms = [part * w[(*place, slice(None), q)] for q in range(multiplier)]
+            total = terms if total is None else [t + u for t, u in zip(total, terms)]
+        result = total[0] if multiplier == 1 else xp.stack(total, -1).reshape(shape)
+        return result.astype(dtype)
+
+    if xp.is_numpy:
+        return shifted(x, w)
+
+    def native(x: Any, w: Any) -> Any:
+        w = w.reshape(*geometry.kernel, 1, channels * multiplier)
+        return _native(xp, x, w, geometry, channels)
+
+    return by_platform(xp, shifted, native, xp.asarray(x), xp.asarray(w))
+
+
+def depthwise_input_gradient(xp: Any, w: Any, dy: Any, geometry: Geometry) -> Any:
+    """The gradient of `depthwise_forward` with respect to its input."""
+    channels, multiplier = w.shape[-2:]
+    if not dy.size or not w.size:
+        return xp.zeros((dy.shape[0], *geometry.sizes, channels), dy.dtype)
+    if channels == 1:
+        return input_gradient(xp, 1, w, dy, geometry)
+
+    def shifted(w: Any, dy: Any) -> Any:
+        dtype, (w, dy) = dy.dtype, _in_float32(xp, w, dy)
+        dy = dy.reshape(*dy.shape[:-1], channels, multiplier)
+        parts = [dy[..., q] for q in range(multiplier)]
+        total = None
+        if xp.is_numpy:
+            sizes = [n + lo + hi for n, (lo, hi) in zip(geometry.sizes, geometry.pads)]
+            total = np.zeros((dy.shape[0], *sizes, channels), dy.dtype)
+        for place, slices in geometry.taps():
+            part = parts[0] * w[(*place, slice(None), 0)]
+            for q in range(1, multiplier):
+                part = part + parts[q] * w[(*place, slice(None), q)]
+            if xp.is_numpy:
+                total[(slice(None), *slices)] += part
+            else:
+                part = _place(xp, part, place, geometry)
+                total = part if total is None else total + part
+        return total[_inside(geometry.sizes, geometry.pads)].astype(dtype)
+
+    if xp.is_numpy:
+        return shifted(w, dy)
+
+    def native(w: Any, dy: Any) -> Any:
+        w = w.reshape(*geometry.kernel, 1, channels * multiplier)
+        return _native_input_gradient(xp, w, dy, geometry, channels)
+
+    return by_platform(xp, shifted, native, xp.asarray(w), xp.asarray(dy))
+
+
+def depthwise_filter_gradient(
+    xp: Any, x: Any, multiplier: int, dy: Any, geometry: Geometry
+) -> Any:
+    """The gradient of `depthwise_forward` with respect to its filter."""
+    channels = x.shape[-1]
+    shape = (*geometry.kernel, channels, multiplier)
+    if not dy.size or not x.size:
+        return xp.zeros(shape, dy.dtype)
+    if channels == 1:
+        return filter_gradient(xp, x, 1, dy, geometry)
+
+    def shifted(x: Any, dy: Any) -> Any:
+        dtype, (x, dy) = dy.dtype, _in_float32(xp, x, dy)
+        dy = dy.reshape(*dy.shape[:-1], channels, multiplier)
+        x = _pad(xp, x, geometry)
+        parts = [dy[..., q] for q in range(multiplier)]
+        if xp.is_numpy:
+            sums = [
+                np.add.reduce((x[(slice(None), *slices)] * part).reshape(-1, channels), 0)
+                for _, slices in geometry.taps()
+                for part in parts
+            ]
+        else:
+            sums = _sums_of_products(xp, x, parts, geometry)
+        result = xp.stack(sums).reshape(*geometry.kernel, multiplier, channels)
+        return xp.swapaxes(result, -1, -2).astype(dtype)
+
+    if xp.is_numpy:
+        return shifted(x, dy)
+
+    def native(x: Any, dy: Any) -> Any:
+        return _native_filter_gradient(xp, x, dy, geometry, channels).reshape(shape)
+
+    return by_platform(xp, shifted, native, xp.asarray(x), xp.asarray(dy))
+
+
+def _sums_of_products(xp: Any, x: Any, parts: Sequence[Any], geometry: Geometry) -> list[Any]:
+    """For each tap and part, their product summed over batch and space.
+
+    A loop over the batch that adds whole images: XLA's CPU code for the sum of a product of slices is
+    ten times slower.
+    """
+    slices_of_taps = [slices for _, slices in geometry.taps()]
+
+    def step(sums: list[Any], one: Any) -> tuple[list[Any], None]:
+        image, given = one
+        products = [image[slices] * part for slices in slices_of_taps for part in given]
+        return [a + b for a, b in zip(sums, products)], None
+
+    zeros = xp.zeros(parts[0].shape[1:], parts[0].dtype)
+    start = [zeros] * (len(slices_of_taps) * len(parts))
+    sums, _ = xp.lax.scan(step, start, (x, list(parts)))
+    return [xp.sum(each, tuple(range(each.ndim - 1))) for each in sums]
+
+
+def _in_float32(xp: Any, *arrays: Any) -> list[Any]:
+    """The arrays, those of 16-bit floats as float32."""
+    return [xp.asarray(a).astype(np.float32) if a.dtype.itemsize == 2 else a for a in arrays]
+
+
+def _pad(xp: Any, x: Any, geometry: Geometry) -> Any:
+    if xp.is_numpy:
+        return _padded(x, geometry.pads)
+    return xp.pad(x, ((0, 0), *geometry.pads, (0, 0)))
+
+
+def _place(xp: Any, part: Any, place: Sequence[int], geometry: Geometry) -> Any:
+    """`part` [batch, outputs..., channels] where the windows have their element `place`."""
+    inner = []
+    for n, (lo, hi), p, d, s, e in zip(
+        geometry.sizes, geometry.pads, place, geometry.dilations, geometry.strides, geometry.span
+    ):
+        inner.append((p * d, n + lo + hi - e - p * d, s - 1))
+    return xp.lax.pad(part, xp.zeros((), part.dtype), [(0, 0, 0), *inner, (0, 0, 0)])

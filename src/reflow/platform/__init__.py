@@ -1,0 +1,1 @@
+"""What TensorFlow programs use besides tensors: files, flags, logging, versions, Python utilities."""
