@@ -285,7 +285,7 @@ def hessians(
     Raises:
       ValueError: if an x has no connection to `ys`, or `xs` are not differentiable twice.
     """
-    from reflow.ops import array, functional
+    from reflow.ops import array, functional, joining
 
     xs = _as_list(xs)
     first = gradients(
@@ -301,7 +301,7 @@ def hessians(
             dtype=x.dtype,
         )
         shape = array.shape(x)
-        result.append(array.reshape(rows, array.concat([shape, shape], 0)))
+        result.append(array.reshape(rows, joining.concat([shape, shape], 0)))
     return result
 
 

@@ -24,6 +24,7 @@ from reflow.compiler.evaluate import (
     Unusual,
 )
 from reflow.compiler.stats import count, record
+from reflow.lang.func_graph import functions_of
 from reflow.lang.graph import Operation, at_node
 from reflow.lang.resource import ResourceHandle
 from reflow.lang.tensor import SymbolicTensor
@@ -85,6 +86,7 @@ class Cluster:
       outputs: the tensors wanted outside.
       reads, writes: the state that the nodes read and write.
       device: the name of the device; "" for the default one.
+      path: the calls around the nodes, when they belong to the body of a function.
     """
 
     def __init__(
@@ -96,7 +98,9 @@ class Cluster:
         reads: Sequence[ResourceHandle],
         writes: Sequence[ResourceHandle],
         device: str = "",
+        path: tuple[Any, ...] = (),
     ):
+        self.path = path
         self.nodes = list(nodes)
         self.inputs = list(inputs)
         self.outputs = list(outputs)
@@ -175,6 +179,7 @@ class Cluster:
         args = [as_numpy(v) for v in values]
         args.extend(self.known)
         interpreter = Interpreter(store)
+        interpreter.path = self.path
         started = time.perf_counter()
         with np.errstate(all="ignore"):
             if self.writes:
@@ -336,17 +341,6 @@ def is_interpretable(op: Operation) -> bool:
     return op.opdef.interpret and all(
         is_interpretable(inner) for function in functions_of(op) for inner in function._nodes
     )
-
-
-def functions_of(op: Operation) -> list[Any]:
-    """The function bodies among the attributes of a node."""
-    found = []
-    for key, attr in op.opdef.attrs.items():
-        if attr.type == "func":
-            found.append(op.attrs[key])
-        elif attr.type == "list(func)":
-            found.extend(op.attrs[key])
-    return [f for f in found if hasattr(f, "_nodes")]
 
 
 def _recut_if_unusual(checks: Sequence[Any], flags: np.ndarray) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from reflow.lang import errors
-from reflow.lang.func_graph import FuncGraph
+from reflow.lang.func_graph import FuncGraph, functions_of
 from reflow.lang.graph import Operation, at_node, topological
 from reflow.lang.numpy_namespace import numpy_namespace
 from reflow.lang.opdef import ValueNeeded, arg_length, group_inputs
@@ -44,7 +44,7 @@ class Unusual(Exception):
 class Program:
     """A list of nodes made ready to run: slots instead of names, lowerings bound to attributes."""
 
-    __slots__ = ("steps", "slots", "size", "nodes", "input_slots", "output_slots")
+    __slots__ = ("steps", "slots", "initial", "nodes", "input_slots", "output_slots")
 
     def __init__(
         self,
@@ -58,11 +58,15 @@ class Program:
         self.input_slots = [slots[id(tensor)] for tensor in inputs]
         self.nodes = nodes
         self.steps = []
+        known: dict[int, Any] = {}
         for op in nodes:
             opdef = op.opdef
+            if opdef.name == "Const":
+                known[slots.setdefault(id(op.outputs[0]), len(slots))] = op.attrs["value"]
+                continue
             deref = None
             if any(t.dtype.is_ref_dtype for t in op.inputs):
-                deref = _dereferenced(op)
+                deref = dereferenced(op)
             sources = [slots[id(t)] for t in op.inputs]
             targets = []
             for t in op.outputs:
@@ -72,15 +76,19 @@ class Program:
                 attrs["node"] = op
             self.steps.append((op, opdef, sources, targets, attrs, deref))
         self.slots = slots
-        self.size = len(slots)
+        self.initial = [known.get(i) for i in range(len(slots))]
         self.output_slots = [slots[id(t)] for t in outputs]
 
 
-def _dereferenced(op: Operation) -> list[bool]:
+def dereferenced(op: Operation) -> list[bool]:
     """For each flat input, whether it is a reference whose value the op takes."""
     refs: list[bool] = []
     for arg in op.opdef.inputs:
         refs.extend([arg.is_ref] * arg_length(arg, op.attrs))
+    for function in functions_of(op):  # a body may take the reference itself
+        first = len(op.inputs) - len(function.inputs)
+        for i, inner in enumerate(function.inputs):
+            refs[first + i] = inner.dtype.is_ref_dtype
     return [t.dtype.is_ref_dtype and not ref for t, ref in zip(op.inputs, refs)]
 
 
@@ -119,6 +127,22 @@ class Context:
         """Runs the body of `function` here; the values of its outputs."""
         raise NotImplementedError
 
+    def branch(
+        self, index: Any, functions: Sequence[FuncGraph], args: Sequence[Any]
+    ) -> list[Any]:
+        """What the function of the number `index` (or of a truth value) gives for `args`."""
+        return self.call(functions[int(index)], args)
+
+    def loop(self, cond: FuncGraph, body: FuncGraph, args: Sequence[Any]) -> Sequence[Any]:
+        """`args` after `args = body(args)` for as long as `cond(args)`."""
+        while bool(self.call(cond, args)[0]):
+            args = self.call(body, args)
+        return args
+
+    def nothing(self, dtype: Any, shape: Any) -> Any:
+        """A value that nobody will look at, in place of one that a branch not taken would give."""
+        return None
+
     def check(self, ok: Any, message: Callable[[], str], kind: type = errors.InvalidArgumentError):
         """Fails the run with `message()` unless `ok`."""
         raise NotImplementedError
@@ -133,7 +157,9 @@ class Context:
 
 def node_state(op: Operation, kind: str, path: tuple[Any, ...] = ()) -> ResourceHandle:
     """The handle of the hidden state of a node, per session."""
-    return ResourceHandle(kind, "", (id(op.graph), op.name, path) if path else op.name)
+    name = (id(op.graph), op.name, path) if path else op.name
+    begin = op.opdef.random
+    return ResourceHandle(kind, "", name, initial=lambda: begin(op.attrs))
 
 
 def uninitialized(handle: ResourceHandle, op: Operation | None) -> errors.OpError:
@@ -210,8 +236,19 @@ class Interpreter(Context):
             self.path = outer
             self.op = op
 
+    def loop(self, cond: FuncGraph, body: FuncGraph, args: Sequence[Any]) -> Sequence[Any]:
+        outer, op = self.path, self.op
+        self.path = (*outer, op.name)
+        condition, iteration = self.program(cond), self.program(body)
+        try:
+            while bool(self.run(condition, args)[0]):
+                args = self.run(iteration, args)
+        finally:
+            self.path, self.op = outer, op
+        return args
+
     def run(self, program: Program, args: Sequence[Any]) -> list[Any]:
-        env: list[Any] = [None] * program.size
+        env = program.initial.copy()
         for slot, value in zip(program.input_slots, args):
             env[slot] = value
         xp = numpy_namespace
@@ -329,7 +366,7 @@ class Tracer(Context):
             self.op = op
 
     def run(self, program: Program, args: Sequence[Any]) -> list[Any]:
-        env: list[Any] = [None] * program.size
+        env = program.initial.copy()
         for slot, value in zip(program.input_slots, args):
             env[slot] = value
         for op, opdef, sources, targets, attrs, deref in program.steps:

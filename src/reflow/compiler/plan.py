@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from reflow.compiler.cluster import Cluster, Recut, as_numpy, functions_of
+from reflow.compiler.cluster import Cluster, Recut, as_numpy
 from reflow.compiler.evaluate import (
     Context,
     Interpreter,
+    dereferenced,
     flat_results,
     node_state,
     run_error,
@@ -26,7 +27,7 @@ from reflow.compiler.evaluate import (
 )
 from reflow.compiler.stats import count, record
 from reflow.lang import dtypes, errors
-from reflow.lang.func_graph import FuncGraph
+from reflow.lang.func_graph import FuncGraph, call_arguments, functions_of
 from reflow.lang.graph import Operation, topological
 from reflow.lang.numpy_namespace import numpy_namespace
 from reflow.lang.opdef import arg_length, group_inputs
@@ -147,6 +148,7 @@ class Partition:
       constants: tensors whose values are known already, by `id`.
       cuts: tensors (by `id`) whose value has to be known by the ops that take them.
       on_host: nodes that cannot be part of an executable.
+      path: the calls around the nodes, when they are the body of a function.
     """
 
     def __init__(
@@ -158,7 +160,9 @@ class Partition:
         cuts: frozenset[int] = frozenset(),
         on_host: frozenset[Operation] = frozenset(),
         place: Any = None,
+        path: tuple[Any, ...] = (),
     ):
+        self.path = path
         self.inputs = list(inputs)
         self.outputs = list(outputs)
         self.cuts = cuts
@@ -244,8 +248,10 @@ class Partition:
                 outputs = list(wanted_outside[i].values())
                 used = {id(t) for op in group for t in op.inputs}
                 constants = {k: v for k, v in self.constants.items() if k in used}
-                reads, writes = state_of(group, self.constants)
-                work = Cluster(group, inputs, constants, outputs, reads, writes, key[1])
+                reads, writes = state_of(group, self.constants, self.path)
+                work = Cluster(
+                    group, inputs, constants, outputs, reads, writes, key[1], self.path
+                )
                 for position, tensor in enumerate(inputs):
                     if id(tensor) in self.cuts:
                         work.static.add(position)
@@ -297,7 +303,8 @@ class Partition:
         sources, targets = self.moves[i]
         work = step.work
         if isinstance(work, Operation):
-            run_host_node(work, [env[s] for s in sources], targets, env, store, run)
+            values = [env[s] for s in sources]
+            run_host_node(work, values, targets, env, store, run, self.place, self.path)
             return
         values = [env[s] for s in sources]
         try:
@@ -321,7 +328,14 @@ class Partition:
         cuts |= {id(cluster.inputs[i]) for i in cluster.static}
         constants = {id(t): (t, v) for t, v in cluster.constants}
         return Partition(
-            cluster.nodes, cluster.inputs, cluster.outputs, constants, cuts, host, self.place
+            cluster.nodes,
+            cluster.inputs,
+            cluster.outputs,
+            constants,
+            cuts,
+            host,
+            self.place,
+            self.path,
         )
 
 
@@ -410,9 +424,14 @@ class _HandleMaker(Context):
 
 
 def state_of(
-    nodes: Sequence[Operation], constants: dict[int, tuple[SymbolicTensor, Any]]
+    nodes: Sequence[Operation],
+    constants: dict[int, tuple[SymbolicTensor, Any]],
+    path: tuple[Any, ...] = (),
 ) -> tuple[list[ResourceHandle], list[ResourceHandle]]:
-    """The handles whose state `nodes` read, and those whose state they write."""
+    """The handles whose state `nodes` read, and those whose state they write.
+
+    `path` is the calls around the nodes, which tells the hidden state of their copies apart.
+    """
     reads: dict[ResourceHandle, None] = {}
     writes: dict[ResourceHandle, None] = {}
 
@@ -454,7 +473,7 @@ def state_of(
         return _handle_through(tensor, known)
 
     for op in nodes:
-        visit(op, known, ())
+        visit(op, known, path)
     return list(reads), list(writes)
 
 
@@ -462,19 +481,14 @@ def _handle_through(tensor: SymbolicTensor, handle_of: Any) -> ResourceHandle | 
     """The handle behind a reference that an op such as Assign passes on."""
     op = tensor.op
     if tensor.dtype.is_ref_dtype or tensor.dtype is dtypes.resource:
+        if op.opdef.handle:
+            maker = _HandleMaker()
+            maker.op = op
+            return op.opdef.lower(maker, **op.opdef.lower_attrs(op.attrs))
         for source in op.inputs:
             if source.dtype is tensor.dtype:
                 return handle_of(source)
     return None
-
-
-def call_arguments(op: Operation, function: FuncGraph) -> Sequence[SymbolicTensor]:
-    """The inputs of a calling node that are the arguments of `function`, in order."""
-    first = 1 if op.opdef.name in _WITH_PREDICATE else 0
-    return op.inputs[first : first + len(function.inputs)]
-
-
-_WITH_PREDICATE = ("If", "StatelessIf", "Case", "StatelessCase")
 
 
 # Host nodes ---------------------------------------------------------------------------------------
@@ -483,37 +497,73 @@ _WITH_PREDICATE = ("If", "StatelessIf", "Case", "StatelessCase")
 class HostContext(Interpreter):
     """What a host node's lowering sees: NumPy arrays, and calls that run as plans of their own."""
 
-    def __init__(self, store: Any, run: Any, op: Operation):
+    def __init__(
+        self, store: Any, run: Any, op: Operation, place: Any, path: tuple[Any, ...] = ()
+    ):
         super().__init__(store)
         self.run_options = run
         self.op = op
+        self.place = place
+        self.path = path
 
     def call(self, function: FuncGraph, args: Sequence[Any]) -> list[Any]:
-        return plan_of(function).run(args, self.store, self.run_options)
+        part = plan_of(function, args, self.place, (*self.path, self.op.name))
+        return part.run(args, self.store, self.run_options)
+
+    def loop(self, cond: FuncGraph, body: FuncGraph, args: Sequence[Any]) -> Sequence[Any]:
+        path = (*self.path, self.op.name)
+        condition = plan_of(cond, args, self.place, path)
+        iteration = plan_of(body, args, self.place, path)
+        store, run = self.store, self.run_options
+        while bool(condition.run(args, store, run)[0]):
+            args = iteration.run(args, store, run)
+            if run is not None:
+                run.check()
+        return args
 
 
-def plan_of(function: FuncGraph) -> Partition:
-    """The partition of a function body that is driven from the host."""
-    stamp = (function.version, function.mutations)
+def plan_of(
+    function: FuncGraph, args: Sequence[Any], place: Any, path: tuple[Any, ...]
+) -> Partition:
+    """The partition of a function body that is driven from the host, for the handles in `args`."""
+    handles = {i: v for i, v in enumerate(args) if isinstance(v, ResourceHandle)}
+    key = (function.version, function.mutations, place, path, tuple(handles.items()))
     cached = function.__dict__.get("_plan")
-    if cached is None or cached[0] != stamp:
+    if cached is None or cached[0] != key:
         from reflow.compiler.evaluate import body_nodes
 
-        cached = (stamp, Partition(body_nodes(function), function.inputs, function.outputs, {}))
+        constants = {id(function.inputs[i]): (function.inputs[i], v) for i, v in handles.items()}
+        part = Partition(
+            body_nodes(function),
+            function.inputs,
+            function.outputs,
+            constants,
+            place=place,
+            path=path,
+        )
+        cached = (key, part)
         function.__dict__["_plan"] = cached
     return cached[1]
 
 
 def run_host_node(
-    op: Operation, values: list[Any], targets: list[int], env: list[Any], store: Any, run: Any
+    op: Operation,
+    values: list[Any],
+    targets: list[int],
+    env: list[Any],
+    store: Any,
+    run: Any,
+    place: Any = None,
+    path: tuple[Any, ...] = (),
 ) -> None:
     """Executes one node in Python and NumPy."""
     opdef = op.opdef
-    values = [as_numpy(v) for v in values]
-    context = HostContext(store, run, op)
+    if not functions_of(op):  # what a body is called with may stay on its device
+        values = [as_numpy(v) for v in values]
+    context = HostContext(store, run, op, place, path)
     for i, (tensor, value) in enumerate(zip(op.inputs, values)):
         if tensor.dtype.is_ref_dtype and isinstance(value, ResourceHandle):
-            if not _takes_reference(op, i):
+            if dereferenced(op)[i]:
                 values[i] = context.read(value)
     grouped = group_inputs(opdef, values, op.attrs)
     try:
@@ -524,15 +574,6 @@ def run_host_node(
         raise run_error(error, op, values) from error
     if targets:
         flat_results(op, result, targets, env)
-
-
-def _takes_reference(op: Operation, index: int) -> bool:
-    for arg in op.opdef.inputs:
-        length = arg_length(arg, op.attrs)
-        if index < length:
-            return arg.is_ref
-        index -= length
-    return False
 
 
 class _Dataflow:

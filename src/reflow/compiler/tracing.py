@@ -31,6 +31,7 @@ def build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
         for i in cluster.static:
             args[i] = np.asarray(values[i])
         tracer = Tracer(jax_namespace, state, cluster.device)
+        tracer.path = cluster.path
         outputs = tracer.run(cluster.program, [*args, *cluster.known])
         layout: list[tuple[bool, Any]] = []
         results: list[Any] = []

@@ -8,7 +8,6 @@ imported, or an error leaves the graph as it was.
 from __future__ import annotations
 
 import gc
-import heapq
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from reflow.formats import protos
 from reflow.formats.attr_value import FunctionRef
 from reflow.formats.graphdef import PRODUCER
 from reflow.formats.raise_control_flow import has_control_flow, raise_control_flow
+from reflow.formats.region import in_order
 from reflow.formats.raw_graph import Body, Parser, RawNode, parse_function, unsupported
 from reflow.lang import dtypes, errors, shapes
 from reflow.lang.context import get_default_graph
@@ -364,7 +364,8 @@ class _Builder:
         return value if value.op.graph is self.graph else self.graph.capture(value)
 
     def add_all(self, nodes: Sequence[RawNode]) -> None:
-        for node in in_order(nodes, self.by_name, self.mapped, self.mapped_controls):
+        replaced = {*self.mapped, *((name, -1) for name in self.mapped_controls)}
+        for node in in_order(nodes, self.by_name, replaced):
             self.add(node)
 
     def tensor(self, source: tuple[str, int], what: str) -> SymbolicTensor:
@@ -524,82 +525,4 @@ def _merge_shapes(op: Operation, known: Any) -> None:
                 f"Node '{op.name}' has an _output_shapes attribute inconsistent with the GraphDef "
                 f"for output #{i}: {error}"
             ) from None
-
-
-# Order --------------------------------------------------------------------------------------------
-
-
-def in_order(
-    nodes: Sequence[RawNode],
-    given: dict[str, Any],
-    mapped: dict[tuple[str, int], Any],
-    mapped_controls: dict[str, Any],
-) -> Sequence[RawNode]:
-    """`nodes` such that inputs come first, and otherwise as they were.
-
-    Raises:
-      ValueError: if a node takes what is not there, or the graph has a cycle.
-    """
-    position = {node.name: i for i, node in enumerate(nodes)}
-    before: list[list[int]] = []
-    sorted_already = True
-    for i, node in enumerate(nodes):
-        needs: list[int] = []
-        for source in node.inputs:
-            at = position.get(source[0])
-            if mapped and source in mapped:
-                continue
-            if at is None:
-                if source[0] not in given:
-                    raise ValueError(f"Node '{node.name}': Unknown input node '{source[0]:.200}'")
-                continue
-            needs.append(at)
-            if at >= i:
-                sorted_already = False
-        for name in node.controls:
-            at = position.get(name)
-            if name in mapped_controls:
-                continue
-            if at is None:
-                if name not in given:
-                    raise ValueError(f"Node '{node.name}': Unknown input node '^{name:.200}'")
-                continue
-            needs.append(at)
-            if at >= i:
-                sorted_already = False
-        before.append(needs)
-    if sorted_already:
-        return nodes
-    waiting = [len(set(needs)) for needs in before]
-    after: list[list[int]] = [[] for _ in nodes]
-    for i, needs in enumerate(before):
-        for at in set(needs):
-            after[at].append(i)
-    ready = [i for i, count in enumerate(waiting) if count == 0]
-    result = []
-    while ready:
-        i = heapq.heappop(ready)
-        result.append(nodes[i])
-        for each in after[i]:
-            waiting[each] -= 1
-            if waiting[each] == 0:
-                heapq.heappush(ready, each)
-    if len(result) < len(nodes):
-        raise ValueError(f"The graph has a cycle: {_cycle(nodes, before, waiting)}")
-    return result
-
-
-def _cycle(nodes: Sequence[RawNode], before: list[list[int]], waiting: list[int]) -> str:
-    """The names along one cycle, for the error."""
-    at = next(i for i, count in enumerate(waiting) if count)
-    seen: dict[int, int] = {}
-    path: list[int] = []
-    while at not in seen:
-        seen[at] = len(path)
-        path.append(at)
-        at = next(each for each in before[at] if waiting[each])
-    names = [nodes[i].name for i in [*path[seen[at] :], at]][::-1]
-    if len(names) > 12:
-        names = [*names[:6], "...", *names[-5:]]
-    return " -> ".join(names)
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from reflow.formats import v1_control_flow
 from reflow.formats.attr_value import (
     FunctionRef,
     Placeholder,
@@ -118,12 +119,10 @@ class CalledFunction(OpDef):
         return new
 
 
-class Unsupported(Exception):
-    """An op that Reflow does not have; collected, so that all of them are named at once."""
-
-
 def find_opdef(name: str) -> OpDef | None:
-    """The op called `name`, if Reflow has it."""
+    """The op called `name`: one of Reflow's, or one of TF 1's control flow."""
+    if name in v1_control_flow.OPS:
+        return v1_control_flow.OPS[name]
     try:
         return REGISTRY[name]
     except KeyError:
@@ -144,7 +143,8 @@ class Parser:
 
     Args:
       signature_of: from a name to the `FunctionDef` of the library, or None.
-      strip: takes a node message's op and attributes, and drops what this version need not know.
+      producer_defaults: for each op, the defaults that its attributes have for the program that wrote
+        the graph.
     """
 
     def __init__(

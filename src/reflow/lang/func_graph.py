@@ -146,6 +146,26 @@ class BodyGraph(FuncGraph):
         return f"{name}.{len(self.inputs)}"
 
 
+def functions_of(op: Operation) -> list[FuncGraph]:
+    """The function bodies among the attributes of a node."""
+    found: list[FuncGraph] = []
+    for key, attr in op.opdef.attrs.items():
+        if attr.type == "func":
+            found.append(op.attrs[key])
+        elif attr.type == "list(func)":
+            found.extend(op.attrs[key])
+    return [f for f in found if isinstance(f, FuncGraph)]
+
+
+def call_arguments(op: Operation, function: FuncGraph) -> Sequence[SymbolicTensor]:
+    """The inputs of a calling node that are the arguments of `function`, in order."""
+    first = 1 if op.opdef.name in _WITH_PREDICATE else 0
+    return op.inputs[first : first + len(function.inputs)]
+
+
+_WITH_PREDICATE = ("If", "StatelessIf", "Case", "StatelessCase")
+
+
 def in_v1_style(graph: Graph) -> bool:
     """Whether nodes of `graph` belong to a TF 1 program, rather than to a function."""
     return graph.v1_style if isinstance(graph, BodyGraph) else not graph.building_function

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from reflow.lang import shapes
+from reflow.lang import nest, shapes
 from reflow.lang.context import current_graph
 from reflow.lang.convert import convert_to_tensor, register_tensor_conversion_function
 from reflow.lang.dtypes import DType, as_dtype
@@ -125,6 +125,14 @@ def _to_dense(value: Any, dtype: Any = None, name: str | None = None, as_ref: bo
 
 
 register_tensor_conversion_function(IndexedSlices, _to_dense)
+
+
+def _components(value: IndexedSlices) -> list[Any]:
+    shape = [] if value.dense_shape is None else [value.dense_shape]
+    return [value.values, value.indices, *shape]
+
+
+nest.register_composite(IndexedSlices, _components, lambda like, parts: type(like)(*parts))
 
 
 @export(v1=("convert_to_tensor_or_indexed_slices",))

@@ -99,6 +99,8 @@ class OpDef:
       stateful: the op reads or writes something outside its inputs and outputs; never folded away.
       context: the lowering gets a context in place of `xp`, because it is stateful, or because it calls
         functions or checks values as it runs.
+      random: makes the state with which the generator of a node begins, from its attributes; None for
+        ops that have no generator.
       reads, writes: names of the resource inputs whose state it reads or writes.
       interpret, compile: whether it has a NumPy form, and an XLA form.
       handle: it only names state: no inputs, and a `ResourceHandle` as its output.
@@ -108,6 +110,7 @@ class OpDef:
         arithmetic with unknown dimensions folds. "whole": only what is known fully folds. A tuple:
         the inputs that may be known in part, while the others must be known. A function: from a node
         to such a value (a tuple where the op has several outputs), or None.
+      register: whether the op is one of Reflow's; a signature alone is not.
     """
 
     __slots__ = (
@@ -151,7 +154,7 @@ class OpDef:
         self.static: frozenset[str] = frozenset(traits.pop("static", ()))
         self.stateful: bool = traits.pop("stateful", False)
         self.context: bool = traits.pop("context", self.stateful)
-        self.random: bool = traits.pop("random", False)
+        self.random: Any = traits.pop("random", None)
         self.reads: frozenset[str] = frozenset(traits.pop("reads", ()))
         self.writes: frozenset[str] = frozenset(traits.pop("writes", ()))
         self.interpret: bool = traits.pop("interpret", True)
@@ -160,6 +163,7 @@ class OpDef:
         self.blocking: bool = traits.pop("blocking", False)
         self.broadcast: bool = traits.pop("broadcast", False)
         self.partial: Any = traits.pop("partial", False)
+        registered = traits.pop("register", True)
         for key, value in traits.items():  # the rest: what the set of a dtype attribute is
             self.attrs[key].allowed = value
         names = [arg.name for arg in self.inputs]
@@ -177,10 +181,11 @@ class OpDef:
         self.takes_node = False  # found out by `lower_attrs`
         self._lower_attrs: tuple[str, ...] | None = None
         self._shape_attrs: tuple[str, ...] | None = None
-        if self.name in REGISTRY:
-            raise ValueError(f"the op {self.name} is defined twice")
         self.family = _defining_module()
-        REGISTRY[self.name] = self
+        if registered:
+            if self.name in REGISTRY:
+                raise ValueError(f"the op {self.name} is defined twice")
+            REGISTRY[self.name] = self
 
     # The paragraph's decorators ------------------------------------------------------------------
 

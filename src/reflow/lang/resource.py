@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from reflow.lang.dtypes import DType
@@ -11,10 +12,11 @@ from reflow.lang.shapes import UNKNOWN, TensorShape
 class ResourceHandle:
     """Names a piece of state of a session or program: a variable, a random generator, a queue, ...
 
-    Handles with equal `key` name the same state. `dtype` and `shape` are those of a variable.
+    Handles with equal `key` name the same state. `dtype` and `shape` are those of a variable;
+    `initial`, where there is one, makes the value with which the state begins.
     """
 
-    __slots__ = ("key", "kind", "dtype", "shape", "_hash", "__weakref__")
+    __slots__ = ("key", "kind", "dtype", "shape", "initial", "_hash", "__weakref__")
 
     def __init__(
         self,
@@ -23,11 +25,13 @@ class ResourceHandle:
         name: Any,
         dtype: DType | None = None,
         shape: TensorShape | None = None,
+        initial: Callable[[], Any] | None = None,
     ):
         self.kind = kind
         self.key = (kind, container, name)
         self.dtype = dtype
         self.shape = shape
+        self.initial = initial
         self._hash = hash(self.key)
 
     @property

@@ -283,9 +283,7 @@ def bincount(
                 "Arguments `binary_output` and `weights` are mutually exclusive. Please specify only "
                 "one."
             )
-        if not arr.dtype.is_integer:
-            arr = cast(arr, int32)
-        elif arr.dtype.base_dtype not in (int32, int64):
+        if not arr.dtype.is_integer or arr.dtype.base_dtype not in (int32, int64):
             arr = cast(arr, int32)
         if axis not in (None, 0, -1):
             raise ValueError(

@@ -14,7 +14,7 @@ import numpy as np
 
 from reflow.lang import dtypes, nest, shapes
 from reflow.lang.convert import convert_to_tensor
-from reflow.lang.func_graph import BodyGraph, in_v1_style
+from reflow.lang.func_graph import BodyGraph, functions_of, in_v1_style
 from reflow.lang.graph import Graph, Operation
 from reflow.lang.opdef import OpDef
 from reflow.lang.resource import handle_type
@@ -102,17 +102,6 @@ stateless_case = _case("StatelessCase", stateful=False)
 def fake_param(ctx, *, dtype, shape):
     """Stands for a value of the branch that is not taken; nobody looks at it."""
     return ctx.nothing(dtype, shape)
-
-
-def functions_of(node: Operation) -> list[Any]:
-    """The function graphs that a node calls."""
-    found: list[Any] = []
-    for key, attr in node.opdef.attrs.items():
-        if attr.type == "func":
-            found.append(node.attrs[key])
-        elif attr.type == "list(func)":
-            found.extend(node.attrs[key])
-    return [f for f in found if isinstance(f, Graph)]
 
 
 _HARMLESS = frozenset({"NoOp", "Placeholder"})

@@ -162,9 +162,7 @@ def _same_attrs(op: Any, names: Sequence[str]) -> dict[str, Any]:
 
 
 @op(f"Conv2D(input: T, filter: T, *, {_ATTRS_2D}) -> output: T", T=_FLOAT_OR_INT)
-def conv2d_op(
-    xp, input, filter, *, strides, padding, explicit_paddings, data_format, dilations
-):
+def conv2d_op(xp, input, filter, *, strides, padding, explicit_paddings, data_format, dilations):
     """The convolution of images [batch, height, width, channels] with a filter.
 
     The filter is [height, width, channels, filters]. https://www.tensorflow.org/api_docs/python/tf/nn/conv2d
@@ -396,9 +394,7 @@ def paddings(padding: Any, rank: int = 4) -> dict[str, Any]:
     return {"padding": "EXPLICIT", "explicit_paddings": flat}
 
 
-def over_outer_dims(
-    x: Any, call: Callable[[Any], Any], inner_rank: int, name: str | None
-) -> Any:
+def over_outer_dims(x: Any, call: Callable[[Any], Any], inner_rank: int, name: str | None) -> Any:
     """`call(x)` where `x` may have more than one batch dimension: they are one for `call`."""
     sizes = x.shape.sizes
     with name_scope(name, "squeeze_batch_dims", [x]):

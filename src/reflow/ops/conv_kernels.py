@@ -155,7 +155,9 @@ def _groups(channels: int, w_channels: int, filters: int) -> list[tuple[slice, s
     ]
 
 
-def _matrix(windows: np.ndarray, piece: tuple[slice, slice], group: slice, depth: int) -> np.ndarray:
+def _matrix(
+    windows: np.ndarray, piece: tuple[slice, slice], group: slice, depth: int
+) -> np.ndarray:
     return windows[(*piece, ..., group)].reshape(-1, depth)
 
 
@@ -286,9 +288,7 @@ def _spread(xp: Any, values: Any, geometry: Geometry) -> Any:
     """`values` [batch, outputs..., channels] at the first elements of the windows, zeros elsewhere."""
     if values.shape[1:-1] == geometry.sizes:
         return values
-    inner = [
-        (0, n - e, s - 1) for n, e, s in zip(geometry.sizes, geometry.span, geometry.strides)
-    ]
+    inner = [(0, n - e, s - 1) for n, e, s in zip(geometry.sizes, geometry.span, geometry.strides)]
     zero = xp.zeros((), values.dtype)
     return xp.lax.pad(values, zero, [(0, 0, 0), *inner, (0, 0, 0)])
 
@@ -303,7 +303,9 @@ def _native_input_gradient(xp: Any, w: Any, dy: Any, geometry: Geometry, groups:
         w = w.reshape(*w.shape[:-3], -1, *w.shape[-1:])  # [..., groups * channels, filters of one]
     w = xp.swapaxes(w, -1, -2)
     pads = []
-    for n, (lo, _), reach, span in zip(geometry.sizes, geometry.pads, geometry.reach, geometry.span):
+    for n, (lo, _), reach, span in zip(
+        geometry.sizes, geometry.pads, geometry.reach, geometry.span
+    ):
         before = reach - 1 - lo
         pads.append((before, n + reach - 1 - span - before))
     return xp.lax.conv_general_dilated(
@@ -432,9 +434,7 @@ def depthwise_input_gradient(xp: Any, w: Any, dy: Any, geometry: Geometry) -> An
     return by_platform(xp, shifted, native, xp.asarray(w), xp.asarray(dy))
 
 
-def depthwise_filter_gradient(
-    xp: Any, x: Any, multiplier: int, dy: Any, geometry: Geometry
-) -> Any:
+def depthwise_filter_gradient(xp: Any, x: Any, multiplier: int, dy: Any, geometry: Geometry) -> Any:
     """The gradient of `depthwise_forward` with respect to its filter."""
     channels = x.shape[-1]
     shape = (*geometry.kernel, channels, multiplier)

@@ -9,16 +9,17 @@ import numpy as np
 
 from reflow.lang import errors, shapes
 from reflow.lang.convert import convert_to_tensor
-from reflow.lang.dtypes import INDEX, as_dtype, int16, int32, int64, uint16
+from reflow.lang.dtypes import INDEX, int16, int32, uint16
 from reflow.lang.dtypes import bool as bool_dtype
 from reflow.lang.export import export
 from reflow.lang.indexed_slices import IndexedSlices
-from reflow.lang.opdef import REGISTRY
+from reflow.lang.opdef import REGISTRY, ValueNeeded
 from reflow.lang.scopes import name_scope
-from reflow.lang.static_value import constant_value, constant_value_as_shape, partial_value
+from reflow.lang.static_value import constant_value, constant_value_as_shape
 from reflow.lang.tensor import Tensor
-from reflow.ops import array, joining, shape_rules
+from reflow.ops import array, joining
 from reflow.ops.define import op
+from reflow.ops.padding import padded
 
 # Indices out of range are errors in NumPy's form. The compiled form cannot raise one: it does as
 # TensorFlow's kernels for accelerators do. What is gathered from nowhere is zero, and what is
@@ -280,7 +281,9 @@ def gather(
     """
     if axis is None:
         axis = batch_dims
-    known = axis if type(axis) is int else constant_value(axis) if isinstance(axis, Tensor) else axis
+    known = (
+        axis if type(axis) is int else constant_value(axis) if isinstance(axis, Tensor) else axis
+    )
     if known is not None and known == 0 and hasattr(params, "sparse_read"):
         return params.sparse_read(indices, name=name)
     return gather_op(params, indices, axis, batch_dims=int(batch_dims), name=name)
@@ -344,9 +347,7 @@ def _flat_index(xp: Any, indices: Any, dims: Any, ignore: bool, what: str = "ind
         label = ",".join(str(i) for i in place)
         label = f"{what}[{label}]" if place else what
         values = ", ".join(str(i) for i in indices[place].tolist())
-        raise ValueError(
-            f"{label} = [{values}] does not index into param shape {list(dims)}"
-        )
+        raise ValueError(f"{label} = [{values}] does not index into param shape {list(dims)}")
     strides = np.cumprod([1, *dims[:0:-1]], dtype=indices.dtype)[::-1][:depth]
     flat = (indices * strides).sum(-1, dtype=indices.dtype)
     return xp.where(bad, np.array(math.prod(dims), indices.dtype), flat)
@@ -554,8 +555,7 @@ def scatter_nd_op(xp, indices, updates, shape, *, bad_indices_policy):
             raise ValueError(f"shape must have non-negative sizes, got {sizes}")
     if 0 in sizes and math.prod(indices.shape[:-1]) and updates.size:
         raise ValueError(
-            f"Indices and updates specified for empty output. indices shape: "
-            f"{list(indices.shape)}"
+            f"Indices and updates specified for empty output. indices shape: {list(indices.shape)}"
         )
     if updates.dtype == object:  # the last of the strings that go to one place stays
         zeros = np.full(sizes, b"", object)
@@ -629,10 +629,12 @@ def _tensor_scatter_shape(tensor, indices, updates):
     return tensor._shape
 
 
-def _tensor_scatter(name: str, doc: str, kind: str, first: str, tindices: str) -> Any:
+def _tensor_scatter(
+    name: str, doc: str, kind: str, first: str, tindices: str, types: str = "type"
+) -> Any:
     @op(
-        f"{name}({first}: T, indices: Tindices, updates: T, *, Tindices: {tindices}, {_BAD})"
-        " -> output: T",
+        f"{name}({first}: T, indices: Tindices, updates: T, *, T: {types}, Tindices: {tindices},"
+        f" {_BAD}) -> output: T",
         doc,
         shape=_tensor_scatter_shape,
     )
@@ -662,9 +664,9 @@ tensor_scatter_max_op = _tensor_scatter(
     "TensorScatterMax", "The maximum of the tensor and of slices.", "max", "tensor", "INDEX"
 )
 scatter_nd_non_aliasing_add_op = _tensor_scatter(
-    "ScatterNdNonAliasingAdd", "The input with slices added.", "add", "input", "INDEX"
-)
-# TODO-free by construction: T of ScatterNdNonAliasingAdd is restricted below.
+    "ScatterNdNonAliasingAdd", "The input with slices added.", "add", "input", "INDEX",
+    "NUMBER|bool",
+)  # fmt: skip
 
 
 def _nd_indices(indices: Any) -> Any:
@@ -844,11 +846,307 @@ def _where_shape(input):
     return (None, input.shape.rank)
 
 
-@export("where")
-def _placeholder_where():  # replaced below: TF 1 and TF 2 select differently
-    raise AssertionError
+def _coordinates(condition: Any, name: str | None) -> Any:
+    with name_scope(name, "Where") as scope:
+        condition = convert_to_tensor(condition, preferred_dtype=bool_dtype, name="condition")
+        return where_op(condition, name=scope)
 
 
-@export("boolean_mask")
-def _placeholder_mask():
-    raise AssertionError
+def _check_branches(x: Any, y: Any) -> None:
+    if (x is None) != (y is None):
+        raise ValueError(
+            f"{errors.where(errors.user_frame())}: x and y must both be non-None or both be None."
+        )
+
+
+@export(v2=("where",), v1=("where_v2",))
+def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Any:
+    """Where `condition` holds the elements of `x`, else those of `y`; or the coordinates of True.
+
+    Args:
+      condition: a tensor of booleans (or numbers, when `x` and `y` are not given).
+      x, y: tensors of one dtype that broadcast together with `condition`.
+
+    Returns:
+      A tensor of the broadcast shape; without `x` and `y` an int64 matrix with one row of coordinates
+      per element of `condition` that is not zero.
+
+    Raises:
+      ValueError: if only one of `x` and `y` is given.
+
+    >>> import reflow as tf
+    >>> tf.where([True, False], [1, 2], 0).numpy().tolist()
+    [1, 0]
+    >>> tf.where([False, True]).numpy().tolist()
+    [[1]]
+    """
+    _check_branches(x, y)
+    if x is None:
+        return _coordinates(condition, name)
+    return REGISTRY["SelectV2"](condition, x, y, name=name)
+
+
+@export(v1=("where",))
+def where_v1(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Any:
+    """TF 1's `tf.where`: `x` and `y` have one shape, and `condition` too or is a vector of rows.
+
+    Raises:
+      ValueError: if only one of `x` and `y` is given.
+    """
+    _check_branches(x, y)
+    if x is None:
+        return _coordinates(condition, name)
+    return REGISTRY["Select"](condition, x, y, name=name)
+
+
+@export(v2=("boolean_mask",))
+def boolean_mask(
+    tensor: Any, mask: Any, axis: Any = None, name: str | None = "boolean_mask"
+) -> Any:
+    """The slices of `tensor` where `mask` is True.
+
+    Args:
+      tensor: a tensor of rank n.
+      mask: a tensor of booleans of known rank k <= n.
+      axis: the first of the k dimensions of `tensor` that `mask` is for; 0 by default.
+
+    Returns:
+      A tensor of rank n - k + 1.
+
+    Raises:
+      ValueError: if `mask` is a scalar, or of unknown rank, or does not fit `tensor`.
+
+    >>> import reflow as tf
+    >>> tf.boolean_mask([1, 2, 3], [True, False, True]).numpy().tolist()
+    [1, 3]
+    """
+    with name_scope(name):
+        tensor = convert_to_tensor(tensor, name="tensor")
+        mask = convert_to_tensor(mask, name="mask")
+        rank = mask.shape.rank
+        if rank == 0:
+            raise ValueError(f"{errors.where(errors.user_frame())}: mask cannot be scalar.")
+        if rank is None:
+            raise ValueError(
+                f"{errors.where(errors.user_frame())}: Number of mask dimensions must be specified, "
+                "even if some dimensions are None.  E.g. shape=[None] is ok, but shape=None is not."
+            )
+        at = constant_value(axis) if isinstance(axis, Tensor) else axis or 0
+        if at is not None:
+            at = int(at)
+            tensor.shape[at : at + rank].assert_is_compatible_with(mask.shape)
+            axis = at
+        masked = REGISTRY["Prod"](array.shape(tensor)[axis : axis + rank], [0])
+        sizes = [array.shape(tensor)[:axis], [masked], array.shape(tensor)[axis + rank :]]
+        flat = array.reshape(tensor, joining.concat(sizes, 0))
+        if at is not None:
+            count = tensor.shape[at : at + rank].num_elements()
+            known = tensor.shape[:at].concatenate([count]).concatenate(tensor.shape[at + rank :])
+            flat.set_shape(known)
+        places = array.squeeze(where(array.reshape(mask, [-1])), axis=[1])
+        return gather(flat, places, axis=axis)
+
+
+@export(v1=("boolean_mask",))
+def boolean_mask_v1(
+    tensor: Any, mask: Any, name: str | None = "boolean_mask", axis: Any = None
+) -> Any:
+    """TF 1's `tf.boolean_mask`, with `name` before `axis`."""
+    return boolean_mask(tensor, mask, axis, name)
+
+
+# Partitions ---------------------------------------------------------------------------------------
+
+
+@op(
+    "DynamicPartition(data: T, partitions: int32, *, num_partitions: int)"
+    " -> outputs: num_partitions*T",
+    compile=False,
+)
+def dynamic_partition_op(xp, data, partitions, *, num_partitions):
+    """The slices of the data, sorted into parts."""
+    rank = partitions.ndim
+    if data.shape[:rank] != partitions.shape:
+        raise ValueError(
+            f"data.shape must start with partitions.shape, got data.shape = {list(data.shape)}, "
+            f"partitions.shape = {list(partitions.shape)}"
+        )
+    check_range(partitions, num_partitions, "partitions")
+    where = partitions.reshape(-1)
+    rows = data.reshape((where.size, *data.shape[rank:]))
+    order = np.argsort(where, kind="stable")
+    ends = np.cumsum(np.bincount(where, minlength=num_partitions))[:-1]
+    return np.split(rows[order], ends)
+
+
+@dynamic_partition_op.shape_rule
+def _dynamic_partition_shape(data, partitions, *, num_partitions):
+    dims, rank = data._shape._dims, partitions.shape.rank
+    if dims is None or rank is None:
+        return [shapes.UNKNOWN] * num_partitions
+    if not shapes.of(dims[:rank]).is_compatible_with(partitions.shape):
+        raise ValueError(
+            f"data.shape must start with partitions.shape, got {data.shape} and {partitions.shape}"
+        )
+    return [shapes.of((None, *dims[rank:]))] * num_partitions
+
+
+@dynamic_partition_op.gradient_rule
+def _dynamic_partition_grad(gs, data, partitions, *, num_partitions):
+    count = array.size(partitions)
+    places = array.like_input(REGISTRY["Range"](0, count, 1), partitions)
+    parts = dynamic_partition_op(places, partitions, num_partitions=num_partitions)
+    stitched = parallel_dynamic_stitch_op(parts, gs)
+    return array.like_input(stitched, data), None
+
+
+@export("dynamic_partition")
+def dynamic_partition(
+    data: Any, partitions: Any, num_partitions: int, name: str | None = None
+) -> list[Any]:
+    """The slices of `data` sorted into parts: slice i goes to part `partitions[i]`.
+
+    Args:
+      data: a tensor whose shape starts with that of `partitions`.
+      partitions: an int32 tensor with values in `[0, num_partitions)`.
+      num_partitions: the number of parts, a Python integer.
+
+    Raises:
+      InvalidArgumentError: if a value of `partitions` is out of range.
+
+    >>> import reflow as tf
+    >>> [t.numpy().tolist() for t in tf.dynamic_partition([1, 2, 3], [1, 0, 1], 2)]
+    [[2], [1, 3]]
+    """
+    return dynamic_partition_op(data, partitions, num_partitions=num_partitions, name=name)
+
+
+def _stitch(xp: Any, indices: list[Any], data: list[Any]) -> Any:
+    if not all(isinstance(index, (np.ndarray, np.generic)) for index in indices):
+        raise ValueNeeded("indices", on_host=True)  # their largest is the size of the result
+    rank = indices[0].ndim
+    inner = data[0].shape[rank:]
+    for i, (index, rows) in enumerate(zip(indices, data)):
+        if rows.shape[: index.ndim] != index.shape or rows.shape[index.ndim :] != inner:
+            raise ValueError(
+                f"data[{i}].shape must start with indices[{i}].shape, got data[{i}].shape = "
+                f"{list(rows.shape)}, indices[{i}].shape = {list(index.shape)}"
+            )
+    count = 1 + max((int(index.max()) for index in indices if index.size), default=-1)
+    for i, index in enumerate(indices):
+        check_range(index, count, f"indices[{i}]")
+    where = np.concatenate([index.reshape(-1) for index in indices])
+    rows = xp.concatenate([r.reshape((i.size, *inner)) for i, r in zip(indices, data)])
+    source = np.full(count, -1)
+    source[where] = np.arange(where.size)  # the last one that says so has the place
+    if (source >= 0).all():
+        return rows[source]
+    zero = padded(xp, rows, [(0, 1), *[(0, 0)] * len(inner)])
+    return zero[source]
+
+
+def _stitch_shape(indices, data):
+    inner = shapes.UNKNOWN
+    for index, rows in zip(indices, data):
+        rank = index.shape.rank
+        if rank is not None and rows.shape.rank is not None:
+            if not rows.shape[:rank].is_compatible_with(index.shape):
+                raise ValueError(
+                    f"data.shape must start with indices.shape, got {rows.shape} and {index.shape}"
+                )
+            inner = inner.merge_with(rows.shape[rank:])
+    known = [constant_value(index) for index in indices]
+    count = None
+    if all(value is not None for value in known):
+        count = 1 + max((int(value.max()) for value in known if value.size), default=-1)
+    return shapes.TensorShape([count]).concatenate(inner)
+
+
+def _stitch_grad(g, indices):
+    g = convert_to_tensor(g)
+    return [None] * len(indices), [gather_op(g, index, 0) for index in indices]
+
+
+def _stitch_op(name: str, doc: str) -> Any:
+    return op(
+        f"{name}(indices: N*int32, data: N*T) -> merged: T",
+        doc,
+        shape=_stitch_shape,
+        partial=("data",),
+        grad=_stitch_grad,
+    )(_stitch)
+
+
+dynamic_stitch_op = _stitch_op("DynamicStitch", "Slices put in the places that indices say.")
+parallel_dynamic_stitch_op = _stitch_op(
+    "ParallelDynamicStitch", "Slices put in the places that indices say, in any order."
+)
+
+
+@export("dynamic_stitch")
+def dynamic_stitch(indices: Any, data: Any, name: str | None = None) -> Any:
+    """The slices of several tensors put together: `merged[indices[m][i]] = data[m][i]`.
+
+    Args:
+      indices: a list of int32 tensors.
+      data: a list of as many tensors; the shape of each starts with that of its indices.
+
+    Raises:
+      InvalidArgumentError: if the shapes do not fit, or an index is negative.
+
+    >>> import reflow as tf
+    >>> tf.dynamic_stitch([[2], [0, 1]], [[30], [10, 20]]).numpy().tolist()
+    [10, 20, 30]
+    """
+    return dynamic_stitch_op(indices, data, name=name)
+
+
+@op(
+    "UnravelIndex(indices: Tidx, dims: Tidx, *, Tidx: {int32,int64} = int32) -> output: Tidx",
+    static=["dims"],
+    grad=None,
+)
+def unravel_index_op(xp, indices, dims):
+    """Coordinates from positions in row-major order."""
+    sizes = dims.reshape(-1).tolist()
+    if 0 in sizes:
+        raise ValueError(
+            f"Input dims cannot contain a dim of zero, but dims contains zero: {sizes}"
+        )
+    if xp.is_numpy and indices.size and (indices.min() < 0 or indices.max() >= math.prod(sizes)):
+        raise ValueError("index is out of bound as with dims")
+    strides = np.cumprod([1, *sizes[:0:-1]], dtype=dims.dtype)[::-1]
+    along = (-1, *[1] * len(indices.shape))
+    limits = np.array(sizes, dims.dtype).reshape(along)
+    return indices // strides.reshape(along) % limits
+
+
+@unravel_index_op.shape_rule
+def _unravel_index_shape(indices, dims):
+    rank = indices.shape.rank
+    length = dims.shape.sizes
+    if rank is None or length is None:
+        return shapes.UNKNOWN
+    first = length[0] if length else 1
+    return (first,) if rank == 0 else (first, indices.shape.num_elements())
+
+
+@export("unravel_index")
+def unravel_index(indices: Any, dims: Any, name: str | None = None) -> Any:
+    """The coordinates of elements that are numbered in row-major order.
+
+    Args:
+      indices: a scalar or vector of positions.
+      dims: an integer vector, the shape of the array.
+
+    Returns:
+      A tensor whose first dimension are the coordinates.
+
+    Raises:
+      InvalidArgumentError: if a position is out of range.
+
+    >>> import reflow as tf
+    >>> tf.unravel_index([2, 5], [3, 3]).numpy().tolist()
+    [[0, 1], [2, 2]]
+    """
+    return unravel_index_op(indices, dims, name=name)

@@ -214,7 +214,7 @@ def isolated(xp: Any, key: Any, function: Callable, *operands: Any) -> Any:
         shapes = jax.eval_shape(function, *operands)
         return jax.tree.map(lambda s: xp.zeros(s.shape, s.dtype), shapes)
 
-    condition = (xp.reshape(key, (-1,))[0] | np.uint64(1)) != 0
+    condition = (_uint64(xp, key, 1)[0] | 1) != 0
     return jax.lax.cond(condition, function, zeros, *operands)
 
 

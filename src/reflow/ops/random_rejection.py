@@ -211,20 +211,21 @@ def gamma(xp: Any, key: Any, counter: Any, sample_shape: Shape, alpha: Any) -> A
     """
     samples = math.prod(sample_shape)
     alphas = xp.reshape(xp.asarray(alpha), (-1,)).astype(np.float64)
+    with np.errstate(all="ignore"):  # negative, NaN
+        ds = alphas + xp.where(alphas < 1, 2 / 3, -1 / 3)
+        cs = 1 / 3 / rounded(xp, xp.sqrt(ds))
 
     def start(index: Any) -> Lanes:
-        a = alphas[(index // max(samples, 1)).astype(np.int64)]
+        which = (index // max(samples, 1)).astype(np.int64)
+        a, c, d = alphas[which], cs[which], ds[which]
         spare = xp.zeros(a.shape, np.float64)
         none = xp.zeros(a.shape, bool)
-        return index * RESERVED_PER_OUTPUT, a, spare, none, spare, none
+        return index * RESERVED_PER_OUTPUT, a, c, d, spare, none, spare, none
 
     def step(lanes: Lanes) -> tuple[Lanes, Lanes, Any]:
         # A block gives two normals or two uniforms, of which the second is used first.
-        offset, a, spare_x, has_x, spare_u, has_u = lanes
+        offset, a, c, d, spare_x, has_x, spare_u, has_u = lanes
         boosted = a < 1
-        d = a + xp.where(boosted, 2 / 3, -1 / 3)
-        c = 1 / 3 / xp.sqrt(d)
-
         words = _blocks(xp, key, counter, offset, ~has_x)
         x0, x1 = isolated(xp, key, lambda w: box_muller_float64(xp, w), words)
         x, has_x, spare_x, offset = _take(xp, has_x, spare_x, x0, x1, offset)
@@ -252,7 +253,7 @@ def gamma(xp: Any, key: Any, counter: Any, sample_shape: Shape, alpha: Any) -> A
         value = d * v * _if_any(xp, boosted, boost, xp.ones_like(a))
         one = a == 1
         value = xp.where(one, _if_any(xp, one, exponential, value), value)
-        return (offset, a, spare_x, has_x, spare_u, has_u), (value,), accepted | one
+        return (offset, a, c, d, spare_x, has_x, spare_u, has_u), (value,), accepted | one
 
     (values,) = until_done(xp, samples * alphas.size, start, step)
     return arrange(xp, _cast(xp, values, alpha.dtype), sample_shape, alpha.shape)
@@ -267,9 +268,12 @@ def _take(
     return value, has ^ wanted, xp.where(fresh, first, spare), offset + fresh
 
 
-def rounded(xp: Any, product: Any) -> Any:
-    """`product`, rounded before it is added to: XLA's CPU code would fuse the two operations."""
-    return product if is_numpy(xp) else xp.where(product == product, product, np.nan)
+def rounded(xp: Any, x: Any) -> Any:
+    """`x`, rounded as it stands.
+
+    XLA would fuse a product with the sum it goes into, and a square root with the division by it.
+    """
+    return x if is_numpy(xp) else xp.where(x == x, x, np.nan)
 
 
 # --------------------------------------------------------------------------- Poisson

@@ -1,4 +1,4 @@
-"""Ops that change or read some elements of a variable: scatter, gather, assignment to a slice.
+"""Ops that change or read some elements of a variable: scatter and gather.
 
 An index out of range is an error where NumPy runs the op, as it is on TensorFlow's CPU. In an
 executable such an update is dropped, and such an element reads as zero, as on TensorFlow's GPU.
@@ -6,6 +6,7 @@ executable such an update is dropped, and such an element reads as zero, as on T
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.resource import handle_type
 from reflow.lang.shapes import TensorShape
+from reflow.ops import indexing
 from reflow.ops.define import op
+from reflow.ops.indexing import beyond, check_range, gather_nd_op
 from reflow.ops.state import is_reference, variable_shape
 
 _DOCS = {
@@ -30,34 +33,33 @@ _DOCS = {
 }
 
 
-def combine_at(xp, params, index, updates, kind: str):
-    """`params` with the elements at `index` (for NumPy's indexing) combined with `updates`."""
+def combine_at(xp, kind: str, table, at, values):
+    """`table` with its rows `at` replaced by, added to, ... `values`."""
     if kind == "Update":
-        return xp.at_set(params, index, updates)
+        return xp.at_set(table, at, values)
     if kind == "Add":
-        return xp.at_add(params, index, updates)
+        return xp.at_add(table, at, values)
     if kind == "Sub":
-        return xp.at_add(params, index, -updates)
+        return xp.at_add(table, at, -values)
     if kind == "Mul":
-        return xp.at_multiply(params, index, updates)
+        return xp.at_multiply(table, at, values)
     if kind == "Min":
-        return xp.at_min(params, index, updates)
+        return xp.at_min(table, at, values)
     if kind == "Max":
-        return xp.at_max(params, index, updates)
-    divisor = xp.at_multiply(xp.ones_like(params), index, updates)
-    return _quotient(xp, params, divisor)
+        return xp.at_max(table, at, values)
+    return _quotient(xp, table, xp.at_multiply(xp.ones_like(table), at, values))
 
 
 def _quotient(xp, a, b):
     """a / b, rounded towards zero for integers."""
-    if xp.issubdtype(a.dtype, np.integer):
-        if not xp.is_numpy:
-            return xp.lax.div(a, b)
-        if not np.all(b):
-            raise errors.InvalidArgumentError(None, None, "Integer division by zero")
-        whole = a // b
-        return (whole + ((whole * b != a) & ((a < 0) != (b < 0)))).astype(a.dtype)
-    return (a / b).astype(a.dtype)
+    if a.dtype.kind not in "iu":
+        return xp.astype(a / b, a.dtype)
+    if not xp.is_numpy:
+        return xp.lax.div(a, b)
+    if not np.all(b):
+        raise errors.InvalidArgumentError(None, None, "Integer division by zero")
+    whole = a // b
+    return (whole + ((whole * b != a) & ((a < 0) != (b < 0)))).astype(a.dtype)
 
 
 def _text(sizes) -> str:
@@ -65,20 +67,6 @@ def _text(sizes) -> str:
 
 
 # Rows of a variable -------------------------------------------------------------------------------
-
-
-def row_index(xp, indices, rows: int):
-    """`indices` into the first dimension, checked by NumPy, or with bad ones made to be dropped."""
-    if not xp.is_numpy:
-        return xp.where(indices < 0, rows, indices)
-    bad = (indices < 0) | (indices >= rows)
-    if bad.any():
-        at = tuple(int(i) for i in np.argwhere(bad)[0])
-        where = _text(at) if at else ""
-        raise errors.InvalidArgumentError(
-            None, None, f"indices{where} = {int(indices[at])} is not in [0, {rows})"
-        )
-    return indices
 
 
 def _scatter_rows(ctx, handle, indices, updates, kind: str) -> None:
@@ -93,8 +81,12 @@ def _scatter_rows(ctx, handle, indices, updates, kind: str) -> None:
             f"updates.shape {_text(updates.shape)}, indices.shape {_text(indices.shape)}, "
             f"params.shape {_text(params.shape)}",
         )
-    index = row_index(ctx.xp, indices, params.shape[0])
-    ctx.write(handle, combine_at(ctx.xp, params, index, updates, kind))
+    xp, rows = ctx.xp, params.shape[0]
+    if xp.is_numpy:
+        check_range(indices, rows)
+    else:
+        indices = beyond(xp, indices, rows)
+    ctx.write(handle, combine_at(xp, kind, params, indices, updates))
 
 
 def _check_rows(params: TensorShape, indices: TensorShape, updates: TensorShape) -> None:
@@ -268,34 +260,12 @@ def scatter_max(ref, indices, updates, use_locking=False, name=None):
 # Elements and slices of a variable ----------------------------------------------------------------
 
 
-def nd_index(xp, indices, sizes, policy: str = ""):
-    """A matrix of indices into the leading dimensions as NumPy's index; which rows of it are bad.
-
-    Bad rows are an error in NumPy unless the policy is to ignore them.
-    """
-    if policy not in ("", "DEFAULT", "ERROR", "IGNORE"):
-        raise errors.InvalidArgumentError(
-            None, None, f"Unknown bad indices handling attribute: {policy}"
-        )
-    depth = indices.shape[-1]
-    limits = np.array(sizes[:depth], indices.dtype)
-    bad = ((indices < 0) | (indices >= limits)).any(-1)
-    if xp.is_numpy and policy != "IGNORE" and bad.any():
-        at = tuple(int(i) for i in np.argwhere(bad)[0])
-        where = _text(at) if at else ""
-        values = ", ".join(str(int(i)) for i in indices[at])
-        raise errors.InvalidArgumentError(
-            None, None, f"indices{where} = [{values}] does not index into shape {_text(sizes)}"
-        )
-    return tuple(indices[..., i] for i in range(depth)), bad
-
-
 def _scatter_nd(ctx, handle, indices, updates, kind: str, policy: str) -> None:
-    params = ctx.read(handle)
+    params, xp = ctx.read(handle), ctx.xp
     _check_nd_values(params.shape, indices.shape, updates.shape)
-    xp = ctx.xp
-    index, bad = nd_index(xp, indices, params.shape, policy)
-    if not index:
+    ignore = indexing._ignores_bad(policy)
+    depth = indices.shape[-1]
+    if not depth:
         if indices.size or updates.size:
             raise errors.InvalidArgumentError(
                 None,
@@ -304,12 +274,13 @@ def _scatter_nd(ctx, handle, indices, updates, kind: str, policy: str) -> None:
                 f"indices shape: {_text(indices.shape)}",
             )
         return
-    if xp.is_numpy:
-        if bad.any():
-            index, updates = tuple(i[~bad] for i in index), updates[~bad]
-    else:
-        index = tuple(xp.where(bad, n, i) for i, n in zip(index, params.shape))
-    ctx.write(handle, combine_at(xp, params, index, updates, kind))
+    outer, inner = params.shape[:depth], params.shape[depth:]
+    at = indexing._flat_index(xp, indices, outer, ignore).reshape(-1)
+    table = params.reshape((math.prod(outer), *inner))
+    values = updates.reshape((at.shape[0], *inner))
+    if xp.is_numpy and ignore:
+        at, values = at[at < len(table)], values[at < len(table)]
+    ctx.write(handle, combine_at(xp, kind, table, at, values).reshape(params.shape))
 
 
 def _check_nd_values(params, indices, updates) -> None:
@@ -514,23 +485,12 @@ def batch_scatter_update(ref, indices, updates, use_locking=True, name=None):
 )
 def resource_gather(ctx, resource, indices, *, batch_dims):
     """Rows of a resource variable."""
-    xp, params = ctx.xp, ctx.read(resource)
-    if params.ndim <= batch_dims:
+    params = ctx.read(resource)
+    if len(params.shape) <= batch_dims:
         raise errors.InvalidArgumentError(
             None, None, f"params must be at least {batch_dims + 1} dimensional"
         )
-    b, rows = batch_dims, params.shape[batch_dims]
-    index = row_index(xp, indices, rows)
-    if b:
-        batches = int(np.prod(params.shape[:b], dtype=np.int64))
-        first = xp.arange(batches, dtype=indices.dtype) * rows
-        bad = index >= rows
-        index = index + first.reshape(params.shape[:b] + (1,) * (indices.ndim - b))
-        index = xp.where(bad, batches * rows, index)
-        params = params.reshape((batches * rows, *params.shape[b + 1 :]))
-    if xp.is_numpy:
-        return np.take(params, index, axis=0)
-    return xp.take(params, index, axis=0, mode="fill", fill_value=0)
+    return indexing._gather(ctx.xp, params, indices, batch_dims, batch_dims)
 
 
 @resource_gather.shape_rule
@@ -568,23 +528,7 @@ def _resource_gather_grad(g, resource, indices, *, batch_dims):
 )
 def resource_gather_nd(ctx, resource, indices):
     """Elements or slices of a resource variable."""
-    xp, params = ctx.xp, ctx.read(resource)
-    if not indices.ndim or indices.shape[-1] > params.ndim:
-        raise errors.InvalidArgumentError(
-            None,
-            None,
-            f"index innermost dimension length must be <= params rank; saw: "
-            f"{indices.shape[-1] if indices.ndim else 'a scalar'} vs. {params.ndim}",
-        )
-    depth = indices.shape[-1]
-    if not depth:
-        return xp.broadcast_to(params, indices.shape[:-1] + params.shape)
-    index, bad = nd_index(xp, indices, params.shape)
-    result = params[index]
-    if xp.is_numpy:
-        return np.asarray(result)
-    bad = bad.reshape(bad.shape + (1,) * (params.ndim - depth))
-    return xp.where(bad, xp.zeros((), params.dtype), result)
+    return gather_nd_op.lower(ctx.xp, ctx.read(resource), indices, bad_indices_policy="")
 
 
 @resource_gather_nd.shape_rule

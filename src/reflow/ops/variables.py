@@ -642,9 +642,14 @@ class Variable(metaclass=VariableMetaclass):
         raise TypeError("'Variable' object is not iterable.")
 
     def __getitem__(self, key: Any) -> Any:
-        from reflow.ops.slicing import slice_variable
+        from reflow.ops.slicing import getitem
 
-        return slice_variable(self, key)
+        return getitem(self.value(), key, var=self)
+
+    def _strided_slice_assign(self, begin, end, strides, value, name, **masks):
+        """What `variable[...].assign(value)` does."""
+        value = convert_to_tensor(value, self.dtype.base_dtype)
+        return self._apply("StridedSliceAssign", begin, end, strides, value, name=name, **masks)
 
     def __repr__(self) -> str:
         return f"<tf.Variable '{self.name}' shape={self.shape} dtype={self.dtype.name}>"

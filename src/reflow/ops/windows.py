@@ -151,7 +151,9 @@ def _explicit(
 ) -> tuple[tuple[int, int], ...]:
     if len(paddings) != 2 * rank:
         raise errors.InvalidArgumentError(
-            None, None, f"{op}: explicit_paddings must have {2 * rank} numbers, got {len(paddings)}."
+            None,
+            None,
+            f"{op}: explicit_paddings must have {2 * rank} numbers, got {len(paddings)}.",
         )
     pairs = [(paddings[2 * i], paddings[2 * i + 1]) for i in range(rank)]
     inner = spatial_axes(data_format, rank)

@@ -13,6 +13,7 @@ from reflow.lang.dispatch import bind, package
 from reflow.lang.dtypes import DType, as_dtype
 from reflow.lang.numpy_namespace import numpy_namespace
 from reflow.lang.opdef import OpDef, group_inputs, output_dtypes
+from reflow.lang.resource import ResourceHandle
 from reflow.lang.shapes import TensorShape
 from reflow.lang.tensor import Tensor, use_equality
 from reflow.runtime.store import Store
@@ -189,6 +190,21 @@ class Record:
         return grouped[self.opdef.input_index[name]]
 
 
+class EagerContext(Interpreter):
+    """What stateful lowerings see: calls of one random op with equal attributes share a generator."""
+
+    def node_state(self, kind: str) -> ResourceHandle:
+        attrs = self.op.attrs
+        name = tuple(sorted((k, str(v)) for k, v in attrs.items() if v.__hash__ is not None))
+        begin = self.op.opdef.random
+        return ResourceHandle(kind, "eager generators", name, initial=lambda: begin(attrs))
+
+
+def reset_generators() -> None:
+    """Lets the generators of random ops begin anew, as a new global seed does."""
+    store.clear(["eager generators"])
+
+
 def execute(opdef: OpDef, values: list[Any], attrs: dict[str, Any], name: str | None) -> Any:
     """Runs an op now; the outputs as its caller gets them."""
     flat = bind(opdef, values, attrs)
@@ -221,7 +237,7 @@ def run(opdef: OpDef, flat: Sequence[Any], attrs: dict[str, Any], name: str | No
 def _compute(opdef: OpDef, args: list[Any], attrs: dict[str, Any], name: str | None) -> Any:
     keywords = opdef.lower_attrs(attrs)
     if opdef.context:
-        eager_context = Interpreter(store)
+        eager_context = EagerContext(store)
         eager_context.op = Record(opdef, (), attrs, ())  # type: ignore[assignment]
         eager_context.op.name = name or opdef.name
         eager_context.op.site = errors.user_frame()

@@ -19,8 +19,11 @@ class Store:
         self.lock = threading.RLock()
 
     def get(self, handle: ResourceHandle) -> Any:
-        """The value behind `handle`, or None."""
-        return self._values.get(handle)
+        """The value behind `handle`; None when it has none and does not begin with one."""
+        value = self._values.get(handle)
+        if value is None and handle.initial is not None:
+            value = self._values.setdefault(handle, handle.initial())
+        return value
 
     def set(self, handle: ResourceHandle, value: Any) -> None:
         self._values[handle] = value

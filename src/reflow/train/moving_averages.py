@@ -11,7 +11,7 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.scopes import GraphKeys, colocate_with, name_scope
 from reflow.lang.tensor import Tensor
-from reflow.ops import control_flow, variable_scope, variables
+from reflow.ops import grouping, variable_scope, variables
 from reflow.train import slot_creator
 
 
@@ -178,7 +178,7 @@ class ExponentialMovingAverage:
                         average, var, cast(decay, var.dtype.base_dtype), _key(var) in zero_debiased
                     )
                 )
-            return control_flow.group(*done, name=scope or None)
+            return grouping.group(*done, name=scope or None)
 
     def average(self, var: Any) -> Any:
         """The variable that holds the average of `var`, or None."""

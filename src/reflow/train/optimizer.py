@@ -17,7 +17,7 @@ from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import GraphKeys, colocate_with, control_dependencies, name_scope
 from reflow.lang.tensor import Tensor
-from reflow.ops import control_flow, variables
+from reflow.ops import grouping, variables
 from reflow.train import slot_creator
 
 
@@ -151,7 +151,7 @@ class Optimizer:
             colocate_gradients_with_ops=colocate_gradients_with_ops,
         )
         if gate_gradients == self.GATE_GRAPH:
-            found = control_flow.tuple(found)
+            found = grouping.tuple_v1(found)
         pairs = list(zip(found, var_list))
         self._assert_valid_dtypes(
             [v for g, v in pairs if g is not None and v.dtype is not dtypes.resource]
@@ -309,7 +309,7 @@ class Optimizer:
 
     def _finish(self, update_ops: list[Any], name_scope: str) -> Any:
         """An op that runs all updates."""
-        return control_flow.group(*update_ops, name=name_scope or None)
+        return grouping.group(*update_ops, name=name_scope or None)
 
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no _apply_dense")

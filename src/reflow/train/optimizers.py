@@ -10,7 +10,7 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import colocate_with, control_dependencies
-from reflow.ops import control_flow, initializers
+from reflow.ops import grouping, initializers
 from reflow.train.optimizer import Optimizer
 
 
@@ -536,7 +536,7 @@ class AdamOptimizer(_Regular):
             new_v = scatter_add(v, indices, grad * grad * (1 - beta2))
         step = rate * new_m / (math.sqrt(new_v) + epsilon)
         update = var.assign_sub(step, use_locking=self._use_locking)
-        return control_flow.group(update, new_m, new_v)
+        return grouping.group(update, new_m, new_v)
 
     def _apply_sparse(self, grad: Any, var: Any) -> Any:
         def scatter_add(slot: Any, indices: Any, rows: Any) -> Any:
@@ -560,4 +560,4 @@ class AdamOptimizer(_Regular):
             next2 = power2.assign(
                 power2 * self._tensors["beta2"], use_locking=self._use_locking, read_value=False
             )
-        return control_flow.group(*update_ops, next1, next2, name=name_scope or None)
+        return grouping.group(*update_ops, next1, next2, name=name_scope or None)

@@ -7,7 +7,7 @@ from typing import Any
 from reflow.lang.context import executing_eagerly
 from reflow.lang.scopes import colocate_with
 from reflow.ops import initializers, variable_scope
-from reflow.ops.array import zeros
+from reflow.ops.filling import zeros
 
 
 def create_slot(
