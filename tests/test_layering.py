@@ -11,9 +11,13 @@ PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "src" / "reflow"
 
 # From the bottom up: a module imports from its own layer and from those before it.
 LAYERS = [
-    *("lang", "ops", "autodiff", "compiler", "kernels", "runtime", "formats", "data", "train"),
-    *("distribute", "layers", "serve", "compat", "cli", "testing"),
+    *("lang", "platform", "ops", "autodiff", "compiler", "kernels", "runtime", "formats", "data"),
+    *("train", "distribute", "layers", "serve", "compat", "cli", "testing"),
 ]
+# Beside the rooms: the public name spaces, which lie above all of them.
+ROOT = {"api", "__main__"}
+# The map of public names, written by tools/make_api.py: data, which any room may read.
+MAP = "_api"
 # What users see of a program: nothing below may know how it is run.
 FRONT = {"compat", "cli"}
 FORBIDDEN = ("jax._src", "jaxlib", "tensorflow")
@@ -50,12 +54,15 @@ def violations(source, module, is_package=False):
         if any(name == bad or name.startswith(bad + ".") for bad in FORBIDDEN):
             yield f"{module}:{line} imports {name}, which no module of reflow may"
         parts = name.split(".")
-        if parts[0] != "reflow" or layer is None or layer == "__main__":
+        if parts[0] != "reflow" or layer is None or layer in ROOT:
             continue
         target = parts[1] if len(parts) > 1 else None
+        if target == MAP:
+            continue
         if target not in LAYERS:
             # The package itself (`import reflow`, `from reflow import name`) lies above all layers.
-            if layer not in (*FRONT, "testing"):
+            of_room = is_package and target == "api"  # rooms that are name spaces too: `tf.train`
+            if layer not in (*FRONT, "testing") and not of_room:
                 yield f"{module}:{line} imports {name} from the package root, which lies above it"
         elif LAYERS.index(target) > LAYERS.index(layer):
             yield f"{module}:{line} imports {name}, and {target} lies above {layer}"
@@ -72,7 +79,7 @@ def modules():
 
 def test_every_module_lies_in_a_layer():
     at_root = {module.split(".")[1] for _, module in modules() if "." in module}
-    assert at_root <= {*LAYERS, "__main__"}
+    assert at_root <= {*LAYERS, *ROOT, MAP}
     assert {"lang", "ops"} <= at_root
 
 
@@ -103,6 +110,12 @@ def test_imports_point_up_the_list_only():
         ("reflow.compiler.trace", "from jaxlib import xla_client", True),
         ("reflow.compat.alias", "import tensorflow", True),
         ("reflow", "from reflow.compat import v1", False),
+        ("reflow.ops.families", "from reflow._api import OPS", False),
+        ("reflow.ops.families", "from reflow.api import lookup", True),
+        ("reflow.compat.v1", "from reflow import api", False),
+        ("reflow.api", "from reflow.compat import v1", False),
+        ("reflow.platform.gfile", "from reflow.lang import errors", False),
+        ("reflow.platform.gfile", "from reflow.ops import math", True),
         ("reflow", "import jaxlib", True),
     ],
 )

@@ -1,5 +1,6 @@
 """Random numbers against draws of real TensorFlow: see golden/make_random_golden.py."""
 
+import doctest
 import functools
 import itertools
 import json
@@ -498,11 +499,16 @@ def test_float32_logarithm_and_sine_have_the_accuracy_of_libm():
 
 def test_poisson_that_cannot_end_ends(xp):
     key, counter = np.uint64(5), np.zeros(2, np.uint64)
-    rates = np.array([np.nan, 1e30, 3.0])
-    draw = _compiled(xp, lambda xp, r: rejection.poisson(xp, key, counter, (2,), r, np.int32))
-    got = np.asarray(draw(rates))
-    assert (got[:, :2] == 2**31 - 1).all()
-    assert (got[:, 2] < 100).all()
+    for dtype, nan in ((np.int32, 2**31 - 1), (np.float16, np.nan)):
+
+        def draw(xp, rates, dtype=dtype):
+            return rejection.poisson(xp, key, counter, (2,), rates, dtype)
+
+        got = np.asarray(_compiled(xp, draw)(np.array([np.nan, 1e30, 3.0])))
+        np.testing.assert_array_equal(got[:, 0], nan)
+        highest = np.iinfo(dtype).max if dtype is np.int32 else np.finfo(dtype).max
+        np.testing.assert_array_equal(got[:, 1], highest)
+        assert (got[:, 2] < 100).all()
 
 
 def test_truncated_normal_with_invalid_parameters(jax):
@@ -525,3 +531,8 @@ def test_truncated_normal_that_accepts_nothing(jax):
         sampler(np, key, counter, (4, 2), *parameters, stddevs, low, high)
     got = np.asarray(sampler(jax.numpy, key, counter, (4, 2), *parameters, stddevs, low, high))
     np.testing.assert_array_equal(np.isnan(got), [[True, False]] * 4)
+
+
+@pytest.mark.parametrize("module", [philox, kernels, rejection, truncated, igamma_grad])
+def test_examples(module):
+    assert doctest.testmod(module).failed == 0

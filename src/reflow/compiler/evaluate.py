@@ -352,6 +352,8 @@ class Tracer(Context):
             if not np.all(ok):
                 raise kind(None, self.op, message())
             return
+        if self.depth:
+            raise NotCompilable(f"{self.op.type} '{self.op.name}' checks values inside of a body")
         self.checks.append((self.xp.all(ok), message, kind, self.op))
 
     def call(self, function: FuncGraph, args: Sequence[Any]) -> list[Any]:

@@ -88,7 +88,7 @@ class ListBuffer:
         said = f"Trying to {verb} an element of a list at an index outside of 0 to {length}."
         if isinstance(length, int):
             bounds = ctx.bounds(index)
-            if bounds is not None and 0 <= bounds[0] and bounds[1] < length:
+            if bounds is not None and bounds[0] >= 0 and bounds[1] < length:
                 return
         ctx.check((index >= 0) & (index < length), lambda: said)
 
@@ -335,9 +335,7 @@ def _zeros(item: Any, capacity: int) -> Any:
 
 
 def _read(data: Any, index: Any) -> Any:
-    return jax.tree.map(
-        lambda a: lax.dynamic_index_in_dim(a, index, 0, keepdims=False), data
-    )
+    return jax.tree.map(lambda a: lax.dynamic_index_in_dim(a, index, 0, keepdims=False), data)
 
 
 def _write(data: Any, index: Any, item: Any) -> Any:

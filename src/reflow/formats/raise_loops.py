@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from reflow.formats.raise_branches import raise_branches
 from reflow.formats.raw_graph import Argument, Body, RawNode, Source
 from reflow.formats.region import (
-    Names,
+    Rewriting,
     effectful,
     has_effect,
     in_order,
@@ -18,6 +18,7 @@ from reflow.formats.region import (
     make_identity,
     make_node,
     scope_of,
+    source_dtype,
 )
 from reflow.lang import dtypes
 
@@ -26,8 +27,6 @@ EXIT = frozenset(("Exit", "RefExit"))
 NEXT = frozenset(("NextIteration", "RefNextIteration"))
 MERGE = frozenset(("Merge", "RefMerge"))
 SWITCH = frozenset(("Switch", "RefSwitch"))
-
-_COPIED = 1024  # elements: smaller constants are copied into a body, where they give shapes and axes
 
 
 class Frame:
@@ -51,7 +50,7 @@ def is_back_edge(source: RawNode, node: RawNode) -> bool:
     return source.op in NEXT and node.op in MERGE
 
 
-def raise_loops(nodes: Sequence[RawNode], names: Names) -> list[RawNode]:
+def raise_loops(nodes: Sequence[RawNode], rewriting: Rewriting) -> list[RawNode]:
     """`nodes` with a `While` node in the place of each loop, and an `Identity` of each Exit's name.
 
     Raises:
@@ -73,7 +72,7 @@ def raise_loops(nodes: Sequence[RawNode], names: Names) -> list[RawNode]:
             continue
         around = content.setdefault(frame.parent, {})
         for part in _components(content[frame]):
-            loop = _Loop(frame, part, everything, around, names)
+            loop = _Loop(frame, part, everything, around, rewriting)
             if loop.build():
                 around.update((node.name, node) for node in loop.replacements)
     return list(root.values())
@@ -129,16 +128,9 @@ def _components(nodes: dict[str, RawNode]) -> list[dict[str, RawNode]]:
         return name
 
     for node in nodes.values():
-        if node.op in ENTER and node.attrs["is_constant"] is False:
-            continue  # its control inputs and its input are of the frame around
         for source in (*[name for name, _ in node.inputs], *node.controls):
             if source in parent:
                 parent[find(source)] = find(node.name)
-    for node in nodes.values():
-        if node.op in MERGE:
-            for source, _ in node.inputs:
-                if source in parent:
-                    parent[find(source)] = find(node.name)
     parts: dict[str, dict[str, RawNode]] = {}
     for name, node in nodes.items():
         parts.setdefault(find(name), {})[name] = node
@@ -154,6 +146,20 @@ class _Variable:
         self.merge = merge
         self.enter = enter
         self.next = next_iteration
+
+
+class _Part:
+    """What becomes one of the two functions of a loop."""
+
+    __slots__ = ("kind", "nodes", "outputs", "controls")
+
+    def __init__(
+        self, kind: str, nodes: list[RawNode], outputs: list[Source], controls: list[str]
+    ):
+        self.kind = kind
+        self.nodes = nodes
+        self.outputs = outputs
+        self.controls = controls
 
 
 class _Loop:
@@ -172,13 +178,13 @@ class _Loop:
         nodes: dict[str, RawNode],
         everything: dict[str, RawNode],
         around: dict[str, RawNode],
-        names: Names,
+        rewriting: Rewriting,
     ):
         self.frame = frame
         self.nodes = nodes
         self.everything = everything
         self.around = around
-        self.names = names
+        self.rewriting = rewriting
         self.replacements: list[RawNode] = []
         self.arguments: dict[str, Argument] = {}
         self.invariants: dict[str, Source] = {}  # from an argument to the tensor that it stands for
@@ -210,9 +216,9 @@ class _Loop:
             self.controls.update(dict.fromkeys(variable.enter.controls))
         self._alias_switches(condition)
         effects = effectful(in_order(list(self.nodes.values()), is_back_edge=is_back_edge))
-        predicate = self._part([condition.inputs[0]], [], effects, "cond")
+        predicate = self._part("cond", [condition.inputs[0]], [], effects)
         waits = [c for variable in variables for c in variable.next.controls]
-        step = self._part([v.next.inputs[0] for v in variables], waits, effects, "body")
+        step = self._part("body", [v.next.inputs[0] for v in variables], waits, effects)
         self._finish(condition, variables, predicate, step)
         return True
 
@@ -263,16 +269,14 @@ class _Loop:
                 dtype = dtype._as_ref
         else:  # taken without an Enter node
             outer = source
-            dtype = self.everything[name].output_dtypes()[source[1]]
+            dtype = source_dtype(source, self.everything, self.rewriting.arguments)
         constant = self._small_constant(outer)
         if constant is not None:
             if name not in self.constants:
-                copy = constant.copy()
-                copy.name, copy.controls = self.names.new(f"{name}/Const"), []
-                copy.attrs.pop("_class", None)
+                copy = self.rewriting.copy_of_constant(constant, f"{name}/Const")
                 self.constants[name] = copy
             return (self.constants[name].name, 0)
-        label = name if source[1] == 0 else self.names.new(f"{name}_{source[1]}")
+        label = name if source[1] == 0 else self.rewriting.new_name(f"{name}_{source[1]}")
         self.arguments[label] = Argument(label, dtype)
         self.invariants[label] = outer
         self.alias[source] = (label, 0)
@@ -283,14 +287,13 @@ class _Loop:
         while node is not None and node.op in ENTER:
             if not node.attrs["is_constant"]:
                 return None
-            node = self.everything.get(node.inputs[0][0])
-        if node is None or node.op != "Const" or node.attrs["value"].size > _COPIED:
-            return None
-        return node
+            source = node.inputs[0]
+            node = self.everything.get(source[0])
+        return node if self.rewriting.small_constant(source, node) else None
 
     def _part(
-        self, wanted: Sequence[Source], waits: Sequence[str], effects: set[str], what: str
-    ) -> tuple[list[RawNode], list[Source], list[str]]:
+        self, kind: str, wanted: Sequence[Source], waits: Sequence[str], effects: set[str]
+    ) -> _Part:
         """The nodes that `wanted` need, copied, with inputs in terms of arguments."""
         copies: dict[str, RawNode] = {}
         outputs = [self._resolve(source) for source in wanted]
@@ -308,10 +311,10 @@ class _Loop:
             if node.op in SWITCH and node.inputs[1][0] in self.nodes:
                 if self.nodes[node.inputs[1][0]].op == "LoopCond":
                     raise ValueError(
-                        f"Node '{name}': its value after the loop is used in the {what} of the loop"
+                        f"Node '{name}': its value after the loop is used in the {kind} of the loop"
                     )
             if node.op == "LoopCond" or node.op in NEXT:
-                raise ValueError(f"Node '{name}' ({node.op}) is used in the {what} of its own loop")
+                raise ValueError(f"Node '{name}' ({node.op}) is used in the {kind} of its own loop")
             copies[name] = node
             node.inputs = [self._resolve(source) for source in node.inputs]
             node.controls = [c for c in node.controls if self._is_wait(c, effects)]
@@ -319,7 +322,7 @@ class _Loop:
             stack.extend(node.controls)
         nodes = [copies[name] for name in self.nodes if name in copies]
         nodes += [c for c in self.constants.values() if c.name in copies]
-        return nodes, outputs, controls
+        return _Part(kind, nodes, outputs, controls)
 
     def _is_wait(self, name: str, effects: set[str]) -> bool:
         """Whether waiting for a node of the loop matters, and can be said in a body."""
@@ -331,38 +334,37 @@ class _Loop:
         return not (node.op in SWITCH and (name, 1) in self.alias)
 
     def _finish(
-        self, condition: RawNode, variables: list[_Variable], predicate: tuple, step: tuple
+        self, condition: RawNode, variables: list[_Variable], predicate: _Part, step: _Part
     ) -> None:
+        """Makes the functions, the node that calls them, and the nodes with the names of the Exits."""
+        new_name = self.rewriting.new_name
         merges = [variable.merge for variable in variables]
         scope = scope_of(condition.name)
-        label = scope.replace("/", "_") + "while"
-        count = self.names.new(f"{scope}loop_counter")
-        limit = self.names.new(f"{scope}maximum_iterations")
-        leading = [Argument(count, dtypes.int32), Argument(limit, dtypes.int32)]
-        arguments = leading + [self.arguments[merge.name] for merge in merges]
+        count, limit = new_name(f"{scope}loop_counter"), new_name(f"{scope}maximum_iterations")
+        arguments = [Argument(count, dtypes.int32), Argument(limit, dtypes.int32)]
+        arguments += [self.arguments[merge.name] for merge in merges]
         arguments += [self.arguments[name] for name in self.invariants]
-        one, after = self.names.new(f"{scope}next/y"), self.names.new(f"{scope}next")
-        counting = [
+        one, after = new_name(f"{scope}next_iteration/y"), new_name(f"{scope}next_iteration")
+        step.nodes += [
             make_constant(one, 1),
             make_node(after, "AddV2", [(count, 0), (one, 0)], T=dtypes.int32),
         ]
+        step.outputs = [(after, 0), (limit, 0), *step.outputs]
+        step.outputs += [(name, 0) for name in self.invariants]
         bodies = []
-        for nodes, outputs, controls in (predicate, step):
-            if nodes is step[0]:
-                nodes = counting + nodes
-                outputs = [(after, 0), (limit, 0), *outputs]
-                outputs += [(name, 0) for name in self.invariants]
-            suffix = "cond" if outputs is predicate[1] else "body"
-            body = Body(self.names.new(f"{label}_{suffix}"), arguments, nodes, outputs, controls)
-            raise_branches_in(body, self.names)
+        for part in (predicate, step):
+            name = new_name(scope.replace("/", "_") + part.kind)
+            body = Body(name, arguments, part.nodes, part.outputs, part.controls)
+            raise_branches(body, self.rewriting)
             bodies.append(body)
-        inputs = [(self.names.new(f"{scope}While/{kind}"), 0) for kind in ("counter", "maximum")]
-        self.replacements = [make_constant(inputs[0][0], 0), make_constant(inputs[1][0], -1)]
+        counter = make_constant(new_name(f"{scope}While/loop_counter"), 0)
+        maximum = make_constant(new_name(f"{scope}While/maximum_iterations"), -1)
+        inputs = [(counter.name, 0), (maximum.name, 0)]
         inputs += [variable.enter.inputs[0] for variable in variables]
         inputs += self.invariants.values()
         stateful = any(has_effect(node) for body in bodies for node in body.nodes)
         loop = make_node(
-            self.names.new(f"{scope}While"),
+            new_name(f"{scope}While"),
             "While" if stateful else "StatelessWhile",
             inputs,
             list(self.controls),
@@ -371,8 +373,8 @@ class _Loop:
             body=bodies[1],
             parallel_iterations=variables[0].enter.attrs["parallel_iterations"],
         )
-        self.replacements.append(loop)
-        index = {merge.name: len(leading) + i for i, merge in enumerate(merges)}
+        self.replacements = [counter, maximum, loop]
+        index = {merge.name: 2 + i for i, merge in enumerate(merges)}
         for node in list(self.around.values()):
             if node.op in EXIT and node.inputs[0][0] in self.nodes:
                 self.replacements.append(self._exit(node, loop, index))
@@ -389,8 +391,3 @@ class _Loop:
         found.attrs.update((k, v) for k, v in node.attrs.items() if k.startswith("_"))
         return found
 
-
-def raise_branches_in(body: Body, names: Names) -> None:
-    """Raises the branches of a body."""
-    arguments = {argument.name: argument for argument in body.arguments}
-    body.nodes = raise_branches(body.nodes, names, arguments, body.outputs, body.controls)

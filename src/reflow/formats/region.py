@@ -17,19 +17,51 @@ from reflow.lang.opdef import REGISTRY
 _HARMLESS = frozenset(("NoOp", "Placeholder", "PlaceholderV2"))
 
 
-class Names:
-    """Makes names that no node of an import has."""
+SMALL = 1024  # elements: smaller constants are copied into a body, where they give shapes and axes
 
-    def __init__(self, taken: Iterable[str]):
-        self._taken = set(taken)
 
-    def new(self, wanted: str) -> str:
+class Rewriting:
+    """What the passes over one graph share.
+
+    Args:
+      nodes: all nodes of the graph.
+      arguments: those of the function, if the graph is the body of one.
+      replaced: the tensors that the import takes from elsewhere.
+    """
+
+    def __init__(
+        self,
+        nodes: Iterable[RawNode],
+        arguments: Iterable[Argument] = (),
+        replaced: Container[Source] = frozenset(),
+    ):
+        self.arguments = {argument.name: argument for argument in arguments}
+        self.replaced = replaced
+        self._taken = {node.name for node in nodes} | self.arguments.keys()
+
+    def new_name(self, wanted: str) -> str:
+        """`wanted`, or a name like it that nothing has."""
         name, count = wanted, 0
         while name in self._taken:
             count += 1
             name = f"{wanted}_{count}"
         self._taken.add(name)
         return name
+
+    def small_constant(self, source: Source, node: RawNode | None) -> bool:
+        """Whether `source`, of `node`, is better copied into a body than passed to it."""
+        return (
+            node is not None
+            and node.op == "Const"
+            and node.attrs["value"].size <= SMALL
+            and source not in self.replaced
+        )
+
+    def copy_of_constant(self, node: RawNode, wanted: str) -> RawNode:
+        copy = node.copy()
+        copy.name, copy.controls = self.new_name(wanted), []
+        copy.attrs.pop("_class", None)
+        return copy
 
 
 def scope_of(name: str) -> str:

@@ -26,7 +26,6 @@ _PLACES = {
     "reset_eager_generators": "reflow.runtime.eager:reset_generators",
     "eager_tensor": "reflow.runtime.eager:eager_tensor",
     "eager_store": "reflow.runtime.eager:store",
-    "reset_generators": "reflow.runtime.eager:reset_generators",
     "gradients": "reflow.autodiff.gradients:gradients",
     "VariableDef": "reflow.formats.protos:VariableDef",
     "SaveSliceInfoDef": "reflow.formats.protos:SaveSliceInfoDef",

@@ -20,6 +20,8 @@ Pads = Sequence[tuple[int, int]]
 # Elements of the matrix of windows that is made at a time in NumPy. A product of much smaller pieces
 # would spend its time waiting for the threads of the BLAS.
 _PIECE = 1 << 23
+# Elements of an array of which several, and what is made of them, fit into a core's cache.
+_CACHED = 1 << 18
 # More groups than these are left to XLA's own grouped convolution: each is a convolution to compile.
 _MAX_SPLIT = 64
 
@@ -172,8 +174,11 @@ def _forward_numpy(x: np.ndarray, w: np.ndarray, geometry: Geometry) -> np.ndarr
         flat = w[..., chosen].reshape(depth, -1)
         for piece in _pieces(batch, geometry, depth):
             out = result[(*piece, ..., chosen)]
-            product = _matrix(windows, piece, channels, depth) @ flat
-            out[...] = product.reshape(out.shape)
+            matrix = _matrix(windows, piece, channels, depth)
+            if w_channels == x.shape[-1]:
+                np.matmul(matrix, flat, out=out.reshape(-1, filters))
+            else:
+                out[...] = (matrix @ flat).reshape(out.shape)
     return result.astype(dtype, copy=False)
 
 
@@ -363,6 +368,21 @@ def _native_filter_gradient(xp: Any, x: Any, dy: Any, geometry: Geometry, groups
     )
 
 
+def by_images(f: Callable[..., np.ndarray], *arrays: Any) -> np.ndarray:
+    """`f(*arrays)`, a few images of the batch at a time, so that what `f` makes stays in the cache."""
+    batch = arrays[0].shape[0]
+    images = max(_CACHED * batch // max(a.size for a in arrays), 1)
+    if images >= batch:
+        return f(*arrays)
+    result: Any = None
+    for start in range(0, batch, images):
+        part = f(*(a[start : start + images] for a in arrays))
+        if result is None:
+            result = np.empty((batch, *part.shape[1:]), part.dtype)
+        result[start : start + images] = part
+    return result
+
+
 # Channels apart -----------------------------------------------------------------------------------
 
 
@@ -384,11 +404,11 @@ def depthwise_forward(xp: Any, x: Any, w: Any, geometry: Geometry) -> Any:
             part = x[(slice(None), *slices)]
             terms = [part * w[(*place, slice(None), q)] for q in range(multiplier)]
             total = terms if total is None else [t + u for t, u in zip(total, terms)]
-        result = total[0] if multiplier == 1 else xp.stack(total, -1).reshape(shape)
+        result = total[0] if multiplier == 1 else xp.stack(total, -1).reshape(-1, *shape[1:])
         return result.astype(dtype)
 
     if xp.is_numpy:
-        return shifted(x, w)
+        return by_images(lambda x: shifted(x, w), x)
 
     def native(x: Any, w: Any) -> Any:
         w = w.reshape(*geometry.kernel, 1, channels * multiplier)
@@ -425,7 +445,7 @@ def depthwise_input_gradient(xp: Any, w: Any, dy: Any, geometry: Geometry) -> An
         return total[_inside(geometry.sizes, geometry.pads)].astype(dtype)
 
     if xp.is_numpy:
-        return shifted(w, dy)
+        return by_images(lambda dy: shifted(w, dy), dy)
 
     def native(w: Any, dy: Any) -> Any:
         w = w.reshape(*geometry.kernel, 1, channels * multiplier)
@@ -448,14 +468,7 @@ def depthwise_filter_gradient(xp: Any, x: Any, multiplier: int, dy: Any, geometr
         dy = dy.reshape(*dy.shape[:-1], channels, multiplier)
         x = _pad(xp, x, geometry)
         parts = [dy[..., q] for q in range(multiplier)]
-        if xp.is_numpy:
-            sums = [
-                np.add.reduce((x[(slice(None), *slices)] * part).reshape(-1, channels), 0)
-                for _, slices in geometry.taps()
-                for part in parts
-            ]
-        else:
-            sums = _sums_of_products(xp, x, parts, geometry)
+        sums: Any = (_sums_in_numpy if xp.is_numpy else _sums_of_products)(xp, x, parts, geometry)
         result = xp.stack(sums).reshape(*geometry.kernel, multiplier, channels)
         return xp.swapaxes(result, -1, -2).astype(dtype)
 
@@ -466,6 +479,19 @@ def depthwise_filter_gradient(xp: Any, x: Any, multiplier: int, dy: Any, geometr
         return _native_filter_gradient(xp, x, dy, geometry, channels).reshape(shape)
 
     return by_platform(xp, shifted, native, xp.asarray(x), xp.asarray(dy))
+
+
+def _sums_in_numpy(xp: Any, x: Any, parts: Sequence[Any], geometry: Geometry) -> np.ndarray:
+    """For each tap and part, their product summed over batch and space: [taps * parts, channels]."""
+    taps = [slices for _, slices in geometry.taps()]
+    result = np.zeros((len(taps) * len(parts), x.shape[-1]), x.dtype)
+    for image, *given in zip(x, *parts):
+        row = 0
+        for slices in taps:
+            for part in given:
+                result[row] += (image[slices] * part).reshape(-1, x.shape[-1]).sum(0)
+                row += 1
+    return result
 
 
 def _sums_of_products(xp: Any, x: Any, parts: Sequence[Any], geometry: Geometry) -> list[Any]:

@@ -37,8 +37,9 @@ Stateless ops
 
 `tf.random.Generator`
     A draw of n outputs reads the state and skips `256 * n` blocks (`rng_read_and_skip`), then
-    samples with the V2 stateless op from the state that was read. `make_seeds` and `split` draw
-    int64 over the full range; each new key has a counter of 0.
+    samples with the V2 stateless op from the state that was read. The older ops StatefulUniform,
+    StatefulStandardNormalV2, ... are `draw` with that state and as many blocks. `make_seeds` and
+    `split` draw int64 over the full range; each new key has a counter of 0.
 """
 
 from __future__ import annotations

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from reflow.ops.conv_kernels import Geometry
+from reflow.ops.conv_kernels import Geometry, by_images
 
 # Windows that are longer in some dimension, or have more elements, are left to XLA's own code: a slice
 # for each element would be too much to compile.
@@ -33,7 +33,9 @@ def _pad_axis(xp: Any, x: Any, axis: int, lo: int, hi: int, value: Any) -> Any:
     if not lo and not hi:
         return x
     if not xp.is_numpy:
-        return xp.lax.pad(x, value, [(lo, hi, 0) if i == axis else (0, 0, 0) for i in range(x.ndim)])
+        return xp.lax.pad(
+            x, value, [(lo, hi, 0) if i == axis else (0, 0, 0) for i in range(x.ndim)]
+        )
     shape = list(x.shape)
     shape[axis] += lo + hi
     result = np.full(shape, value, x.dtype)
@@ -93,6 +95,8 @@ def max_forward(xp: Any, x: Any, geometry: Geometry) -> Any:
     low = lowest(x.dtype)
     if not xp.is_numpy and _is_long(geometry):
         return _reduce_window(xp, x, geometry, xp.lax.max, low)
+    if xp.is_numpy:
+        return by_images(lambda x: _slide(xp, x, geometry, np.maximum, np.max, low), x)
     return _slide(xp, x, geometry, xp.maximum, xp.max, low)
 
 
@@ -113,7 +117,7 @@ def max_gradient(xp: Any, x: Any, y: Any, dy: Any, geometry: Geometry) -> Any:
     if not dy.size or not x.size:
         return xp.zeros(x.shape, dy.dtype)
     if xp.is_numpy:
-        return _max_gradient_numpy(x, y, dy, geometry)
+        return by_images(lambda *given: _max_gradient_numpy(xp, *given, geometry), x, y, dy)
     x, y, dy = xp.asarray(x), xp.asarray(y), xp.asarray(dy)
     if math.prod(geometry.kernel) > _MAX_TAPS and x.dtype.kind not in "iu":
         low = lowest(x.dtype)
@@ -122,19 +126,23 @@ def max_gradient(xp: Any, x: Any, y: Any, dy: Any, geometry: Geometry) -> Any:
     return _collect(xp, _first_largest(xp, x, y, geometry), dy, geometry)
 
 
-def _max_gradient_numpy(x: Any, y: Any, dy: Any, geometry: Geometry) -> np.ndarray:
-    sizes = [n + lo + hi for n, (lo, hi) in zip(geometry.sizes, geometry.pads)]
-    span = [max(a, e + k - 1) for a, e, k in zip(sizes, geometry.span, geometry.kernel)]
-    result = np.zeros((x.shape[0], *span, x.shape[-1]), dy.dtype)
+def _max_gradient_numpy(xp: Any, x: Any, y: Any, dy: Any, geometry: Geometry) -> np.ndarray:
+    lengths = [
+        max(lo + n, e + k - 1)
+        for n, e, k, (lo, _) in zip(geometry.sizes, geometry.span, geometry.kernel, geometry.pads)
+    ]
+    result = np.zeros((x.shape[0], *lengths, x.shape[-1]), dy.dtype)
     left: Any = True  # the windows whose largest element was not found yet
-    for place, part in _parts(_numpy, x, geometry, lowest(x.dtype)):
+    for place, part in _parts(xp, x, geometry, lowest(x.dtype)):
         hit = part == y
         if left is True:
             left = ~hit
         else:
             hit &= left
             left ^= hit
-        slices = tuple(slice(p, p + e, s) for p, e, s in zip(place, geometry.span, geometry.strides))
+        slices = tuple(
+            slice(p, p + e, s) for p, e, s in zip(place, geometry.span, geometry.strides)
+        )
         result[(slice(None), *slices)] += dy * hit
     inside = (slice(lo, lo + n) for n, (lo, _) in zip(geometry.sizes, geometry.pads))
     return result[(slice(None), *inside)]
@@ -213,7 +221,9 @@ def max_places(xp: Any, x: Any, y: Any, geometry: Geometry, with_batch: bool, dt
             at = np.arange(o, dtype=np.int64) * s + p - lo
             flat = flat * n + at.reshape((o,) + (1,) * (rank - i))
         flat = flat * channels + np.arange(channels)
-        result = xp.broadcast_to(flat, y.shape) if result is None else xp.where(part == y, flat, result)
+        result = (
+            xp.broadcast_to(flat, y.shape) if result is None else xp.where(part == y, flat, result)
+        )
     if with_batch:
         size = math.prod(geometry.sizes) * channels
         result = result + (np.arange(batch) * size).reshape((batch,) + (1,) * (rank + 1))
@@ -291,8 +301,3 @@ def _spread_axis(xp: Any, dy: Any, i: int, geometry: Geometry) -> Any:
             part = dy[_at(axis, slice(j, j + length))]
             total = part if total is None else total + part
     return total[_at(axis, slice(lo, lo + n))]
-
-
-def geometry_of(windows: Any, sizes: Sequence[int], kernel: Sequence[int]) -> Geometry:
-    """Where windows of size `kernel` lie over an input with these spatial sizes."""
-    return Geometry(windows, sizes, kernel)

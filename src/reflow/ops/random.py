@@ -5,6 +5,7 @@ https://www.tensorflow.org/guide/random_numbers
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -140,7 +141,10 @@ def multinomial_op(ctx, logits, num_samples, *, output_dtype):
     count = _sample_count(logits, num_samples)
     reserved = random_kernels.reserve_multinomial(logits.shape[0], count)
     logits = _floating(ctx.xp, logits)
-    return _draw(ctx, reserved, random_kernels.multinomial, logits, count, output_dtype.np)
+    # TensorFlow shares the rows out among its threads, which decides what each of them draws.
+    threads = os.cpu_count() or 1
+    kernel = random_kernels.multinomial
+    return _draw(ctx, reserved, kernel, logits, count, output_dtype.np, threads)
 
 
 def _sample_count(logits: Any, num_samples: Any) -> int:
@@ -354,7 +358,7 @@ def stateless_multinomial(xp, logits, num_samples, seed, *, output_dtype):
     count = _sample_count(logits, num_samples)
     key, counter = philox.generate_key(xp, seed)
     return random_kernels.multinomial(
-        xp, key, counter, _floating(xp, logits), count, output_dtype.np
+        xp, key, counter, _floating(xp, logits), count, output_dtype.np, os.cpu_count() or 1
     )
 
 

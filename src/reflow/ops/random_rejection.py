@@ -161,7 +161,7 @@ def truncated_normal(xp: Any, key: Any, counter: Any, shape: Shape, dtype: Any) 
 
     >>> import numpy as np
     >>> truncated_normal(np, np.uint64(0), np.zeros(2, np.uint64), [2], np.float32)
-    array([-1.3602159,  0.6963344], dtype=float32)
+    array([-1.3544159 ,  0.70454913], dtype=float32)
     """
     double = np.dtype(dtype) == np.float64
     group = 2 if double else 4
@@ -292,13 +292,13 @@ def poisson(xp: Any, key: Any, counter: Any, sample_shape: Shape, rate: Any, dty
       dtype: of the result, one of the same.
 
     Returns:
-      `sample_shape + rate.shape`. Where the rate is NaN, or so large that nothing fits `dtype`, the
-      largest value of `dtype`.
+      `sample_shape + rate.shape`. Where the rate is NaN, NaN; where it is so large that nothing
+      fits `dtype`, or NaN and `dtype` an integer type, the largest value of `dtype`.
     """
     samples = math.prod(sample_shape)
     rates = xp.reshape(xp.asarray(rate), (-1,)).astype(np.float64)
     highest = _highest(dtype)
-    infinity = np.inf if np.dtype(dtype).kind == "f" else 0.0
+    infinity, nan = (np.inf, np.nan) if np.dtype(dtype).kind == "f" else (0.0, highest)
     log_gamma = _log_gamma(xp)
 
     def start(index: Any) -> Lanes:
@@ -311,7 +311,7 @@ def poisson(xp: Any, key: Any, counter: Any, sample_shape: Shape, rate: Any, dty
         offset, r, b, limit, log_r, product, k = lanes
         second, first = uniform_lanes(xp, _blocks(xp, key, counter, offset), np.float64)
         small = r < 10
-        infinite = r == np.inf
+        fixed = ~(r < np.inf)
 
         once = product * first
         product = once * second
@@ -332,8 +332,8 @@ def poisson(xp: Any, key: Any, counter: Any, sample_shape: Shape, rate: Any, dty
 
         proposal, accepted = _if_any(xp, ~small, propose, (k, small))
         value = xp.where(small, counted, xp.where(accepted, proposal, highest))
-        value = xp.where(infinite, infinity, value)
-        done = xp.where(small, count_done, accepted | infinite)
+        value = xp.where(fixed, xp.where(xp.isnan(r), nan, infinity), value)
+        done = xp.where(small, count_done, accepted | fixed)
         return (offset + 1, r, b, limit, log_r, product, k + 2), (value,), done
 
     (values,) = until_done(xp, samples * rates.size, start, step)

@@ -207,12 +207,12 @@ class RefVariable(VariableV1):
     def sparse_read(self, indices, name=None):
         from reflow.ops.indexing import gather
 
-        return gather(self, indices, name=name)
+        return gather(self.value(), indices, name=name)
 
     def gather_nd(self, indices, name=None):
         from reflow.ops.indexing import gather_nd
 
-        return gather_nd(self, indices, name=name)
+        return gather_nd(self.value(), indices, name=name)
 
     # Changing it ---------------------------------------------------------------------------------
 

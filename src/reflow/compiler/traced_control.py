@@ -1,0 +1,599 @@
+"""Branches and loops inside of executables: `lax.switch` and `lax.while_loop`.
+
+A body is traced by a tracer of its own. What it writes to the state of the cluster, and the checks in it,
+come out of the branch or loop as further results. Importing this module imports JAX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from reflow.compiler.evaluate import NeedStatic, NotCompilable, Tracer, Unusual
+from reflow.compiler.list_buffer import ListBuffer, buffer_of, in_form_of
+from reflow.compiler.plan import state_of
+from reflow.compiler.trip_count import TripCount, loop_facts, roots
+from reflow.lang.func_graph import FuncGraph, call_arguments
+from reflow.lang.graph import Operation
+from reflow.lang.opdef import ValueNeeded
+from reflow.lang.resource import ResourceHandle
+from reflow.lang.tensor import SymbolicTensor
+from reflow.lang.tensor_list import TensorList
+
+_KNOWN = (np.ndarray, np.generic)
+_LISTS = (TensorList, ListBuffer)
+_UNROLL = (
+    4000  # nodes: up to so many, a loop whose body needs the values of its counters is unrolled
+)
+
+
+# What branches and loops share --------------------------------------------------------------------
+
+
+def written_state(tracer: Tracer, args: Sequence[Any]) -> list[ResourceHandle]:
+    """The state that the functions of the running node write."""
+    op = tracer.op
+    inputs = op.inputs[len(op.inputs) - len(args) :]
+    constants = {id(t): (t, v) for t, v in zip(inputs, args) if isinstance(v, ResourceHandle)}
+    _, writes = state_of([op], constants, tracer.path)
+    return writes
+
+
+class _Failures:
+    """The checks of bodies: a traced body gives the number of the first that failed, plus one."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[Callable[[], str], type, Operation]] = []
+
+    def code(self, checks: Sequence[Any]) -> Any:
+        code = jnp.int32(0)
+        for ok, message, kind, op in checks:
+            self.rows.append((message, kind, op))
+            code = jnp.where((code == 0) & ~jnp.asarray(ok), jnp.int32(len(self.rows)), code)
+        return code
+
+    def hand_over(self, tracer: Tracer, code: Any) -> None:
+        """Makes them checks of the tracer around."""
+        for i, (message, kind, op) in enumerate(self.rows):
+            op = tracer.node if kind is Unusual else op
+            tracer.checks.append((code != i + 1, message, kind, op))
+
+
+def outside(function: FuncGraph, need: NeedStatic, op: Operation, args: Sequence[Any]) -> Exception:
+    """What a body needs to know, said in terms of the node that calls it."""
+    positions = roots(function, need.tensor)
+    if positions is not None:
+        for i in positions:
+            if not isinstance(args[i], _KNOWN):
+                return NeedStatic(call_arguments(op, function)[i])
+    return NotCompilable(
+        f"'{need.tensor.name}' must be known, and is computed inside of the body {function.name}"
+    )
+
+
+def _array(value: Any, tensor: SymbolicTensor) -> Any:
+    return jnp.asarray(value, tensor.dtype.base_dtype.np)
+
+
+# Branches -----------------------------------------------------------------------------------------
+
+
+def branch(
+    tracer: Tracer, index: Any, functions: Sequence[FuncGraph], args: Sequence[Any]
+) -> list[Any]:
+    """One of several functions of `args`, chosen by a value of the executable."""
+    if isinstance(index, _KNOWN):
+        return tracer.call(functions[int(index)], args)
+    possible = [f for f in functions if not _uses_nothing(f, args)]
+    if len(possible) == 1:
+        return tracer.call(possible[0], args)
+    if len(possible) < len(functions):
+        raise NotCompilable("a branch needs a value that another branch would have computed")
+    writes = written_state(tracer, args)
+    failures = _Failures()
+    forms = _output_forms(tracer, functions, args, writes)
+    sizes: list[Any] = []
+
+    def traced(function: FuncGraph) -> Callable[[], Any]:
+        def run() -> Any:
+            child, outputs = _run_branch(tracer, function, args, writes)
+            flat = [
+                _in_form(value, form, tensor)
+                for value, form, tensor in zip(outputs, forms, function.outputs)
+                if form is not _HANDLE
+            ]
+            _check_sizes(sizes, flat, function)
+            return flat, [child.state[h] for h in writes], failures.code(child.checks)
+
+        return run
+
+    which = index if index.dtype == jnp.bool_ else jnp.asarray(index, np.int32)
+    if len(functions) == 2:
+        flat, state, code = lax.cond(which.astype(bool), traced(functions[1]), traced(functions[0]))
+    else:
+        flat, state, code = lax.switch(which, [traced(f) for f in functions])
+    tracer.state.update(zip(writes, state))
+    failures.hand_over(tracer, code)
+    values = iter(flat)
+    handles = _handles(functions, args)
+    return [handles[i] if form is _HANDLE else next(values) for i, form in enumerate(forms)]
+
+
+def _uses_nothing(function: FuncGraph, args: Sequence[Any]) -> bool:
+    """Whether a body works with a value that only another branch computes."""
+    absent = {id(t) for t, v in zip(function.inputs, args) if v is None}
+    if not absent:
+        return False
+    from reflow.compiler.evaluate import body_nodes
+
+    return any(id(t) in absent for op in body_nodes(function) for t in op.inputs) or any(
+        id(t) in absent for t in function.outputs
+    )
+
+
+_HANDLE: Any = (
+    object()
+)  # the form of an output that is a handle: known, and the same in all branches
+_PLAIN: Any = object()  # of an array
+
+
+def _handles(functions: Sequence[FuncGraph], args: Sequence[Any]) -> dict[int, Any]:
+    """The handles that the functions return: what they were given."""
+    result: dict[int, Any] = {}
+    for function in functions:
+        position = {id(t): i for i, t in enumerate(function.inputs)}
+        for i, tensor in enumerate(function.outputs):
+            while id(tensor) not in position and tensor.op.inputs:
+                tensor = tensor.op.inputs[0]
+            value = args[position[id(tensor)]] if id(tensor) in position else None
+            if isinstance(value, ResourceHandle):
+                if result.setdefault(i, value) != value:
+                    raise NotCompilable("branches return different resources")
+    return result
+
+
+def _run_branch(
+    tracer: Tracer, function: FuncGraph, args: Sequence[Any], writes: Sequence[ResourceHandle]
+) -> tuple[Tracer, list[Any]]:
+    child = tracer.child(dict(tracer.state))
+    try:
+        outputs = child.run(child.program(function), args)
+    except NeedStatic as need:
+        raise outside(function, need, tracer.op, args) from None
+    for handle in writes:
+        if handle not in child.state:
+            raise NotCompilable(f"a branch initializes {handle.name}, another one does not")
+    return child, outputs
+
+
+def _check_sizes(sizes: list[Any], flat: list[Any], function: FuncGraph) -> None:
+    came = [jnp.shape(leaf) for leaf in jax.tree.leaves(flat)]
+    if not sizes:
+        sizes.append(came)
+    elif came != sizes[0]:
+        raise NotCompilable(
+            f"the outputs of {function.name} have other shapes than the other branch's"
+        )
+
+
+def _output_forms(
+    tracer: Tracer,
+    functions: Sequence[FuncGraph],
+    args: Sequence[Any],
+    writes: Sequence[ResourceHandle],
+) -> list[Any]:
+    """For each output: `_PLAIN`, `_HANDLE`, or what the value of another branch has to look like."""
+    columns = list(zip(*(f.outputs for f in functions)))
+    forms = []
+    special = []
+    for i, column in enumerate(columns):
+        if any(t.dtype.base_dtype.name == "resource" or t.dtype.is_ref_dtype for t in column):
+            forms.append(_HANDLE)
+            continue
+        forms.append(_PLAIN)
+        if any(t.dtype.base_dtype.name == "variant" or t.op.type == "FakeParam" for t in column):
+            special.append(i)
+    if not special:
+        return forms
+    found: list[list[Any]] = []
+
+    def look(function: FuncGraph) -> Callable[[], Any]:
+        def run() -> Any:
+            _, outputs = _run_branch(tracer, function, args, writes)
+            return [outputs[i] for i in special]
+
+        return run
+
+    for function in functions:
+        found.append(jax.eval_shape(look(function)))
+    for i, *column in zip(special, *found):
+        forms[i] = _common_form(column, columns[i])
+    return forms
+
+
+def _common_form(column: Sequence[Any], tensors: Sequence[SymbolicTensor]) -> Any:
+    present = [each for each in column if each is not None]
+    if not present:
+        raise NotCompilable("no branch computes a value that is asked for")
+    lists = [each for each in present if isinstance(each, _LISTS)]
+    if not lists:
+        return present[0]
+    buffers = [each for each in lists if isinstance(each, ListBuffer)]
+    if not buffers:
+        first = lists[0]
+        if all(jax.tree.structure(each) == jax.tree.structure(first) for each in lists):
+            return first
+        buffers = [jax.eval_shape(lambda x: buffer_of(x), each) for each in lists if _is_set(each)]
+        if not buffers:
+            return first
+    lengths = {each.length for each in lists if isinstance(each.length, int)}
+    fixed = len(lengths) == 1 and all(isinstance(each.length, int) for each in lists)
+    capacity = max(each.capacity if isinstance(each, ListBuffer) else each.length for each in lists)
+    item = buffers[0].item_like()
+    data = jax.tree.map(lambda s: jax.ShapeDtypeStruct((capacity, *s.shape), s.dtype), item)
+    length: Any = lengths.pop() if fixed else jax.ShapeDtypeStruct((), np.int32)
+    return ListBuffer(data, length, buffers[0].element_dtype, buffers[0].element_shape)
+
+
+def _is_set(items: TensorList) -> bool:
+    return any(each is not None for each in items.items)
+
+
+def _in_form(value: Any, form: Any, tensor: SymbolicTensor) -> Any:
+    if form is _PLAIN:
+        return _array(value, tensor)
+    if value is None:
+        return jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), form)
+    if isinstance(form, ListBuffer):
+        return list_in_form(value, form)
+    return jax.tree.map(lambda s, v: jnp.asarray(v, s.dtype), form, value)
+
+
+def list_in_form(value: Any, form: ListBuffer) -> ListBuffer:
+    """A list with the capacity and the kind of length that `form` has.
+
+    Raises:
+      NotCompilable: if its elements are of another shape, or too many.
+    """
+    try:
+        if isinstance(value, TensorList):
+            value = buffer_of(value, like=form.item_like(), capacity=form.capacity)
+    except ValueNeeded:
+        raise NotCompilable("the elements of a list have several shapes") from None
+    data = value.data
+    if value.capacity < form.capacity:
+        more = form.capacity - value.capacity
+        data = jax.tree.map(
+            lambda a: jnp.concatenate([a, jnp.zeros((more, *a.shape[1:]), a.dtype)]), data
+        )
+    length = value.length
+    if isinstance(form.length, int):
+        if length != form.length:
+            raise NotCompilable("the length of a list changes in a way that is not known before")
+    else:
+        length = jnp.asarray(length, np.int32)
+    want, have = jax.tree.leaves(form.data), jax.tree.leaves(data)
+    if [w.shape for w in want] != [h.shape for h in have]:
+        raise NotCompilable("the elements of a list change their shape")
+    return ListBuffer(data, length, form.element_dtype, form.element_shape)
+
+
+# Loops --------------------------------------------------------------------------------------------
+
+
+def loop(tracer: Tracer, cond: FuncGraph, body: FuncGraph, args: Sequence[Any]) -> Sequence[Any]:
+    """`args` after `args = body(args)` for as long as `cond(args)`."""
+    if any(each is None for each in args):
+        raise NotCompilable("a loop is given a value that a branch not taken would have computed")
+    facts = loop_facts(cond, body)
+    trips = facts.trip_count(args)
+    if trips.exact == 0:
+        return args
+    if trips.exact == 1:
+        return tracer.call(body, args)
+    try:
+        return _Loop(tracer, cond, body, args, facts.invariant, trips).run()
+    except _NeedsCounters:
+        if trips.exact is None or trips.exact * len(body._nodes) > _UNROLL:
+            raise NotCompilable(
+                f"the body {body.name} needs the values of its loop variables"
+            ) from None
+    for _ in range(trips.exact):
+        args = tracer.call(body, args)
+    return args
+
+
+class _NeedsCounters(Exception):
+    """The body needs to know values that are known in each iteration, and differ between them."""
+
+
+class _List:
+    """How a list that is a loop variable is carried from iteration to iteration.
+
+    Attributes:
+      first: the list before the first iteration, with the capacity that it needs.
+      delta: how many elements each iteration appends; negative when it removes them.
+      reach: how long the list becomes by writing beyond its end; 0 if it does not.
+      fixed: whether the buffer is only read, and need not be carried.
+    """
+
+    __slots__ = ("first", "delta", "reach", "fixed", "length")
+
+    def __init__(self, first: ListBuffer, delta: int, reach: int, fixed: bool, length: Any):
+        self.first = first
+        self.delta = delta
+        self.reach = reach
+        self.fixed = fixed
+        self.length = length  # before the first iteration
+
+
+class _Loop:
+    """One loop of an executable."""
+
+    def __init__(
+        self,
+        tracer: Tracer,
+        cond: FuncGraph,
+        body: FuncGraph,
+        args: Sequence[Any],
+        invariant: Sequence[bool],
+        trips: TripCount,
+    ):
+        self.tracer = tracer
+        self.op = tracer.op
+        self.cond, self.body = cond, body
+        self.args = list(args)
+        self.trips = trips
+        self.invariant = list(invariant)
+        self.carried = [i for i, still in enumerate(invariant) if not still]
+        self.writes = written_state(tracer, args)
+        for handle in self.writes:
+            if handle not in tracer.state:
+                raise NotCompilable(f"the loop initializes {handle.name}")
+        self.lists: dict[int, _List] = {}
+        self.failures = _Failures()
+
+    # One iteration -------------------------------------------------------------------------------
+
+    def _call(
+        self, function: FuncGraph, values: dict[int, Any], state: Sequence[Any]
+    ) -> tuple[Tracer, list[Any]]:
+        child = self.tracer.child({**self.tracer.state, **dict(zip(self.writes, state))})
+        child.ranges = self.trips.ranges if function is self.body else {}
+        child.steady = self.trips.exact is not None
+        args = self.args.copy()
+        for i, value in values.items():
+            args[i] = value
+        try:
+            return child, child.run(child.program(function), args)
+        except NeedStatic as need:
+            raise self._need(function, need) from None
+
+    def _need(self, function: FuncGraph, need: NeedStatic) -> Exception:
+        positions = roots(function, need.tensor)
+        if positions is not None:
+            unknown = [i for i in positions if not isinstance(self.args[i], _KNOWN)]
+            for i in unknown:
+                if self.invariant[i]:
+                    return NeedStatic(call_arguments(self.op, function)[i])
+            if not unknown and all(self.invariant[i] or i in self.trips.finals for i in positions):
+                return _NeedsCounters()
+        return NotCompilable(
+            f"'{need.tensor.name}' must be known, and changes in the loop body {function.name}"
+        )
+
+    # Preparing -----------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        """Brings the loop variables into the forms that they keep."""
+        for i in self.carried:
+            value = self.args[i]
+            if isinstance(value, ResourceHandle):
+                raise NotCompilable("a resource is a loop variable that changes")
+            if not isinstance(value, _LISTS):
+                self.args[i] = _array(value, self.body.inputs[i])
+        lists = [i for i in self.carried if isinstance(self.args[i], _LISTS)]
+        if not lists:
+            return
+        outs, untouched = self._look_ahead(lists)
+        for i, out in zip(lists, outs):
+            self._plan_list(i, out, i in untouched)
+
+    def _look_ahead(self, lists: Sequence[int]) -> tuple[list[Any], set[int]]:
+        """What the lists look like after an iteration, in shapes only."""
+        values = {i: self.args[i] for i in self.carried}
+        state = [self.tracer.state[h] for h in self.writes]
+        untouched: set[int] = set()
+
+        def iteration(values: dict[int, Any], state: list[Any]) -> list[Any]:
+            child, outs = self._call(self.body, values, state)
+            for i in lists:
+                before, after = values[i], outs[i]
+                if isinstance(before, ListBuffer) and isinstance(after, ListBuffer):
+                    if before._data is after._data:
+                        untouched.add(i)
+            return [outs[i] for i in lists]
+
+        return jax.eval_shape(iteration, values, state), untouched
+
+    def _plan_list(self, i: int, out: Any, untouched: bool) -> None:
+        value = self.args[i]
+        length = value.length
+        if isinstance(value, TensorList) and not _is_set(value) and not _has_elements(out):
+            if out.length == length:  # nothing is ever written to it
+                self.invariant[i] = True
+                self.carried.remove(i)
+                return
+            raise NotCompilable("a list grows in a loop, and its elements have no shape")
+        like = out.item_like() if isinstance(out, ListBuffer) else _item_of(out)
+        if like is None:
+            like = value.item_like() if isinstance(value, ListBuffer) else _item_of(value)
+        delta = reach = 0
+        if isinstance(out.length, int) and isinstance(length, int):
+            delta = out.length - length
+        elif isinstance(out, ListBuffer) and out.reach:
+            reach = out.reach
+        elif not isinstance(length, int):
+            delta = 1 if not untouched else -1  # it appends or removes: the buffer has room already
+        else:
+            raise NotCompilable(
+                "a list becomes longer or shorter in a way that is not known before"
+            )
+        capacity = value.capacity if isinstance(value, ListBuffer) else length
+        if delta > 0:
+            if not isinstance(length, int):
+                raise NotCompilable("a list of unknown length grows in a loop")
+            if self.trips.bound is None:
+                raise NotCompilable("a list grows in a loop that runs an unknown number of times")
+            capacity = length + delta * self.trips.bound
+        elif delta < 0 and self.trips.exact is not None and isinstance(length, int):
+            if length + delta * self.trips.exact < 0:
+                raise NotCompilable("a list is emptied in a loop, and then asked for more")
+        if reach:
+            if self.trips.exact is None:
+                raise NotCompilable("a list grows in a loop that runs an unknown number of times")
+            capacity = max(capacity, reach)
+        dynamic = bool(delta or reach) or not isinstance(length, int)
+        try:
+            if isinstance(value, TensorList):
+                first = buffer_of(value, like=like, capacity=max(capacity, 1))
+            else:
+                form = _with_capacity(value, like, max(capacity, value.capacity, 1))
+                first = list_in_form(value, form)
+        except ValueNeeded:
+            raise NotCompilable("the elements of a list have several shapes") from None
+        held: Any = jnp.asarray(length, np.int32) if dynamic else length
+        first = ListBuffer(first.data, held, value.element_dtype, value.element_shape)
+        self.lists[i] = _List(first, delta, reach, untouched, length)
+        self.args[i] = first
+
+    # Running -------------------------------------------------------------------------------------
+
+    def run(self) -> list[Any]:
+        self._prepare()
+        tracer = self.tracer
+        state = [tracer.state[h] for h in self.writes]
+        values = [self._packed(i, self.args[i]) for i in self.carried]
+        exact = self.trips.exact
+        start: Any = jnp.int32(0)
+        if exact is None:
+            go, state, code = self._condition(dict(zip(self.carried, values)), state)
+            failed = code
+        else:
+            go, failed = None, jnp.int32(0)
+
+        def more(carry: Any) -> Any:
+            return carry[0] < exact if exact is not None else carry[1]
+
+        def step(carry: Any) -> Any:
+            k, _, values, state, failed = carry
+            current = dict(zip(self.carried, values))
+            child, outs = self._call(self.body, self._unpacked(current), state)
+            new = [self._next(i, outs[i]) for i in self.carried]
+            state = [child.state[h] for h in self.writes]
+            self._check_state(state)
+            code = self.failures.code(child.checks)
+            failed = jnp.where(failed == 0, code, failed)
+            go = None
+            if exact is None:
+                go, state, code = self._condition(dict(zip(self.carried, new)), state)
+                failed = jnp.where(failed == 0, code, failed)
+            return k + 1, go, new, state, failed
+
+        _, _, values, state, failed = lax.while_loop(more, step, (start, go, values, state, failed))
+        tracer.state.update(zip(self.writes, state))
+        self.failures.hand_over(tracer, failed)
+        results = self.args.copy()
+        for i, value in self._unpacked(dict(zip(self.carried, values))).items():
+            results[i] = self._last(i, value)
+        return results
+
+    def _condition(self, packed: dict[int, Any], state: Sequence[Any]) -> tuple[Any, list, Any]:
+        child, (go,) = self._call(self.cond, self._unpacked(packed), state)
+        go = jnp.asarray(go)
+        if go.ndim:
+            go = go.reshape(()) if go.size == 1 else jnp.bool_(go.size > 0)
+        state = [child.state[h] for h in self.writes]
+        self._check_state(state)
+        return go.astype(bool), state, self.failures.code(child.checks)
+
+    def _packed(self, i: int, value: Any) -> Any:
+        """A loop variable as it is carried: of a list that is only read, its length."""
+        plan = self.lists.get(i)
+        if plan is None or not plan.fixed:
+            return value
+        return jnp.asarray(value.length, np.int32)
+
+    def _unpacked(self, packed: dict[int, Any]) -> dict[int, Any]:
+        result = {}
+        for i, value in packed.items():
+            plan = self.lists.get(i)
+            if plan is not None and plan.fixed:
+                if isinstance(plan.first.length, int):
+                    value = plan.first
+                else:
+                    value = plan.first.replaced(plan.first.data, value)
+            result[i] = value
+        return result
+
+    def _next(self, i: int, value: Any) -> Any:
+        """The new value of a loop variable, in the form of the old one."""
+        plan = self.lists.get(i)
+        if plan is not None:
+            if plan.fixed:
+                if not isinstance(value, ListBuffer):
+                    raise NotCompilable("a list changes its form in a loop")
+                return jnp.asarray(value.length, np.int32)
+            value = in_form_of(value, plan.first)
+            return list_in_form(value, plan.first)
+        tensor = self.body.inputs[i]
+        if value is None or isinstance(value, (ResourceHandle, *_LISTS)):
+            raise NotCompilable(f"the loop variable {tensor.name} changes its form")
+        new = _array(value, tensor)
+        if new.shape != self.args[i].shape:
+            raise NotCompilable(
+                f"the loop variable {tensor.name} changes its shape from {self.args[i].shape} to "
+                f"{new.shape}"
+            )
+        return new
+
+    def _check_state(self, state: Sequence[Any]) -> None:
+        for handle, value in zip(self.writes, state):
+            before = self.tracer.state[handle]
+            if jnp.shape(value) != jnp.shape(before):
+                raise NotCompilable(f"{handle.name} changes its shape in a loop")
+
+    def _last(self, i: int, value: Any) -> Any:
+        """What is known of a loop variable after the last iteration."""
+        exact = self.trips.exact
+        if i in self.trips.finals:
+            return self.trips.finals[i]
+        plan = self.lists.get(i)
+        if plan is None or exact is None or not isinstance(plan.length, int):
+            return value
+        length = max(plan.length + plan.delta * exact, plan.reach)
+        return value.replaced(value.data, length, 0)
+
+
+def _has_elements(value: Any) -> bool:
+    return isinstance(value, ListBuffer) or _is_set(value)
+
+
+def _item_of(items: TensorList) -> Any:
+    """Shapes and dtypes of an element of a list that has some."""
+    for each in items.items:
+        if each is not None:
+            if isinstance(each, TensorList):
+                return jax.eval_shape(lambda x: buffer_of(x), each)
+            return jax.tree.map(lambda a: jax.ShapeDtypeStruct(np.shape(a), a.dtype), each)
+    return None
+
+
+def _with_capacity(value: ListBuffer, like: Any, capacity: int) -> ListBuffer:
+    data = jax.tree.map(lambda s: jax.ShapeDtypeStruct((capacity, *s.shape), s.dtype), like)
+    return ListBuffer(data, value.length, value.element_dtype, value.element_shape)

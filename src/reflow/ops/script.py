@@ -1,0 +1,488 @@
+"""Python and printing in the middle of a graph: py_func, numpy_function, py_function, Print, print.
+
+https://www.tensorflow.org/api_docs/python/tf/numpy_function
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from reflow.lang import context, dtypes, errors, nest
+from reflow.lang.context import executing_eagerly, get_default_graph
+from reflow.lang.convert import convert_to_tensor, to_array
+from reflow.lang.dtypes import as_dtype
+from reflow.lang.export import export
+from reflow.lang.opdef import REGISTRY, OpDef
+from reflow.lang.scopes import name_scope
+from reflow.lang.services import service
+from reflow.ops import shape_rules
+from reflow.ops.define import op
+from reflow.ops.summarize import summarize_value
+
+# Python in a graph --------------------------------------------------------------------------------
+
+_tokens = itertools.count()
+
+
+class _Registered:
+    """A function that a node of a graph calls; the graph keeps it alive."""
+
+    def __init__(self, function: Callable):
+        self.function = function
+
+
+_functions: weakref.WeakValueDictionary[str, _Registered] = weakref.WeakValueDictionary()
+
+
+def _register(function: Callable) -> str:
+    token = f"pyfunc_{next(_tokens)}"
+    holder = _Registered(function)
+    _functions[token] = holder
+    graph: Any = get_default_graph()
+    while getattr(graph, "outer_graph", None) is not None:
+        graph = graph.outer_graph
+    graph.__dict__.setdefault("_py_funcs_used_in_graph", []).append(holder)
+    return token
+
+
+def _call_registered(ctx: Any, token: str, inputs: list[Any], kinds: Sequence[Any]) -> list[Any]:
+    holder = _functions.get(token)
+    if holder is None:
+        raise errors.InvalidArgumentError(
+            None, None, f"callback {token} is not found: the program that made it has ended"
+        )
+    args = [_as_argument(x) for x in inputs]
+    with context.using_graph(None):
+        result = holder.function(*args)
+    return _as_outputs(result, kinds)
+
+
+def _as_argument(value: Any) -> Any:
+    """An input as Python functions get it: a scalar of NumPy, `bytes`, or an array of its own."""
+    if isinstance(value, np.ndarray):
+        return value[()] if value.ndim == 0 else np.array(value)
+    return value
+
+
+def _as_outputs(result: Any, kinds: Sequence[Any]) -> list[Any]:
+    if not kinds:
+        return []
+    if result is None:
+        raise errors.InvalidArgumentError(
+            None, None, f"The Python function returned None, not {len(kinds)} values"
+        )
+    values = list(result) if isinstance(result, (list, tuple)) and len(kinds) != 1 else [result]
+    if len(kinds) == 1 and isinstance(result, (list, tuple)) and len(result) == 1:
+        values = list(result)
+    if len(values) != len(kinds):
+        raise errors.InvalidArgumentError(
+            None,
+            None,
+            f"pyfunc returned {len(values)} values but expects to see {len(kinds)} values.",
+        )
+    outputs = []
+    for i, (value, kind) in enumerate(zip(values, kinds)):
+        if hasattr(value, "numpy"):
+            value = value.numpy()
+        array = np.asarray(value)
+        if kind is dtypes.string or array.dtype.kind in "SUO":
+            array = to_array(value if array.dtype.kind != "O" else array, kind)
+        elif array.dtype != kind.np:
+            if isinstance(value, (np.ndarray, np.generic)):
+                raise errors.InvalidArgumentError(
+                    None,
+                    None,
+                    f"{i}-th value returned by the Python function is {array.dtype}, but expects "
+                    f"{kind.name}",
+                )
+            array = array.astype(kind.np)
+        outputs.append(array)
+    return outputs
+
+
+def _script_op(name: str, doc: str, stateful: bool) -> OpDef:
+    @op(
+        f"{name}(input: Tin, *, token: string, Tin: list(type), Tout: list(type)) -> output: Tout",
+        doc,
+        shape=shape_rules.unknown,
+        grad=None,
+        stateful=stateful,
+        compile=False,
+    )
+    def lower(xp, input, *, token, Tout):
+        return _call_registered(xp, token, input, Tout)
+
+    return lower
+
+
+py_func_op = _script_op("PyFunc", "Calls a Python function on NumPy arrays.", stateful=True)
+py_func_stateless = _script_op(
+    "PyFuncStateless", "Calls a Python function whose results depend on its inputs alone.", False
+)
+
+
+def _py_func(func, inp, Tout, stateful, name) -> Any:
+    if not callable(func):
+        raise ValueError(
+            f"Expected func to be callable. Received func={func} of type {type(func)}."
+        )
+    single = not isinstance(Tout, (list, tuple))
+    kinds = [as_dtype(t) for t in ([Tout] if single else Tout)] if Tout is not None else []
+    inp = list(inp) if isinstance(inp, (list, tuple)) else [inp]
+    if executing_eagerly():
+        args = [_as_argument(convert_to_tensor(x).numpy()) for x in inp]
+        with context.using_graph(None):
+            outputs = _as_outputs(func(*args), kinds)
+        tensors = [service("eager_tensor")(v, k) for v, k in zip(outputs, kinds)]
+        return tensors[0] if single and tensors else tensors
+    opdef = py_func_op if stateful else py_func_stateless
+    result = opdef(inp, token=_register(func), Tout=kinds, name=name or "PyFunc")
+    if not kinds:
+        return result
+    return result[0] if single else result
+
+
+@export("numpy_function")
+def numpy_function(func=None, inp=None, Tout=None, stateful=True, name=None) -> Any:
+    """Calls a Python function on the values of tensors, as NumPy arrays, when the graph runs.
+
+    Args:
+      func: a function of arrays that returns arrays.
+      inp: a list of tensors.
+      Tout: a dtype, or a list of them, of what `func` returns.
+      stateful: whether the results may differ for equal inputs.
+
+    Raises:
+      tf.errors.InvalidArgumentError: if `func` returns something else than `Tout` says.
+
+    >>> import numpy as np, reflow as tf
+    >>> tf.numpy_function(np.sinh, [tf.constant([0.0])], tf.float32).numpy()
+    array([0.], dtype=float32)
+    """
+    return _py_func(func, inp, Tout, stateful, name)
+
+
+@export(v1=("py_func",))
+def py_func(func, inp, Tout, stateful=True, name=None) -> Any:
+    """TF 1's name for `tf.numpy_function`."""
+    return _py_func(func, inp, Tout, stateful, name)
+
+
+# Eager Python in a graph --------------------------------------------------------------------------
+
+
+@op(
+    "EagerPyFunc(input: Tin, *, token: string, is_async: bool = False, Tin: list(type),"
+    " Tout: list(type)) -> output: Tout",
+    shape=shape_rules.unknown,
+    stateful=True,
+    compile=False,
+)
+def eager_py_func(ctx, input, *, token, Tin, Tout):
+    """Calls a Python function on eager tensors."""
+    holder = _functions.get(token)
+    if holder is None:
+        raise errors.InvalidArgumentError(None, None, f"callback {token} is not found")
+    make = service("eager_tensor")
+    with context.using_graph(None):
+        tensors = [make(np.asarray(x), kind) for x, kind in zip(input, Tin)]
+        result = holder.function(*tensors)
+        return _as_outputs(result, Tout)
+
+
+@eager_py_func.gradient_rule
+def _eager_py_func_grad(op, gs):
+    """Runs the function again on a tape, and differentiates."""
+    holder = _functions[op.attrs["token"]]
+    n = len(op.inputs)
+
+    def backward(*values):
+        from reflow.autodiff.tape import GradientTape
+
+        inputs, grads = values[:n], values[n:]
+        with GradientTape() as tape:
+            tape.watch([x for x in inputs if x.dtype.is_floating or x.dtype.is_complex])
+            outputs = holder.function(*inputs)
+        flat = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+        found = tape.gradient(flat, list(inputs), output_gradients=list(grads))
+        return [
+            REGISTRY["ZerosLike"](x) if g is None else convert_to_tensor(g)
+            for g, x in zip(found, inputs)
+        ]
+
+    result = py_function(backward, [*op.inputs, *gs], [t.dtype.base_dtype for t in op.inputs])
+    return result if isinstance(result, list) else [result]
+
+
+@export("py_function")
+def py_function(func=None, inp=None, Tout=None, name=None) -> Any:
+    """Calls a Python function on eager tensors when the graph runs; gradients flow through it.
+
+    Args:
+      func: a function of tensors that returns tensors.
+      inp: a list of tensors.
+      Tout: a dtype, or a list of them, of what `func` returns.
+    """
+    single = not isinstance(Tout, (list, tuple))
+    kinds = [as_dtype(t) for t in ([Tout] if single else Tout)] if Tout is not None else []
+    inp = list(inp) if isinstance(inp, (list, tuple)) else [inp]
+    if executing_eagerly():
+        result = func(*[convert_to_tensor(x) for x in inp])
+        flat = list(result) if isinstance(result, (list, tuple)) else [result]
+        tensors = [convert_to_tensor(v, k) for v, k in zip(flat, kinds)]
+        return tensors[0] if single and tensors else tensors
+    result = eager_py_func(inp, token=_register(func), Tout=kinds, name=name or "EagerPyFunc")
+    if not kinds:
+        return result
+    return result[0] if single else result
+
+
+# Printing -----------------------------------------------------------------------------------------
+
+
+@op(
+    "Print(input: T, data: U, *, U: list(type), message: string = '', first_n: int = -1,"
+    " summarize: int = 3) -> output: T",
+    shape=shape_rules.same,
+    grad=lambda g: g,
+    stateful=True,
+    compile=False,
+)
+def print_v1_op(ctx, input, data, *, message, first_n, summarize):
+    """The input; prints `data` to the standard error as a side effect."""
+    if first_n >= 0:
+        seen = ctx.op.__dict__.get("_times_printed", 0)
+        ctx.op.__dict__["_times_printed"] = seen + 1
+        if seen >= first_n:
+            return input
+    shown = "".join(f"[{summarize_value(value, summarize, quote=True)}]" for value in data)
+    print(f"{message}{shown}", file=sys.stderr, flush=True)
+    return input
+
+
+@export(v1=("Print",))
+def Print(input_, data, message=None, first_n=None, summarize=None, name=None) -> Any:
+    """`input_`; when it runs, prints `data` to the standard error.
+
+    Args:
+      data: a list of tensors to print.
+      message: what comes before them.
+      first_n: print only this many times.
+      summarize: how many elements of each tensor.
+    """
+    return print_v1_op(
+        input_, list(data), message=message, first_n=first_n, summarize=summarize, name=name
+    )
+
+
+@op(
+    "PrintV2(input: string, *, output_stream: string = 'stderr', end: string = '\\n') -> ",
+    shape=shape_rules.none,
+    grad=None,
+    stateful=True,
+    compile=False,
+)
+def print_v2_op(ctx, input, *, output_stream, end):
+    """Prints a string."""
+    value = input.item() if hasattr(input, "item") else input
+    _write(value.decode("utf-8", "backslashreplace") + end, output_stream)
+    return ()
+
+
+def _write(text: str, stream: str) -> None:
+    if stream.startswith("file://"):
+        with open(stream.removeprefix("file://"), "a") as file:
+            file.write(text)
+        return
+    if stream.startswith("log("):
+        from reflow.platform import tf_logging
+
+        getattr(tf_logging, stream[4:-1])(text.rstrip("\n"))
+        return
+    target = sys.stdout if stream == "stdout" else sys.stderr
+    target.write(text)
+    target.flush()
+
+
+@op(
+    "StringFormat(inputs: T, *, T: list(type), template: string = '%s',"
+    " placeholder: string = '%s', summarize: int = 3) -> output: string",
+    shape=shape_rules.scalar,
+    grad=None,
+    compile=False,
+)
+def string_format_op(xp, inputs, *, template, placeholder, summarize):
+    """The template with the tensors in the places of its placeholders."""
+    parts = template.split(placeholder)
+    if len(parts) - 1 != len(inputs):
+        raise errors.InvalidArgumentError(
+            None,
+            None,
+            f"num placeholders in template and num inputs must match: {len(parts) - 1} vs. "
+            f"{len(inputs)}",
+        )
+    text = parts[0]
+    for value, part in zip(inputs, parts[1:]):
+        text += _format_v2(value, summarize, False) + part
+    return np.array(text.encode(), object)
+
+
+_STREAMS = {
+    "tf.logging.info": "log(info)",
+    "tf.logging.warning": "log(warning)",
+    "tf.logging.error": "log(error)",
+}
+
+
+def _stream(output_stream: Any) -> str:
+    if output_stream is sys.stdout:
+        return "stdout"
+    if output_stream is sys.stderr:
+        return "stderr"
+    name = getattr(output_stream, "__name__", None)
+    module = getattr(output_stream, "__module__", "")
+    if name in ("info", "warning", "warn", "error") and "logging" in module:
+        return f"log({'warning' if name == 'warn' else name})"
+    if isinstance(output_stream, str) and output_stream.startswith("file://"):
+        return output_stream
+    raise ValueError(
+        f"Invalid output stream for tf.print: {output_stream!r}. It must be sys.stdout, sys.stderr, "
+        "tf.logging.info, tf.logging.warning, tf.logging.error, or a string that starts with file://"
+    )
+
+
+@export("print")
+def print_v2(*inputs: Any, **kwargs: Any) -> Any:
+    """Prints values of tensors, and anything else, when the graph runs.
+
+    Args:
+      *inputs: tensors, structures of them, or other objects.
+      output_stream: `sys.stderr` (default), `sys.stdout`, a function of `tf.logging`, or "file://path".
+      summarize: how many elements at the start and end of each dimension; -1 for all.
+      sep, end: as for Python's `print`.
+
+    Returns:
+      The op, in a graph; None eagerly.
+
+    >>> import sys, reflow as tf
+    >>> tf.print("value:", tf.constant([1, 2]), output_stream=sys.stdout)
+    value: [1 2]
+    """
+    output_stream = kwargs.pop("output_stream", sys.stderr)
+    name = kwargs.pop("name", None)
+    summarize = kwargs.pop("summarize", 3)
+    separator = kwargs.pop("sep", " ")
+    end = kwargs.pop("end", "\n")
+    if kwargs:
+        raise ValueError(f"Unrecognized keyword arguments for tf.print: {sorted(kwargs)}")
+    tensors: list[Any] = []
+    templates = []
+    for value in inputs:
+        templates.append(_template(value, tensors))
+    text = separator.join(templates)
+    stream = _stream(output_stream)
+    if executing_eagerly():
+        parts = text.split(_MARK)
+        shown = parts[0]
+        for tensor, part in zip(tensors, parts[1:]):
+            shown += _format_v2(_numpy(tensor), summarize, False) + part
+        _write(shown + end, stream)
+        return None
+    with name_scope(name, "PrintV2"):
+        placeholder = "{}"
+        while placeholder in text:
+            placeholder = "{" + placeholder + "}"
+        template = text.replace(_MARK, placeholder)
+        formatted = string_format_op(
+            tensors, template=template, placeholder=placeholder, summarize=summarize
+        )
+        return print_v2_op(formatted, output_stream=stream, end=end)
+
+
+_MARK = "\x00tensor\x00"
+
+
+def _numpy(tensor: Any) -> Any:
+    return tensor.numpy() if hasattr(tensor, "numpy") else tensor
+
+
+def _template(value: Any, tensors: list[Any]) -> str:
+    """`value` as text, in which marks stand for tensors."""
+    from reflow.lang.tensor import Tensor
+
+    if isinstance(value, Tensor) or getattr(type(value), "is_tensor_like", False):
+        tensors.append(convert_to_tensor(value))
+        return _MARK
+    if isinstance(value, np.ndarray):
+        tensors.append(convert_to_tensor(value))
+        return _MARK
+    if isinstance(value, dict):
+        items = [f"{k!r}: {_template(v, tensors)}" for k, v in value.items()]
+        return "{" + ", ".join(items) + "}"
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        items = [_inner(v, tensors) for v in value]
+        if isinstance(value, tuple):
+            return "(" + ", ".join(items) + (",)" if len(items) == 1 else ")")
+        return "[" + ", ".join(items) + "]"
+    if hasattr(value, "_fields"):
+        items = [f"{k}={_inner(getattr(value, k), tensors)}" for k in value._fields]
+        return f"{type(value).__name__}({', '.join(items)})"
+    return str(value)
+
+
+def _inner(value: Any, tensors: list[Any]) -> str:
+    if nest.is_nested(value) or hasattr(value, "dtype"):
+        return _template(value, tensors)
+    return repr(value)
+
+
+def _format_v2(value: Any, most: int, quote: bool) -> str:
+    """A tensor as `tf.print` shows it: the first and last `most` elements of each dimension."""
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return summarize_value(array, -1, quote=quote)
+    rows = list(array)
+    quote = quote or array.dtype == object
+
+    def shown(part: Any) -> str:
+        return _format_v2(part, most, quote)
+
+    separator = " " if array.ndim == 1 else "\n" + " " * 1
+    if most >= 0 and len(rows) > 2 * most:
+        parts = [shown(r) for r in rows[:most]] + ["..."] + [shown(r) for r in rows[-most:]]
+    else:
+        parts = [shown(r) for r in rows]
+    text = separator.join(part.replace("\n", "\n ") for part in parts)
+    return f"[{text}]"
+
+
+@export("strings.format")
+def string_format(
+    template: str, inputs: Any, placeholder: str = "{}", summarize: int = 3, name: str | None = None
+) -> Any:
+    """The template with tensors in the places of its placeholders.
+
+    Args:
+      template: a Python string.
+      inputs: a tensor, or a list with one for each placeholder.
+
+    >>> import reflow as tf
+    >>> tf.strings.format("a {} b", tf.constant([1, 2])).numpy()
+    b'a [1 2] b'
+    """
+    if not isinstance(inputs, (list, tuple)):
+        inputs = [inputs]
+    if template.count(placeholder) != len(inputs):
+        raise ValueError(
+            f"{len(inputs)} input tensor(s) != {template.count(placeholder)} placeholder(s)"
+        )
+    tensors = [convert_to_tensor(x) for x in inputs]
+    return string_format_op(
+        tensors, template=template, placeholder=placeholder, summarize=summarize, name=name
+    )

@@ -1,0 +1,69 @@
+"""Tensors as short text, as TensorFlow's C++ prints them: for Print, Assert and StringFormat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def summarize_value(value: Any, most: int = 3, quote: bool = False) -> str:
+    """The first `most` elements of a tensor in nested brackets, without commas; all when negative.
+
+    >>> import numpy as np
+    >>> summarize_value(np.arange(6).reshape(2, 3), 3)
+    '[[0 1 2]...]'
+    """
+    array = np.asarray(value)
+    flat = array.ravel()
+    if array.ndim == 0:
+        return _element(flat[0], quote)
+    limit = flat.size if most < 0 else most
+    if array.ndim == 1:
+        shown = " ".join(_element(v, quote) for v in flat[:limit])
+        return f"[{shown}{'...' if limit < flat.size else ''}]"
+    left = [limit]
+    return _nested(array, left, quote)
+
+
+def _nested(array: np.ndarray, left: list[int], quote: bool) -> str:
+    if array.ndim == 1:
+        shown = array[: left[0]]
+        left[0] -= len(shown)
+        text = " ".join(_element(v, quote) for v in shown)
+        return f"[{text}{'...' if len(shown) < len(array) else ''}]"
+    parts = []
+    for row in array:
+        if left[0] <= 0:
+            parts.append("...")
+            break
+        parts.append(_nested(row, left, quote))
+    return f"[{''.join(parts)}]"
+
+
+def _element(value: Any, quote: bool) -> str:
+    if isinstance(value, bytes):
+        text = value.decode("utf-8", "backslashreplace")
+        return f'"{text}"' if quote else text
+    if isinstance(value, (bool, np.bool_)):
+        return str(int(value))
+    if isinstance(value, np.floating):
+        return _float(float(value))
+    if isinstance(value, np.complexfloating):
+        return f"({_float(value.real)},{_float(value.imag)})"
+    return str(value)
+
+
+def _float(value: float) -> str:
+    """The shortest decimal that reads back as the same float32, as absl prints numbers."""
+    if value != value:
+        return "nan"
+    if value in (float("inf"), float("-inf")):
+        return "inf" if value > 0 else "-inf"
+    short = np.format_float_positional(np.float32(value), trim="-")
+    if abs(value) != 0 and not 1e-5 <= abs(value) < 1e9:
+        mantissa, _, exponent = np.format_float_scientific(np.float32(value), trim="-").partition(
+            "e"
+        )
+        return f"{mantissa}e{exponent[0]}{exponent[1:].rjust(2, '0')}"
+    return short
