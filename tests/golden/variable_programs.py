@@ -2,13 +2,14 @@
 
 A program gets `tf`, TF 1's name space, within a graph of its own. It returns what is run after
 `tf.global_variables_initializer()`: a list of lists, each run in turn. `errors` are functions that
-must fail while they build.
+must fail while they build; they run in a thread of their own, as some leave scopes open.
 """
 
 import numpy as np
 
 PROGRAMS = []
 ERRORS = []
+LEFT_OPEN = []
 
 
 def program(f):
@@ -567,6 +568,7 @@ def reuse_of_default(tf):
 @error
 def bad_nesting(tf):
     a, b = tf.variable_scope("a"), tf.variable_scope("b")
+    LEFT_OPEN.append(b)  # it would close when it is collected, in the middle of something else
     a.__enter__()
     b.__enter__()
     a.__exit__(None, None, None)

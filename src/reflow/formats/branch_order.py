@@ -85,7 +85,9 @@ def _ancestors(order: Sequence[RawNode], choices: Sequence[Choice]) -> list[int]
             bits |= reached.get(name, 0)
         reached[node.name] = bits
     return [
-        reached[choice.node.name] & ~(1 << i) if choice.waiter is None else reached[choice.node.name]
+        reached[choice.node.name] & ~(1 << i)
+        if choice.waiter is None
+        else reached[choice.node.name]
         for i, choice in enumerate(choices)
     ]
 

@@ -273,4 +273,3 @@ def write_message(message: Any, path: str, as_text: bool) -> None:
     with open(partial, "wb") as f:
         f.write(content)
     os.replace(partial, path)
-

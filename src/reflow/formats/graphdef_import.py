@@ -15,15 +15,15 @@ from reflow.formats import protos
 from reflow.formats.attr_value import FunctionRef
 from reflow.formats.graphdef import PRODUCER
 from reflow.formats.raise_control_flow import has_control_flow, raise_control_flow
-from reflow.formats.region import in_order
 from reflow.formats.raw_graph import Body, Parser, RawNode, parse_function, unsupported
+from reflow.formats.region import in_order
 from reflow.lang import dtypes, errors, shapes
 from reflow.lang.context import get_default_graph
 from reflow.lang.devices import merge_device
 from reflow.lang.export import export
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.graph import Graph, Operation
-from reflow.lang.opdef import arg_length
+from reflow.lang.resource import handle_type
 from reflow.lang.shapes import TensorShape
 from reflow.lang.tensor import SymbolicTensor
 
@@ -76,7 +76,9 @@ def import_graph_def(
     _check_versions(graph_def)
     site = errors.user_frame(2)
     with graph.name_scope("import" if name is None else name) as scope:
-        if input_map and not all(isinstance(v, (SymbolicTensor, Operation)) for v in mapping.values()):
+        if input_map and not all(
+            isinstance(v, (SymbolicTensor, Operation)) for v in mapping.values()
+        ):
             mapping = _converted(mapping, name)
         scope = _new_prefix(graph, scope)
         saved = _Saved(graph)
@@ -194,9 +196,7 @@ class Importer:
         self.graph_def = graph_def
         self.site = site
         self.library = {f.signature.name: f for f in graph_def.library.function}
-        self.gradients = {
-            g.function_name: g.gradient_func for g in graph_def.library.gradient
-        }
+        self.gradients = {g.function_name: g.gradient_func for g in graph_def.library.gradient}
         self.producer_defaults = _producer_defaults(producer_op_list)
         self._made: dict[Any, FuncGraph] = {}
         self._making: list[Any] = []
@@ -216,13 +216,12 @@ class Importer:
             raise unsupported(parser.missing)
         names = {node.name for node in nodes}
         _check_mapped(mapping, nodes, names)
-        raised = has_control_flow(nodes)
-        if raised:
-            kept = [each for each in wanted or () if each not in mapping]
-            nodes = raise_control_flow(nodes, keep=kept)
         builder = _Builder(self, self.graph, scope, mapping)
         builder.colocation_names = names if validate_colocation else None
-        builder.raised = raised
+        if has_control_flow(nodes):
+            sources = [_source(each) for each in wanted or ()]
+            kept = [s for s in sources if s[0] in names and s not in builder.mapped]
+            nodes = raise_control_flow(nodes, outputs=kept, replaced=builder.mapped).nodes
         builder.add_all(nodes)
         for name in self.library:  # functions that no node calls stay part of the graph
             if name not in self.graph._functions and not self.library[name].signature.attr:
@@ -282,7 +281,8 @@ class Importer:
             if parser.missing:
                 raise unsupported(parser.missing)
             if has_control_flow(body.nodes):
-                body.nodes = raise_control_flow(body.nodes, arguments=body.arguments)
+                raised = raise_control_flow(body.nodes, body.arguments, body.outputs, body.controls)
+                body.nodes, body.controls = raised.nodes, raised.controls
             made = self._made[key] = self.build(body)
             self._making.pop()
             gradient = self.gradients.get(ref.name)
@@ -290,25 +290,44 @@ class Importer:
                 made.gradient_function = self.function(FunctionRef(gradient))  # type: ignore[attr-defined]
         return made
 
-    def build(self, body: Body) -> FuncGraph:
-        """The function graph of a body."""
+    def build(
+        self,
+        body: Body,
+        known: Sequence[TensorShape] | None = None,
+        given: Sequence[SymbolicTensor] = (),
+    ) -> FuncGraph:
+        """The function graph of a body.
+
+        `known` are the static shapes of its arguments, `given` the tensors that it is called with.
+        """
         graph = FuncGraph(body.name, self.graph)
         graph._device_stack, graph._colocation_stack = [], []
         graph._collections = {}
         graph.attributes = dict(body.attributes)
         builder = _Builder(self, graph, "", {})
-        for argument in body.arguments:
-            tensor = graph.add_input(argument.dtype, argument.shape, argument.name)
+        for i, argument in enumerate(body.arguments):
+            shape = argument.shape if known is None else known[i]
+            tensor = graph.add_input(argument.dtype, shape, argument.name)
             tensor.op.attrs.update(argument.attrs)
             builder.by_name[argument.name] = tensor.op
-        builder.add_all(body.nodes)
-        graph.outputs = [builder.tensor(source, "the function's results") for source in body.outputs]
+            if given and given[i].dtype is dtypes.resource:
+                tensor._handle_type = handle_type(given[i])  # type: ignore[attr-defined]
+        builder.add_all([node.copy() for node in body.nodes])
+        graph.outputs = [
+            builder.tensor(source, "the function's results") for source in body.outputs
+        ]
         for name in body.controls:
             op = builder.by_name.get(name)
             if op is None:
                 raise ValueError(f"Function '{body.name}' returns the unknown node '{name}'")
             graph.control_outputs.append(op)
         return graph
+
+
+def _source(name: str) -> tuple[str, int]:
+    """What the name of a tensor or of a node says."""
+    op_name, _, index = name.partition(":")
+    return (op_name, int(index) if index.isdigit() else 0)
 
 
 def _producer_defaults(producer_op_list: Any) -> dict[str, dict[str, Any]]:
@@ -334,8 +353,7 @@ def _check_mapped(mapping: dict[str, Any], nodes: Sequence[RawNode], names: set[
     unknown = [k for k in unknown if k.lstrip("^").partition(":")[0] not in taken]
     if unknown:
         raise ValueError(
-            "Attempted to map inputs that were not found in graph_def: "
-            f"[{', '.join(unknown)}]"
+            f"Attempted to map inputs that were not found in graph_def: [{', '.join(unknown)}]"
         )
 
 
@@ -350,7 +368,6 @@ class _Builder:
         self.mapped: dict[tuple[str, int], SymbolicTensor] = {}
         self.mapped_controls: dict[str, Operation] = {}
         self.colocation_names: set[str] | None = None
-        self.raised = False
         for key, value in mapping.items():
             if key.startswith("^"):
                 self.mapped_controls[key[1:]] = value if isinstance(value, Operation) else value.op
@@ -397,11 +414,7 @@ class _Builder:
         attrs, opdef = node.attrs, node.opdef
         if inputs:
             _check_dtypes(node, inputs)
-        for key, attr in opdef.attrs.items():
-            if attr.type == "func":
-                attrs[key] = self._function(attrs[key], node)
-            elif attr.type == "list(func)":
-                attrs[key] = tuple([self._function(each, node) for each in attrs[key]])
+        self._make_functions(node, inputs)
         for key in [k for k in attrs if k[0] == "_"] if len(attrs) > len(opdef.attrs) else ():
             if key == "_class":
                 self._place_beside(node)
@@ -424,10 +437,51 @@ class _Builder:
         if known is not None:
             _merge_shapes(op, known)
 
+    def _make_functions(self, node: RawNode, inputs: Sequence[SymbolicTensor]) -> None:
+        """Puts function graphs in the places of names and bodies."""
+        attrs = node.attrs
+        for key, attr in node.opdef.attrs.items():
+            if attr.type == "func":
+                if isinstance(attrs[key], Body):
+                    self._make_bodies(node, inputs)
+                    return
+                attrs[key] = self._function(attrs[key], node)
+            elif attr.type == "list(func)":
+                attrs[key] = tuple([self._function(each, node) for each in attrs[key]])
+
+    def _make_bodies(self, node: RawNode, inputs: Sequence[SymbolicTensor]) -> None:
+        """Makes the functions of a conditional or loop that was raised, with static shapes."""
+        build, attrs = self.importer.build, node.attrs
+        known = [t.shape for t in inputs]
+        if "then_branch" in attrs:
+            for key in ("then_branch", "else_branch"):
+                attrs[key] = build(attrs[key], known[1:], inputs[1:])
+            pairs = zip(attrs["then_branch"].outputs, attrs["else_branch"].outputs)
+            shapes_out = [a.shape.most_specific_compatible_shape(b.shape) for a, b in pairs]
+            for i, (a, b) in enumerate(
+                zip(*(attrs[k].outputs for k in ("then_branch", "else_branch")))
+            ):
+                if a.op.type == "FakeParam" or b.op.type == "FakeParam":
+                    shapes_out[i] = b.shape if a.op.type == "FakeParam" else a.shape
+            attrs["output_shapes"] = tuple(shapes_out)
+            return
+        for attempt in range(3):  # a shape that changes in the body is not known
+            body = build(attrs["body"], known, inputs)
+            after = [t.shape for t in body.outputs]
+            changed = [i for i, (x, y) in enumerate(zip(known, after)) if not y.is_subtype_of(x)]
+            if not changed:
+                break
+            for i in changed:
+                common = known[i].most_specific_compatible_shape(after[i])
+                known[i] = shapes.UNKNOWN if attempt else common
+        else:
+            body = build(attrs["body"], known, inputs)
+        attrs["body"] = body
+        attrs["cond"] = build(attrs["cond"], known, inputs)
+        attrs["output_shapes"] = tuple(known)
+
     def _function(self, value: Any, node: RawNode) -> FuncGraph:
         try:
-            if isinstance(value, Body):
-                return self.importer.build(value)
             return self.importer.function(value)
         except ValueError as error:
             text = str(error)
@@ -525,4 +579,3 @@ def _merge_shapes(op: Operation, known: Any) -> None:
                 f"Node '{op.name}' has an _output_shapes attribute inconsistent with the GraphDef "
                 f"for output #{i}: {error}"
             ) from None
-

@@ -33,68 +33,73 @@ NONE: Guard = frozenset()
 _CHEAP = frozenset(("Const", "Identity", "Shape", "Size", "Rank"))
 
 
-def raise_branches(region: Body, rewriting: Rewriting, whole: bool = False) -> None:
+def raise_branches(region: Body, rewriting: Rewriting) -> None:
     """Replaces the conditionals of `region`; a Merge becomes an `Identity` of the same name.
 
     Args:
-      region: the body of a function; loops in it are nodes already.
-      whole: whether all of it is wanted, rather than its outputs alone: it is no function.
+      region: the body of a function, or the nodes of a graph; loops in it are nodes already.
 
     Raises:
       ValueError: if Switch and Merge nodes do not make up conditionals.
     """
     if any(node.op in SWITCH or node.op in MERGE for node in region.nodes):
-        _Branches(region, rewriting, whole).run()
+        _Branches(region, rewriting).run()
 
 
 class _Branches:
-    """The conditionals of one region."""
+    """The conditionals of one region.
 
-    def __init__(self, region: Body, rewriting: Rewriting, whole: bool):
+    Attributes:
+      nodes: all nodes by name; grows as conditionals are made.
+      guards: what has to hold for each to run.
+      effects: the nodes for which it can matter that another one waits for them.
+      taken: nodes that are part of a conditional by now, and which.
+      shared: outputs of conditionals that stand for tensors in their branches.
+      waited_for: from a node in a branch to the conditional that it made wait.
+    """
+
+    def __init__(self, region: Body, rewriting: Rewriting):
         self.region = region
         self.rewriting = rewriting
-        self.whole = whole
         self.order = list(in_order(region.nodes))
         self.nodes = {node.name: node for node in self.order}
         self.arguments = {argument.name: argument for argument in region.arguments}
         self.guards: dict[str, Guard] = {}
-        self.pivots: dict[Source, Source] = {}
+        self._decided: dict[Source, Source] = {}
         self.effects = effectful(self.order)
-        # Nodes that are part of a conditional by now, with the one and the side.
-        self.taken: dict[str, tuple[_Conditional, bool]] = {}
-        self.crossing: dict[Source, Source] = {}
-        self.replaced_controls: dict[str, str] = {}  # from a node in a branch to its conditional
+        self.taken: dict[str, _Conditional] = {}
+        self.shared: dict[Source, Source] = {}
+        self.waited_for: dict[str, str] = {}
+        self.used = {source for node in self.order for source in node.inputs if source[1] == 1}
+        self.used.update(region.outputs)
 
     def run(self) -> None:
         for node in self.order:
             self.guards[node.name] = self._guard(node)
-        counted = {
-            source for node in self.order for source in node.inputs if source[1] == 1
-        } | set(self.region.outputs)
-        choices = self._choices()
-        for choice in in_stages(self.order, choices, self.nodes):
-            _Conditional(self, choice, counted).build()
+        for choices in in_stages(self.order, self._choices()):
+            _Conditional(self, choices).build()
         self._clean_up()
 
     # What runs when ------------------------------------------------------------------------------
 
     def predicate(self, switch: RawNode) -> Source:
         """What decides a Switch, without the Identity nodes on the way."""
-        source = switch.inputs[1]
-        while source not in self.pivots:
-            node = self.nodes.get(source[0])
-            if node is None or node.op != "Identity":
-                self.pivots[source] = source
-                break
-            source = node.inputs[0]
-        self.pivots[switch.inputs[1]] = self.pivots[source]
-        return self.pivots[source]
+        given = switch.inputs[1]
+        found = self._decided.get(given)
+        if found is None:
+            found = given
+            node = self.nodes.get(found[0])
+            while node is not None and node.op == "Identity":
+                found = node.inputs[0]
+                node = self.nodes.get(found[0])
+            self._decided[given] = found
+        return found
 
     def guard_of(self, source: Source) -> Guard:
         """What has to hold for a tensor to have a value."""
         guard = self.guards.get(source[0], NONE)
         node = self.nodes.get(source[0])
-        if node is not None and node.op in SWITCH:
+        if source[1] >= 0 and node is not None and node.op in SWITCH:
             guard = guard | {(self.predicate(node), source[1] == 1)}
         return guard
 
@@ -115,46 +120,50 @@ class _Branches:
         if len(node.inputs) != 2:
             raise ValueError(
                 f"Node '{node.name}': a {node.op} of {len(node.inputs)} inputs is no end of a "
-                "conditional: that has two"
+                "conditional, which has two"
             )
         first, second = (self.guard_of(source) for source in node.inputs)
-        if len(differing := first - second) == 1 and len(second - first) == 1:
+        differing = first - second
+        if len(differing) == 1:
             ((predicate, side),) = differing
-            if (predicate, not side) in second:
+            if second - first == {(predicate, not side)}:
                 return first & second
+        shown = " and ".join(f"'{name}:{index}'" for name, index in node.inputs)
         raise ValueError(
-            f"Node '{node.name}' ({node.op}): its inputs {_shown(node.inputs)} are not the two sides "
-            f"of one condition: the first {_condition(first)}, the second {_condition(second)}"
+            f"Node '{node.name}' ({node.op}): {shown} are not the two sides of one condition: the "
+            f"first runs {_condition(first)}, the second {_condition(second)}"
         )
 
     # What is decided together --------------------------------------------------------------------
 
     def _choices(self) -> list[Choice]:
         """The Merge nodes, and the nodes in branches that a node outside waits for."""
-        found = []
+        found: list[Choice] = []
         for node in self.order:
+            guard = self.guards[node.name]
             if node.op in MERGE:
                 sides = {}
                 for i, source in enumerate(node.inputs):
-                    for predicate, side in self.guard_of(source) - self.guards[node.name]:
-                        sides[side] = (source, i)
+                    ((predicate, side),) = self.guard_of(source) - guard
+                    sides[side] = (source, i)
                 scope = self._scope(node.inputs[0], predicate)
-                found.append(Choice(node, self.guards[node.name], predicate, scope, sides))
+                found.append(Choice(node, guard, predicate, scope, sides))
             elif node.op == "ControlTrigger":
                 for name in node.controls:
-                    found.extend(self._waits(name, self.guards[node.name]))
+                    found.extend(self._waits(name, guard, node.name))
         for name in self.region.controls:
-            found.extend(self._waits(name, NONE))
+            found.extend(self._waits(name, NONE, ""))
         return found
 
-    def _waits(self, name: str, until: Guard) -> Iterator[Choice]:
-        """What has to become part of a conditional because a node outside of it waits for it."""
+    def _waits(self, name: str, until: Guard, waiter: str) -> Iterator[Choice]:
+        """The ends of the conditionals around a node, from the inside out."""
         guard = self.guards.get(name, NONE)
         while extra := guard - until:
             predicate, side = max(extra, key=lambda each: len(self.guards.get(each[0][0], NONE)))
             guard = guard - {(predicate, side)}
             scope = self._scope((name, -1), predicate)
-            yield Choice(self.nodes[name], guard, predicate, scope, {side: ((name, -1), 0)})
+            sides = {side: ((name, -1), 0)}
+            yield Choice(self.nodes[name], guard, predicate, scope, sides, waiter)
 
     def _scope(self, source: Source, predicate: Source) -> str:
         """The scope of the conditional that a node in a branch is of: that of its predicate's name.
@@ -176,81 +185,79 @@ class _Branches:
 
     def _clean_up(self) -> None:
         """Drops the Switch nodes and what is left of the branches: nothing outside needs it."""
-        kept = []
+        region, kept = self.region, []
         for node in self.nodes.values():
-            if self.guards.get(node.name) or node.op in SWITCH:
-                continue
-            node.inputs = [self.outside(source) for source in node.inputs]
-            node.controls = self.outside_controls(node.controls)
-            kept.append(node)
+            if not self.guards[node.name] and node.op not in SWITCH:
+                node.controls = self.outside_controls(node.controls)
+                kept.append(node)
         left = {node.name for node in kept}
-        outputs = [self.outside(source) for source in self.region.outputs]
-        for source, _ in outputs:
-            if source not in left and source not in self.arguments and source in self.guards:
+        for source, _ in region.outputs:
+            if source in self.nodes and source not in left:
                 raise ValueError(
-                    f"Node '{source}' is inside of a conditional: there is no value of it if the "
-                    "other branch runs"
+                    f"Node '{source}' is inside of a conditional: it has no value where the other "
+                    "branch runs"
                 )
-        self.region.nodes, self.region.outputs = kept, outputs
-        self.region.controls = self.outside_controls(self.region.controls)
-
-    def outside(self, source: Source) -> Source:
-        return source
+        region.nodes = kept
+        region.controls = self.outside_controls(region.controls)
 
     def outside_controls(self, controls: Sequence[str]) -> list[str]:
-        """Control inputs of a node outside of a conditional, in terms of what there is now."""
+        """Control inputs of a node outside of the conditionals, in terms of what there is now."""
         found: dict[str, None] = {}
         for name in controls:
-            while name in self.replaced_controls:
-                name = self.replaced_controls[name]
+            name = self.conditional_of(name)
             node = self.nodes.get(name)
             if node is not None and node.op in SWITCH:
                 found.update((data, None) for data, _ in node.inputs)
-            elif node is None or not self.guards.get(name):
+            elif not self.guards.get(name):
                 found[name] = None
         return list(found)
 
+    def conditional_of(self, name: str) -> str:
+        """The conditional that waits for a node, if one does."""
+        while name in self.waited_for:
+            name = self.waited_for[name]
+        return name
+
 
 class _Conditional:
-    """One `If` node in the making: the choices with one predicate that are made together."""
+    """One `If` node in the making: choices with one predicate that are made together."""
 
-    def __init__(self, branches: _Branches, choices: list[Choice], counted: set[Source]):
+    def __init__(self, branches: _Branches, choices: list[Choice]):
         self.all = branches
         self.choices = choices
-        self.counted = counted
         self.predicate = choices[0].predicate
         self.guard = choices[0].guard
+        self.name = branches.rewriting.new_name(f"{choices[0].scope}If")
         self.arguments: dict[str, Argument] = {}
-        self.inputs: dict[str, Source] = {}
-        self.of_source: dict[Source, str] = {}  # arguments by the tensor that they stand for
-        self.constants: dict[Source, RawNode] = {}
+        self.inputs: list[Source] = []
+        self.place: dict[Source, Source] = {}  # what stands in the branches for a tensor outside
+        self.constants: dict[bool, dict[str, RawNode]] = {True: {}, False: {}}
         self.controls: dict[str, None] = {}
         self.sides = {side: Body("", [], [], []) for side in (True, False)}
         self.included: dict[bool, dict[str, RawNode]] = {True: {}, False: {}}
+        self.pending: list[tuple[str, bool]] = []
         self.dtypes: list[DType] = []
         self.node: RawNode | None = None
 
     def build(self) -> None:
         everything, rewriting = self.all, self.all.rewriting
-        scope = self.choices[0].scope
-        name = rewriting.new_name(f"{scope}If")
-        results: list[tuple[RawNode, Source, DType]] = []
+        replacements = []
         for choice in self.choices:
-            if choice.merge is None:
-                self._wait(choice, name)
-                continue
-            dtype = choice.merge.attrs["T"]
-            at = self._output(choice, dtype)
-            results.append((choice.merge, (name, at), dtype))
+            if choice.waiter is None:
+                replacements.append(self._merge(choice))
+            else:
+                self._wait(choice)
+            self._include_pending()
+        scope = self.choices[0].scope.replace("/", "_")
         for side, body in self.sides.items():
-            body.name = rewriting.new_name(f"{scope.replace('/', '_')}{str(side).lower()}")
-            body.nodes = [*self._constants_of(side), *self.included[side].values()]
+            body.name = rewriting.new_name(scope + str(side).lower())
             body.arguments = list(self.arguments.values())
+            body.nodes = [*self.constants[side].values(), *self.included[side].values()]
         stateful = any(has_effect(node) for body in self.sides.values() for node in body.nodes)
         self.node = make_node(
-            name,
+            self.name,
             "If" if stateful else "StatelessIf",
-            [self.predicate, *self.inputs.values()],
+            [self.predicate, *self.inputs],
             everything.outside_controls(list(self.controls)),
             Tcond=dtypes.bool,
             Tin=tuple(argument.dtype.base_dtype for argument in self.arguments.values()),
@@ -258,9 +265,185 @@ class _Conditional:
             then_branch=self.sides[True],
             else_branch=self.sides[False],
         )
-        everything.nodes[name] = self.node
-        everything.guards[name] = self.guard
+        for node in (self.node, *replacements):
+            everything.nodes[node.name] = node
+            everything.guards[node.name] = self.guard
         if stateful:
-            everything.effects.add(name)
-        for merge, source, dtype in results:
-            self._replace(merge, source, dtype)
+            everything.effects.add(self.name)
+
+    # Outputs -------------------------------------------------------------------------------------
+
+    def _merge(self, choice: Choice) -> RawNode:
+        """Makes the two sides of a Merge an output; the node that takes its place."""
+        merge = choice.node
+        dtype = merge.attrs["T"]
+        at = self._add_output(dtype, {s: self._value(choice.sides[s][0], s) for s in (True, False)})
+        if (merge.name, 1) in self.all.used:
+            index = {s: self._index(merge.name, i, s) for s, (_, i) in choice.sides.items()}
+            other = self._add_output(dtypes.int32, index)
+            sources = [(self.name, at), (self.name, other)]
+            node = make_node(merge.name, "IdentityN", sources, T=(dtype, dtypes.int32))
+        else:
+            node = make_identity(merge.name, (self.name, at), dtype)
+        node.device = merge.device
+        node.attrs.update((k, v) for k, v in merge.attrs.items() if k.startswith("_"))
+        return node
+
+    def _add_output(self, dtype: DType, values: dict[bool, Source]) -> int:
+        for side, value in values.items():
+            self.sides[side].outputs.append(value)
+        self.dtypes.append(dtype.base_dtype)
+        return len(self.dtypes) - 1
+
+    def _value(self, source: Source, side: bool) -> Source:
+        """What a side gives; where that is a reference, the value behind it."""
+        found = self._resolve(source, side)
+        dtype = self._dtype_inside(found, side)
+        if not dtype.is_ref_dtype:
+            return found
+        read = make_identity(self.all.rewriting.new_name(f"{source[0]}/read"), found, dtype)
+        self.included[side][read.name] = read
+        return (read.name, 0)
+
+    def _dtype_inside(self, source: Source, side: bool) -> DType:
+        if source[0] in self.arguments or source[0] in self.constants[side]:
+            return source_dtype(source, self.constants[side], self.arguments)
+        return source_dtype(source, self.all.nodes, {})
+
+    def _index(self, merge: str, index: int, side: bool) -> Source:
+        """The second output of a Merge: which input came."""
+        node = make_constant(self.all.rewriting.new_name(f"{merge}/index"), index)
+        self.included[side][node.name] = node
+        return (node.name, 0)
+
+    def _wait(self, choice: Choice) -> None:
+        """Makes a node of a branch one that the conditional waits for."""
+        name = self.all.conditional_of(choice.node.name)
+        if name == self.name:
+            return
+        (side,) = choice.sides
+        self.pending.append((name, side))
+        self.sides[side].controls.append(name)
+        self.all.waited_for[name] = self.name
+
+    def share(self, source: Source, side: bool) -> Source:
+        """A tensor of one branch as an output, for a later conditional of the same predicate.
+
+        It is taken only where that branch runs: the other one gives nothing.
+        """
+        found = self.all.shared.get(source)
+        if found is None:
+            dtype = source_dtype(source, self.included[side], self.arguments).base_dtype
+            label = self.all.rewriting.new_name(f"{source[0]}/nothing")
+            nothing = make_node(label, "FakeParam", (), dtype=dtype, shape=shapes.UNKNOWN)
+            self.sides[not side].nodes.append(nothing)
+            at = self._add_output(dtype, {side: source, not side: (label, 0)})
+            assert self.node is not None, "conditionals are made one after the other"
+            self.node.attrs["Tout"] = tuple(self.dtypes)
+            found = self.all.shared[source] = (self.name, at)
+        return found
+
+    # Branches ------------------------------------------------------------------------------------
+
+    def _resolve(self, source: Source, side: bool) -> Source:
+        """A tensor in terms of the branch; the node that gives it becomes part of it in time."""
+        everything = self.all
+        switch = None
+        node = everything.nodes.get(source[0])
+        while node is not None and node.op in SWITCH:
+            if everything.predicate(node) != self.predicate:
+                raise _elsewhere(node)
+            if (source[1] == 1) is not side:
+                raise _contradiction(node)
+            switch = node
+            for name in node.controls:
+                self._wait_for(name, side)
+            source = node.inputs[0]
+            node = everything.nodes.get(source[0])
+        guard = everything.guards.get(source[0], NONE)
+        if (self.predicate, side) not in guard:
+            if node is not None and (self.predicate, not side) in guard:
+                raise _contradiction(node)
+            return self._from_outside(source, side, switch)
+        assert node is not None
+        earlier = everything.taken.get(node.name)
+        if earlier is not None and earlier is not self:
+            if (earlier.predicate, earlier.guard) != (self.predicate, self.guard):
+                raise _elsewhere(node)
+            if node.op not in _CHEAP:
+                return self._from_outside(earlier.share(source, side), side, None)
+        self.pending.append((node.name, side))
+        return source
+
+    def _from_outside(self, source: Source, side: bool, switch: RawNode | None) -> Source:
+        """The argument of the branches for a tensor outside of them, or a copy of a constant."""
+        everything = self.all
+        node = everything.nodes.get(source[0])
+        if everything.rewriting.small_constant(source, node):
+            assert node is not None
+            key = f"{node.name}/Const" if switch is None else f"{switch.name}/Const"
+            for copy in self.constants[side].values():
+                if copy.attrs["value"] is node.attrs["value"]:
+                    return (copy.name, 0)
+            copy = everything.rewriting.copy_of_constant(node, key)
+            self.constants[side][copy.name] = copy
+            return (copy.name, 0)
+        found = self.place.get(source)
+        if found is None:
+            if switch is not None and switch.name not in self.arguments:
+                label, dtype = switch.name, switch.attrs["T"]
+                if switch.op == "RefSwitch":
+                    dtype = dtype._as_ref
+            else:
+                label = everything.rewriting.new_name(f"{source[0]}/argument")
+                dtype = source_dtype(source, everything.nodes, everything.arguments)
+            self.arguments[label] = Argument(label, dtype)
+            self.inputs.append(source)
+            found = self.place[source] = (label, 0)
+        return found
+
+    def _wait_for(self, name: str, side: bool) -> str | None:
+        """Sees to it that a node of the branch waits for another; the name, if that is inside."""
+        everything = self.all
+        name = everything.conditional_of(name)
+        node = everything.nodes.get(name)
+        if name == self.name or name not in everything.effects or node is None:
+            return None
+        if (self.predicate, side) not in everything.guards[name] or node.op in SWITCH:
+            self.controls[name] = None
+            return None
+        earlier = everything.taken.get(name)
+        if earlier is not None and earlier is not self:
+            self.controls[earlier.name] = None
+            return None
+        self.pending.append((name, side))
+        return name
+
+    def _include_pending(self) -> None:
+        """Puts nodes, and all that they need, into the branches."""
+        while self.pending:
+            name, side = self.pending.pop()
+            included = self.included[side]
+            if name in included:
+                continue
+            node = included[name] = self.all.nodes[name].copy()
+            self.all.taken.setdefault(name, self)
+            node.inputs = [self._resolve(source, side) for source in node.inputs]
+            waits = [self._wait_for(each, side) for each in node.controls]
+            node.controls = [each for each in dict.fromkeys(waits) if each is not None]
+
+
+def _contradiction(node: RawNode) -> ValueError:
+    return ValueError(f"Node '{node.name}' is used in the branch that runs when it does not")
+
+
+def _elsewhere(node: RawNode) -> ValueError:
+    return ValueError(f"Node '{node.name}' is inside of another conditional than where it is used")
+
+
+def _condition(guard: Guard) -> str:
+    """A guard in words."""
+    if not guard:
+        return "in any case"
+    parts = [f"{'' if side else 'not '}'{name}:{index}'" for (name, index), side in sorted(guard)]
+    return "if " + " and ".join(parts)

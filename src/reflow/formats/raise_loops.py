@@ -153,9 +153,7 @@ class _Part:
 
     __slots__ = ("kind", "nodes", "outputs", "controls")
 
-    def __init__(
-        self, kind: str, nodes: list[RawNode], outputs: list[Source], controls: list[str]
-    ):
+    def __init__(self, kind: str, nodes: list[RawNode], outputs: list[Source], controls: list[str]):
         self.kind = kind
         self.nodes = nodes
         self.outputs = outputs
@@ -198,7 +196,9 @@ class _Loop:
         if not conditions:
             inside = [n for n in self.nodes.values() if n.op in MERGE or n.op in NEXT]
             if inside:
-                raise ValueError(f"Node '{inside[0].name}': the loop around it has no LoopCond node")
+                raise ValueError(
+                    f"Node '{inside[0].name}': the loop around it has no LoopCond node"
+                )
             return False
         if len(conditions) > 1:
             raise ValueError(
@@ -390,4 +390,3 @@ class _Loop:
         found.device = node.device
         found.attrs.update((k, v) for k, v in node.attrs.items() if k.startswith("_"))
         return found
-

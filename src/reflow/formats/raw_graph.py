@@ -280,7 +280,9 @@ def _check_input_count(name: str, opdef: OpDef, attrs: dict[str, Any], count: in
     for arg in opdef.inputs:
         length = arg_length(arg, attrs) if arg.is_list else 1
         if length < 0:
-            raise ValueError(f"Node '{name}' ({opdef.name}): {arg.number_attr}={length} is negative")
+            raise ValueError(
+                f"Node '{name}' ({opdef.name}): {arg.number_attr}={length} is negative"
+            )
         wanted += length
     if wanted != count:
         raise ValueError(
@@ -349,8 +351,9 @@ def parse_function(proto: Any, parser: Parser, given: dict[str, Any]) -> Body:
         return _parse_function(proto, parser, given)
     except ValueError as error:
         text = str(error)
-        raise ValueError(text if text.startswith("Function '") else f"Function '{name}': {text}")\
-            from None
+        raise ValueError(
+            text if text.startswith("Function '") else f"Function '{name}': {text}"
+        ) from None
 
 
 def _parse_function(proto: Any, parser: Parser, given: dict[str, Any]) -> Body:

@@ -221,16 +221,18 @@ def rank(input: Any, name: str | None = None) -> Any:
 )
 def reshape_op(xp, tensor, shape):
     """The elements of a tensor in another shape."""
-    sizes = shape.tolist()
+    sizes = shape.reshape(-1).tolist()
     try:
         return tensor.reshape(sizes)
     except (ValueError, TypeError):
+        if 0 in tensor.shape and 0 in sizes and sizes.count(-1) == 1:
+            # TensorFlow leaves sizes of zero out of account, on both sides.
+            whole, rest = (math.prod(d for d in v if d > 0) for v in (tensor.shape, sizes))
+            return tensor.reshape([whole // rest if d == -1 else d for d in sizes])
         raise errors.InvalidArgumentError(None, None, _misfit(tensor.shape, sizes)) from None
 
 
 def _misfit(have: Any, sizes: Any) -> str:
-    if not isinstance(sizes, list):
-        return "sizes input must be 1-D, not []"
     for i, d in enumerate(sizes):
         if d < -1:
             return f"Size {i} must be non-negative, not {d}"
@@ -242,11 +244,6 @@ def _misfit(have: Any, sizes: Any) -> str:
     if not open_dims:
         return (
             f"Input to reshape is a tensor with {total} values, but the requested shape has {rest}"
-        )
-    if rest == 0:
-        return (
-            "reshape cannot infer the missing input size for an empty tensor unless all specified "
-            "input sizes are non-zero"
         )
     return (
         f"Input to reshape is a tensor with {total} values, but the requested shape requires a "

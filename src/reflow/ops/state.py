@@ -416,7 +416,7 @@ def assign_add(
     """
     if is_reference(ref):
         return assign_add_op(ref, value, use_locking=use_locking, name=name)
-    return ref.assign_add(value, name=name)
+    return ref.assign_add(value)  # without the name, as in TensorFlow
 
 
 @export(v1=("assign_sub",))
@@ -439,7 +439,7 @@ def assign_sub(
     """
     if is_reference(ref):
         return assign_sub_op(ref, value, use_locking=use_locking, name=name)
-    return ref.assign_sub(value, name=name)
+    return ref.assign_sub(value)  # without the name, as in TensorFlow
 
 
 # Counting -----------------------------------------------------------------------------------------

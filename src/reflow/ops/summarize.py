@@ -8,11 +8,11 @@ import numpy as np
 
 
 def summarize_value(value: Any, most: int = 3, quote: bool = False) -> str:
-    """The first `most` elements of a tensor in nested brackets, without commas; all when negative.
+    """The first `most` elements of a tensor, rows in brackets, without commas; all when negative.
 
     >>> import numpy as np
     >>> summarize_value(np.arange(6).reshape(2, 3), 3)
-    '[[0 1 2]...]'
+    '[0 1 2]...'
     """
     array = np.asarray(value)
     flat = array.ravel()
@@ -21,9 +21,9 @@ def summarize_value(value: Any, most: int = 3, quote: bool = False) -> str:
     limit = flat.size if most < 0 else most
     if array.ndim == 1:
         shown = " ".join(_element(v, quote) for v in flat[:limit])
-        return f"[{shown}{'...' if limit < flat.size else ''}]"
+        return f"{shown}{'...' if limit < flat.size else ''}"
     left = [limit]
-    return _nested(array, left, quote)
+    return _nested(array, left, quote)[1:-1]
 
 
 def _nested(array: np.ndarray, left: list[int], quote: bool) -> str:

@@ -13,7 +13,6 @@ from reflow.lang.scopes import GraphKeys, get_collection_ref
 from reflow.ops.variable_scope import (
     EagerVariableStore,
     VariableScope,
-    get_variable_scope,
     get_variable_scope_store,
     pure_variable_scope,
     variable_scope,
@@ -91,7 +90,7 @@ class Template:
         self._unique_name = unique_name
         self._custom_getter = custom_getter
         self._scope: VariableScope | None = None
-        self._variables_created = False
+        self._called = False
         if create_scope_now:
             self._open_now()
 
@@ -104,23 +103,21 @@ class Template:
 
     def _call_func(self, args: Any, kwargs: Any) -> Any:
         trainable = get_collection_ref(GraphKeys.TRAINABLE_VARIABLES)
-        before = len(get_collection_ref(GraphKeys.GLOBAL_VARIABLES))
-        trainable_before = len(trainable)
+        before = len(trainable)
         result = self._func(*args, **kwargs)
-        if not self._variables_created:
-            after = len(get_collection_ref(GraphKeys.GLOBAL_VARIABLES))
-            self._variables_created = after > before
-        elif len(trainable) > trainable_before:
+        if not self._called:
+            self._called = True
+        elif len(trainable) > before:
             raise ValueError(
                 f"{errors.where(errors.user_frame(2))}: Trainable variable created when calling a "
                 "template after the first time, perhaps you used tf.Variable when you meant "
-                f"tf.get_variable: {trainable[trainable_before:]}"
+                f"tf.get_variable: {trainable[before:]}"
             )
         return result
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._scope is not None:
-            with variable_scope(self._scope, reuse=self._variables_created or None):
+            with variable_scope(self._scope, reuse=self._called or None):
                 return self._call_func(args, kwargs)
         with variable_scope(
             self._unique_name, self._name, custom_getter=self._custom_getter
@@ -206,7 +203,7 @@ class EagerTemplate:
         self._custom_getter = custom_getter
         self._store = EagerVariableStore()
         self._scope: VariableScope | None = None
-        self._variables_created = False
+        self._called = False
         if create_scope_now:
             self._make_scope()
 
@@ -214,7 +211,6 @@ class EagerTemplate:
         unique = get_variable_scope_store().unique_name(self._name)
         with pure_variable_scope(unique, custom_getter=self._custom_getter) as scope:
             self._scope = scope
-        get_variable_scope_store().open_variable_scope(scope.name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._scope is None:
@@ -223,13 +219,13 @@ class EagerTemplate:
             before = len(self._store.trainable_variables())
             result = self._func(*args, **kwargs)
             made = self._store.trainable_variables()
-        if self._variables_created and len(made) > before:
+        if self._called and len(made) > before:
             raise ValueError(
                 f"{errors.where(errors.user_frame())}: Trainable variable created when calling a "
                 "template after the first time, perhaps you used tf.Variable when you meant "
                 f"tf.get_variable: {made}"
             )
-        self._variables_created = bool(self._store.variables())
+        self._called = True
         return result
 
     @property
@@ -277,8 +273,3 @@ class EagerTemplate:
     weights = variables
     trainable_weights = trainable_variables
     non_trainable_weights = non_trainable_variables
-
-
-def current_scope_name() -> str:
-    """The name of the current variable scope."""
-    return get_variable_scope().name

@@ -620,6 +620,25 @@ class _PureVariableScope:
         store.current_scope = self._old
 
 
+def pure_variable_scope(name_or_scope: Any, **given: Any) -> _PureVariableScope:
+    """A variable scope without a name scope; `given` are defaults as for `variable_scope`."""
+    return _PureVariableScope(name_or_scope, None, {**_NOTHING_GIVEN, **given}, None)
+
+
+_NOTHING_GIVEN = dict.fromkeys(
+    (
+        "initializer",
+        "regularizer",
+        "caching_device",
+        "partitioner",
+        "custom_getter",
+        "dtype",
+        "use_resource",
+        "constraint",
+    )
+)
+
+
 def _nested_getter(inner: Callable, outer: Callable) -> Callable:
     """A custom getter that calls `inner`, for which getting a variable means to call `outer`."""
 
@@ -708,19 +727,19 @@ class variable_scope:  # noqa: N801 (TensorFlow's name)
         self._auxiliary_name_scope = auxiliary_name_scope
         self._graph = None if context.executing_eagerly() else _graph_of(values or ())
         self._pure: _PureVariableScope | None = None
-        self._name_scope: Any = None
+        self._name_scope: str | None = None
         self._stacks: list[contextlib.ExitStack] = []
 
     def __enter__(self) -> VariableScope:
         with contextlib.ExitStack() as stack:
             if self._graph is not None and not get_default_graph().building_function:
                 stack.enter_context(self._graph.as_default())
-            if self._pure is not None:  # entered before: the same scope, the same name
-                if self._name_scope is not None:
+            if self._pure is None:
+                scope = self._enter_first(stack)
+            else:  # entered before: the same variable scope, a new name scope
+                if self._name_scope != "":
                     stack.enter_context(name_scope(self._name_scope))
                 scope = stack.enter_context(self._pure)
-            else:
-                scope = self._enter_first(stack)
             self._stacks.append(stack.pop_all())
         return scope
 
@@ -731,14 +750,16 @@ class variable_scope:  # noqa: N801 (TensorFlow's name)
         target = self._name_or_scope
         if not self._auxiliary_name_scope:
             current = _current_name_scope()
-            entered = stack.enter_context(name_scope(current + "/" if current else None))
+            self._name_scope = current + "/" if current else None
         elif target is None:
-            entered = stack.enter_context(name_scope(self._default_name))
+            self._name_scope = self._default_name
         else:
+            # The root scope, the only one without a name, opens no name scope.
             own = target if isinstance(target, str) else target.name.rpartition("/")[2]
-            # Only the root scope has no name: then there is no name scope to open.
-            entered = stack.enter_context(name_scope(own)) if own else None
-        old_name_scope = entered
+            self._name_scope = own
+        old_name_scope = None
+        if self._name_scope != "":
+            old_name_scope = stack.enter_context(name_scope(self._name_scope))
         if isinstance(target, VariableScope):
             old_name_scope = target.original_name_scope
         name: Any = target
@@ -747,7 +768,6 @@ class variable_scope:  # noqa: N801 (TensorFlow's name)
         pure = _PureVariableScope(name, self._reuse, self._given, old_name_scope)
         scope = stack.enter_context(pure)
         self._pure = pure
-        self._name_scope = entered
         return scope
 
 

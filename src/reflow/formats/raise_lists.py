@@ -1,0 +1,5 @@
+"""x"""
+
+
+def raise_lists(region, rewriting):
+    pass
