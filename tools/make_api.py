@@ -23,6 +23,7 @@ ROOMS = (
     "data",
     "train",
     "compat",
+    "testing",
 )
 HEAD = '"""The public names and where they live: written by tools/make_api.py, not by hand."""\n'
 

@@ -172,7 +172,7 @@ def sample_row(record, number, each, writer):
         row["state"] = {
             key: writer.add(run.run(held.read_value())) for key, held in call.variables.items()
         }
-        if record.grad is not False:
+        if record.grad is not False and each.gradient:
             grads = call.gradients(run, values, record)
             row["grads"] = {key: writer.add(value) for key, value in grads.items()}
     with tf.Graph().as_default():

@@ -23,6 +23,8 @@ record(
     sample(input=ints(2), paddings=i32([[0, 1]]), constant_values=i32(9)),
     sample(input=s([b"a"]), paddings=i32([[1, 0]]), constant_values=s(b"x")),
     sample(input=f32(0), paddings=i32([[2, 0]]), constant_values=f32()),
+    grad=["input"],
+    why="TensorFlow gives no gradient for constant_values",
     bad=[
         bad(
             input=f32(2), paddings=i32([[1, 1]]), constant_values=f32(1), match="(?i)scalar|rank 0"
@@ -71,7 +73,12 @@ record(
     sample(input=ints(0, 4), seq_lengths=i64([]), seq_dim=1),
     bad=[
         bad(input=f32(2, 3), seq_lengths=i64([4, 1]), seq_dim=1, match="seq_len"),
-        bad(input=f32(2, 3), seq_lengths=i64([1]), seq_dim=1, match="(?i)length|must be equal"),
+        bad(
+            input=f32(2, 3),
+            seq_lengths=i64([1]),
+            seq_dim=1,
+            match="(?i)length|must be equal|incompatible",
+        ),
         bad(input=f32(2, 3), seq_lengths=i64([1, 1]), seq_dim=0, match="batch_dim == seq_dim"),
     ],
 )

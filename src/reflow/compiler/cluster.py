@@ -24,6 +24,7 @@ from reflow.compiler.evaluate import (
     Unusual,
 )
 from reflow.compiler.stats import count, record
+from reflow.lang.dtypes import variant
 from reflow.lang.func_graph import functions_of
 from reflow.lang.graph import Operation, at_node
 from reflow.lang.resource import ResourceHandle
@@ -111,6 +112,8 @@ class Cluster:
         self.writes = list(writes)
         self.device = device
         self.static: set[int] = set()  # positions of inputs whose values are part of the key
+        self.lists = {i for i, t in enumerate(inputs) if t.dtype.base_dtype is variant}
+        self.weight = sum(node_count(op) for op in nodes)
         self.accelerated = targets.is_accelerated(device)
         self.interpretable = not self.accelerated and all(is_interpretable(op) for op in nodes)
         self.entries: OrderedDict[Any, Entry] = OrderedDict()
@@ -136,7 +139,7 @@ class Cluster:
         if entry.runs == 0:
             elements = sum(getattr(v, "size", 0) for v in values)
             elements += store.elements(self.reads) + store.elements(self.writes)
-        choice = policy.choose(len(self.nodes), self.interpretable, elements, entry)
+        choice = policy.choose(self.weight, self.interpretable, elements, entry)
         if choice is policy.COMPILE:
             entry.executable = self._compile(values, store)
             return self._run_compiled(entry.executable, values, store)
@@ -147,7 +150,9 @@ class Cluster:
     def _entry(self, values: Sequence[Any]) -> Entry:
         key: list[Any] = []
         for i, value in enumerate(values):
-            if i in self.static:
+            if i in self.lists:
+                key.append(None if value is None else value.form())
+            elif i in self.static:
                 value = np.asarray(value)
                 key.append((value.shape, value.dtype, value.tobytes()))
             else:
@@ -216,6 +221,8 @@ class Cluster:
         return [results[i] if index else i for index, i in executable.layout]
 
     def _call(self, executable: Executable, values: Sequence[Any], store: Any) -> Any:
+        if self.lists:
+            values = self._at_boundary(values)
         arguments = [values[i] for i in executable.inputs]
         donated, read = store.arrays(executable.donated), store.arrays(executable.read)
         if self.device:
@@ -224,6 +231,11 @@ class Cluster:
             device = targets.jax_device(self.device)
             donated, read, arguments = jax.device_put((donated, read, arguments), device)
         return executable.call(donated, read, arguments)
+
+    def _at_boundary(self, values: Sequence[Any]) -> list[Any]:
+        from reflow.compiler.list_buffer import at_boundary
+
+        return [at_boundary(v) if i in self.lists else v for i, v in enumerate(values)]
 
     # Compiling -----------------------------------------------------------------------------------
 
@@ -262,6 +274,8 @@ class Cluster:
         from reflow.compiler import tracing
 
         started = time.perf_counter()
+        if self.lists:
+            values = self._at_boundary(values)
         while True:
             try:
                 executable = tracing.build(self, values, store)
@@ -333,7 +347,12 @@ def as_numpy(value: Any) -> Any:
         return value
     if hasattr(value, "__array__") and hasattr(value, "dtype"):
         return np.asarray(value)
-    return value
+    return value.to_host() if hasattr(value, "to_host") else value
+
+
+def node_count(op: Operation) -> int:
+    """How many nodes an executable with this node has: those of the functions that it calls too."""
+    return 1 + sum(node_count(node) for function in functions_of(op) for node in function._nodes)
 
 
 def is_interpretable(op: Operation) -> bool:

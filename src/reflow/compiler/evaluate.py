@@ -44,7 +44,7 @@ class Unusual(Exception):
 class Program:
     """A list of nodes made ready to run: slots instead of names, lowerings bound to attributes."""
 
-    __slots__ = ("steps", "slots", "initial", "nodes", "input_slots", "output_slots")
+    __slots__ = ("steps", "slots", "initial", "nodes", "inputs", "input_slots", "output_slots")
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Program:
         slots: dict[int, int] = {}
         for tensor in inputs:
             slots.setdefault(id(tensor), len(slots))
+        self.inputs = inputs
         self.input_slots = [slots[id(tensor)] for tensor in inputs]
         self.nodes = nodes
         self.steps = []
@@ -88,7 +89,7 @@ def dereferenced(op: Operation) -> list[bool]:
     for function in functions_of(op):  # a body may take the reference itself
         first = len(op.inputs) - len(function.inputs)
         for i, inner in enumerate(function.inputs):
-            refs[first + i] = inner.dtype.is_ref_dtype
+            refs[first + i] |= inner.dtype.is_ref_dtype
     return [t.dtype.is_ref_dtype and not ref for t, ref in zip(op.inputs, refs)]
 
 
@@ -127,9 +128,7 @@ class Context:
         """Runs the body of `function` here; the values of its outputs."""
         raise NotImplementedError
 
-    def branch(
-        self, index: Any, functions: Sequence[FuncGraph], args: Sequence[Any]
-    ) -> list[Any]:
+    def branch(self, index: Any, functions: Sequence[FuncGraph], args: Sequence[Any]) -> list[Any]:
         """What the function of the number `index` (or of a truth value) gives for `args`."""
         return self.call(functions[int(index)], args)
 
@@ -138,6 +137,14 @@ class Context:
         while bool(self.call(cond, args)[0]):
             args = self.call(body, args)
         return args
+
+    def bounds(self, value: Any) -> tuple[int, int] | None:
+        """The least and the largest value that an integer can have, where that is known."""
+        return int(value), int(value)
+
+    def steps(self, value: Any) -> tuple[int, int] | None:
+        """The least and the largest value that an integer does have in the course of a loop."""
+        return self.bounds(value)
 
     def nothing(self, dtype: Any, shape: Any) -> Any:
         """A value that nobody will look at, in place of one that a branch not taken would give."""
@@ -337,9 +344,54 @@ class Tracer(Context):
         self.xp = xp
         self.state = state
         self.device = device
-        self.depth = 0  # calls around: inside of a body nothing can be cut out
+        self.depth = 0  # calls around
         self.node: Any = None  # the node of the cluster that is running, or in whose body we are
         self.checks: list[tuple[Any, Callable[[], str], type, Operation]] = []
+        self.ranges: dict[int, tuple[int, int]] = {}  # of integers of the body, by the tensor's id
+        self.steady = False  # whether the body runs a known number of times, and these are exact
+        self._bounds: dict[int, tuple[Any, tuple[int, int]]] = {}  # the same, by the value's id
+        self._outer: Tracer | None = None
+
+    def child(self, state: dict[ResourceHandle, Any]) -> Tracer:
+        """A tracer for a body of the running node, which has its own state and checks."""
+        child = Tracer(self.xp, state, self.device)
+        child.path = (*self.path, self.op.name)
+        child.depth = self.depth + 1
+        child.node = self.node
+        child.op = self.op
+        child._outer = self
+        return child
+
+    def bounds(self, value: Any) -> tuple[int, int] | None:
+        if isinstance(value, (*_KNOWN, int)):
+            return int(value), int(value)
+        tracer: Tracer | None = self
+        while tracer is not None:
+            found = tracer._bounds.get(id(value))
+            if found is not None:
+                return found[1]
+            tracer = tracer._outer
+        return None
+
+    def steps(self, value: Any) -> tuple[int, int] | None:
+        found = self._bounds.get(id(value)) if self.steady else None
+        return None if found is None else found[1]
+
+    def _note_bounds(self, tensors: Sequence[SymbolicTensor], values: Sequence[Any]) -> None:
+        for tensor, value in zip(tensors, values):
+            known = self.ranges.get(id(tensor))
+            if known is not None:
+                self._bounds[id(value)] = value, known
+
+    def branch(self, index: Any, functions: Sequence[FuncGraph], args: Sequence[Any]) -> list[Any]:
+        from reflow.compiler.traced_control import branch
+
+        return branch(self, index, functions, args)
+
+    def loop(self, cond: FuncGraph, body: FuncGraph, args: Sequence[Any]) -> Sequence[Any]:
+        from reflow.compiler.traced_control import loop
+
+        return loop(self, cond, body, args)
 
     def peek(self, handle: ResourceHandle) -> Any:
         return self.state.get(handle)
@@ -352,8 +404,6 @@ class Tracer(Context):
             if not np.all(ok):
                 raise kind(None, self.op, message())
             return
-        if self.depth:
-            raise NotCompilable(f"{self.op.type} '{self.op.name}' checks values inside of a body")
         self.checks.append((self.xp.all(ok), message, kind, self.op))
 
     def call(self, function: FuncGraph, args: Sequence[Any]) -> list[Any]:
@@ -362,6 +412,10 @@ class Tracer(Context):
         self.depth += 1
         try:
             return self.run(self.program(function), args)
+        except NeedStatic as need:
+            from reflow.compiler.traced_control import outside
+
+            raise outside(function, need, op, args) from None
         finally:
             self.depth -= 1
             self.path = outer
@@ -371,6 +425,8 @@ class Tracer(Context):
         env = program.initial.copy()
         for slot, value in zip(program.input_slots, args):
             env[slot] = value
+        if self.ranges:
+            self._note_bounds(program.inputs, args)
         for op, opdef, sources, targets, attrs, deref in program.steps:
             values = [env[s] for s in sources]
             self.op = op
@@ -401,13 +457,15 @@ class Tracer(Context):
                 env[targets[0]] = result
             elif targets:
                 flat_results(op, result, targets, env)
+            if self.ranges:
+                self._note_bounds(op.outputs, [env[t] for t in targets])
         return [env[s] for s in program.output_slots]
 
     def _needs(self, op: Operation, need: ValueNeeded) -> Exception:
-        if need.on_host or self.depth:
+        if need.on_host:
             return NotCompilable(
                 f"{op.type} '{op.name}' needs the value of '{need.name}', which is computed inside "
-                f"of {'the same function body' if self.depth else 'the executable'}",
+                "of the executable",
                 self.node,
             )
         position = 0
@@ -424,8 +482,6 @@ class Tracer(Context):
             if arg.name in op.opdef.static:
                 for i in range(index, index + length):
                     if not isinstance(values[i], _KNOWN):
-                        if self.depth:
-                            raise self._needs(op, ValueNeeded(arg.name))
                         raise NeedStatic(op.inputs[i])
             index += length
 

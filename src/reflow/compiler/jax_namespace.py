@@ -56,6 +56,27 @@ class JaxNamespace:
         return jnp.asarray(x).at[index].max(values)
 
     @staticmethod
+    def list_buffer(items: Any, shape: Any) -> Any:
+        """A `TensorList` as a `ListBuffer`."""
+        from reflow.compiler.list_buffer import buffer_of
+
+        return buffer_of(items, shape)
+
+    @staticmethod
+    def list_buffer_set(items: Any, ctx: Any, index: Any, item: Any, grow: bool) -> Any:
+        """A `TensorList` with an element set at an index that the executable computes."""
+        from reflow.compiler.list_buffer import list_set
+
+        return list_set(items, ctx, index, item, grow)
+
+    @staticmethod
+    def list_from_rows(rows: Any, element_dtype: Any, element_shape: Any) -> Any:
+        """The list of the slices of an array along its first dimension."""
+        from reflow.compiler.list_buffer import list_from_rows
+
+        return list_from_rows(rows, element_dtype, element_shape)
+
+    @staticmethod
     def while_loop(cond: Any, body: Any, state: Any) -> Any:
         return lax.while_loop(cond, body, state)
 

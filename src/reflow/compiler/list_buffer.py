@@ -77,6 +77,16 @@ class ListBuffer:
             reach=self.reach if reach is None else reach,
         )
 
+    def form(self) -> Any:
+        """What an executable that takes this list depends on: its length, shapes and dtypes."""
+        like = self.item_like()
+        if isinstance(like, jax.ShapeDtypeStruct):
+            inner: Any = (like.shape, like.dtype)
+        else:
+            leaves, structure = jax.tree.flatten(like)
+            inner = structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+        return int(self.length), self.capacity, inner
+
     def _check_dtype(self, element_dtype: DType) -> None:
         if element_dtype.base_dtype is not self.element_dtype:
             raise invalid(
@@ -128,7 +138,7 @@ class ListBuffer:
         data, length, reach = self.data, self.length, self.reach
         known = known_int(index)
         if grow:
-            bounds = (known, known) if known is not None else ctx.bounds(index)
+            bounds = (known, known) if known is not None else ctx.steps(index)
             if bounds is None:
                 # A dynamic index: whether the list grows is not known before it runs.
                 raise ValueNeeded("index", on_host=True)
@@ -435,18 +445,38 @@ def list_from_rows(rows: Any, element_dtype: DType, element_shape: TensorShape) 
     return ListBuffer(rows, rows.shape[0], element_dtype, element_shape)
 
 
-def single_element(
-    items: TensorList, index: Any, item: Any, shape: TensorShape = UNKNOWN
-) -> ListBuffer:
-    """A list of zeros with one element set: what the gradient of reading an element is."""
+def list_set(items: TensorList, ctx: Any, index: Any, item: Any, grow: bool) -> ListBuffer:
+    """`items` with another element at an index that the executable computes."""
+    if isinstance(item, TensorList):
+        item = buffer_of(item)
+    buffer = buffer_of(items, as_shape(np.shape(item)), jax.tree.map(_spec, item))
+    if grow or items.element_dtype is variant or not _adds(item):
+        return buffer.set(ctx, index, item, grow)
+    if any(each is not None for each in items.items):
+        return buffer.set(ctx, index, item, grow)
+    # Zeros with one element set, as the gradient of reading an element: often added to another list,
+    # which costs no more than the element then.
+    buffer._check_index(ctx, index, items.length, "modify")
     return ListBuffer(
         None,
         items.length,
         items.element_dtype,
         items.element_shape,
-        single=(index, item),
+        single=(index, buffer._fitting(item)),
         capacity=items.length,
     )
+
+
+def at_boundary(value: Any) -> Any:
+    """A list as it enters an executable: in one buffer if it can be, of a length that is known."""
+    if isinstance(value, ListBuffer):
+        return value.replaced(value.data, int(value.length), 0)
+    if isinstance(value, TensorList) and any(each is not None for each in value.items):
+        try:
+            return buffer_of(value)
+        except ValueNeeded:
+            return value
+    return value
 
 
 def _flatten(buffer: ListBuffer) -> tuple[Any, Any]:
@@ -493,6 +523,6 @@ __all__ = [
     "buffer_of",
     "in_form_of",
     "list_from_rows",
-    "single_element",
+    "list_set",
     "zeros_like",
 ]

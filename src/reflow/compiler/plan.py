@@ -249,11 +249,9 @@ class Partition:
                 used = {id(t) for op in group for t in op.inputs}
                 constants = {k: v for k, v in self.constants.items() if k in used}
                 reads, writes = state_of(group, self.constants, self.path)
-                work = Cluster(
-                    group, inputs, constants, outputs, reads, writes, key[1], self.path
-                )
+                work = Cluster(group, inputs, constants, outputs, reads, writes, key[1], self.path)
                 for position, tensor in enumerate(inputs):
-                    if id(tensor) in self.cuts:
+                    if id(tensor) in self.cuts and position not in work.lists:
                         work.static.add(position)
                 step = Step(work, inputs, outputs, False)
             step.waits_for = len(after[i])
@@ -497,9 +495,7 @@ def _handle_through(tensor: SymbolicTensor, handle_of: Any) -> ResourceHandle | 
 class HostContext(Interpreter):
     """What a host node's lowering sees: NumPy arrays, and calls that run as plans of their own."""
 
-    def __init__(
-        self, store: Any, run: Any, op: Operation, place: Any, path: tuple[Any, ...] = ()
-    ):
+    def __init__(self, store: Any, run: Any, op: Operation, place: Any, path: tuple[Any, ...] = ()):
         super().__init__(store)
         self.run_options = run
         self.op = op

@@ -400,15 +400,17 @@ class _Loop:
         lists = [i for i in self.carried if isinstance(self.args[i], _LISTS)]
         if not lists:
             return
-        outs, untouched = self._look_ahead(lists)
+        outs, same_data, same_length = self._look_ahead(lists)
         for i, out in zip(lists, outs):
-            self._plan_list(i, out, i in untouched)
+            self._plan_list(i, out, i in same_data, i in same_length)
 
-    def _look_ahead(self, lists: Sequence[int]) -> tuple[list[Any], set[int]]:
-        """What the lists look like after an iteration, in shapes only."""
+    def _look_ahead(self, lists: Sequence[int]) -> tuple[list[Any], set[int], set[int]]:
+        """What the lists look like after an iteration, in shapes only; which buffers and which
+        lengths are as they were."""
         values = {i: self.args[i] for i in self.carried}
         state = [self.tracer.state[h] for h in self.writes]
-        untouched: set[int] = set()
+        same_data: set[int] = set()
+        same_length: set[int] = set()
 
         def iteration(values: dict[int, Any], state: list[Any]) -> list[Any]:
             child, outs = self._call(self.body, values, state)
@@ -416,12 +418,14 @@ class _Loop:
                 before, after = values[i], outs[i]
                 if isinstance(before, ListBuffer) and isinstance(after, ListBuffer):
                     if before._data is after._data:
-                        untouched.add(i)
+                        same_data.add(i)
+                    if before.length is after.length:
+                        same_length.add(i)
             return [outs[i] for i in lists]
 
-        return jax.eval_shape(iteration, values, state), untouched
+        return jax.eval_shape(iteration, values, state), same_data, same_length
 
-    def _plan_list(self, i: int, out: Any, untouched: bool) -> None:
+    def _plan_list(self, i: int, out: Any, same_data: bool, same_length: bool) -> None:
         value = self.args[i]
         length = value.length
         if isinstance(value, TensorList) and not _is_set(value) and not _has_elements(out):
@@ -438,16 +442,14 @@ class _Loop:
             delta = out.length - length
         elif isinstance(out, ListBuffer) and out.reach:
             reach = out.reach
-        elif not isinstance(length, int):
-            delta = 1 if not untouched else -1  # it appends or removes: the buffer has room already
-        else:
+        elif isinstance(length, int):
             raise NotCompilable(
                 "a list becomes longer or shorter in a way that is not known before"
             )
+        elif not same_length and not same_data:
+            raise NotCompilable("a list of unknown length grows in a loop")
         capacity = value.capacity if isinstance(value, ListBuffer) else length
         if delta > 0:
-            if not isinstance(length, int):
-                raise NotCompilable("a list of unknown length grows in a loop")
             if self.trips.bound is None:
                 raise NotCompilable("a list grows in a loop that runs an unknown number of times")
             capacity = length + delta * self.trips.bound
@@ -469,7 +471,7 @@ class _Loop:
             raise NotCompilable("the elements of a list have several shapes") from None
         held: Any = jnp.asarray(length, np.int32) if dynamic else length
         first = ListBuffer(first.data, held, value.element_dtype, value.element_shape)
-        self.lists[i] = _List(first, delta, reach, untouched, length)
+        self.lists[i] = _List(first, delta, reach, same_data, length)
         self.args[i] = first
 
     # Running -------------------------------------------------------------------------------------
@@ -495,8 +497,7 @@ class _Loop:
             current = dict(zip(self.carried, values))
             child, outs = self._call(self.body, self._unpacked(current), state)
             new = [self._next(i, outs[i]) for i in self.carried]
-            state = [child.state[h] for h in self.writes]
-            self._check_state(state)
+            state = self._new_state(child)
             code = self.failures.code(child.checks)
             failed = jnp.where(failed == 0, code, failed)
             go = None
@@ -518,8 +519,7 @@ class _Loop:
         go = jnp.asarray(go)
         if go.ndim:
             go = go.reshape(()) if go.size == 1 else jnp.bool_(go.size > 0)
-        state = [child.state[h] for h in self.writes]
-        self._check_state(state)
+        state = self._new_state(child)
         return go.astype(bool), state, self.failures.code(child.checks)
 
     def _packed(self, i: int, value: Any) -> Any:
@@ -545,12 +545,13 @@ class _Loop:
         """The new value of a loop variable, in the form of the old one."""
         plan = self.lists.get(i)
         if plan is not None:
+            if getattr(value, "reach", 0) > plan.reach:
+                raise NotCompilable("a list grows in several ways in a loop")
             if plan.fixed:
                 if not isinstance(value, ListBuffer):
                     raise NotCompilable("a list changes its form in a loop")
                 return jnp.asarray(value.length, np.int32)
-            value = in_form_of(value, plan.first)
-            return list_in_form(value, plan.first)
+            return list_in_form(in_form_of(value, plan.first), plan.first)
         tensor = self.body.inputs[i]
         if value is None or isinstance(value, (ResourceHandle, *_LISTS)):
             raise NotCompilable(f"the loop variable {tensor.name} changes its form")
@@ -562,11 +563,14 @@ class _Loop:
             )
         return new
 
-    def _check_state(self, state: Sequence[Any]) -> None:
-        for handle, value in zip(self.writes, state):
-            before = self.tracer.state[handle]
+    def _new_state(self, child: Tracer) -> list[Any]:
+        result = []
+        for handle in self.writes:
+            before, value = self.tracer.state[handle], child.state[handle]
             if jnp.shape(value) != jnp.shape(before):
                 raise NotCompilable(f"{handle.name} changes its shape in a loop")
+            result.append(jnp.asarray(value, before.dtype))
+        return result
 
     def _last(self, i: int, value: Any) -> Any:
         """What is known of a loop variable after the last iteration."""
@@ -574,8 +578,10 @@ class _Loop:
         if i in self.trips.finals:
             return self.trips.finals[i]
         plan = self.lists.get(i)
-        if plan is None or exact is None or not isinstance(plan.length, int):
+        if plan is None:
             return value
+        if exact is None or not isinstance(plan.length, int):
+            return value.replaced(value.data, value.length, plan.reach)
         length = max(plan.length + plan.delta * exact, plan.reach)
         return value.replaced(value.data, length, 0)
 

@@ -13,11 +13,13 @@ from reflow.compiler import jax_setup, targets  # noqa: F401
 from reflow.compiler.cluster import Cluster, Executable
 from reflow.compiler.evaluate import Tracer, Unusual
 from reflow.compiler.jax_namespace import jax_namespace
+from reflow.compiler.list_buffer import ListBuffer
+from reflow.lang.tensor_list import TensorList
 
 
 def build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
     """Traces and compiles `cluster` for the shapes of `values` and of the state in `store`."""
-    dynamic = [i for i, v in enumerate(values) if i not in cluster.static and hasattr(v, "dtype")]
+    dynamic = [i for i, v in enumerate(values) if i not in cluster.static and _is_array(v)]
     present = [h for h in cluster.writes if store.get(h) is not None]
     read = [h for h in cluster.reads if store.get(h) is not None]
     found: dict[str, Any] = {}
@@ -73,5 +75,11 @@ def _is_traced(value: Any) -> bool:
     return any(isinstance(leaf, (jax.Array, jax.core.Tracer)) for leaf in leaves)
 
 
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "dtype") or isinstance(value, (TensorList, ListBuffer))
+
+
 def _spec(value: Any, sharding: Any) -> Any:
-    return jax.ShapeDtypeStruct(value.shape, value.dtype, sharding=sharding)
+    if isinstance(value, (TensorList, ListBuffer)):
+        return jax.tree.map(lambda leaf: _spec(leaf, sharding), value)
+    return jax.ShapeDtypeStruct(np.shape(value), value.dtype, sharding=sharding)

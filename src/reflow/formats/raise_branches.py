@@ -352,7 +352,7 @@ class _Conditional:
         node = everything.nodes.get(source[0])
         while node is not None and node.op in SWITCH:
             if everything.predicate(node) != self.predicate:
-                raise _elsewhere(node)
+                break
             if (source[1] == 1) is not side:
                 raise _contradiction(node)
             switch = node
@@ -360,12 +360,14 @@ class _Conditional:
                 self._wait_for(name, side)
             source = node.inputs[0]
             node = everything.nodes.get(source[0])
-        guard = everything.guards.get(source[0], NONE)
+        guard = everything.guard_of(source)
         if (self.predicate, side) not in guard:
             if node is not None and (self.predicate, not side) in guard:
                 raise _contradiction(node)
             return self._from_outside(source, side, switch)
         assert node is not None
+        if node.op in SWITCH:
+            raise _elsewhere(node)
         earlier = everything.taken.get(node.name)
         if earlier is not None and earlier is not self:
             if (earlier.predicate, earlier.guard) != (self.predicate, self.guard):

@@ -1,5 +1,535 @@
-"""x"""
+"""TF 1's stacks and tensor arrays as lists: values that go from node to node.
+
+A `StackV2` or `TensorArrayV3` makes an object, and its handle goes through Enter and Switch nodes to
+those that change it. After loops and conditionals have become nodes, every handle can be followed to
+the object that it is of. The object's list is then what the last node that changed it gives: within a
+function in the order in which its nodes can run, and around it as an argument and a result.
+
+The gradient of a tensor array (`TensorArrayGradV3`) is a list as well. Writing there adds to what is
+there already, as elements that were read twice get two gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from reflow.formats.raw_graph import Argument, Body, RawNode, Source
+from reflow.formats.region import Rewriting, has_effect, in_order, make_constant, make_node
+from reflow.formats.v1_control_flow import LISTS
+from reflow.lang import dtypes, errors
+from reflow.lang.dtypes import DType
+from reflow.lang.shapes import UNKNOWN, TensorShape
+
+_BODIES = ("then_branch", "else_branch", "cond", "body")
 
 
-def raise_lists(region, rewriting):
-    pass
+def raise_lists(region: Body, rewriting: Rewriting) -> None:
+    """Replaces the stacks and tensor arrays of `region` and of the functions in it.
+
+    Raises:
+      ValueError: if a handle cannot be followed to one object.
+      errors.UnimplementedError: if an op does with a handle what lists cannot do.
+    """
+    if _has_lists(region):
+        objects: dict[str, _Object] = {}
+        new, _ = _Lists(region, {}, {}, objects, rewriting).rewrite()
+        region.nodes, region.outputs = new.nodes, new.outputs
+
+
+def _has_lists(body: Body) -> bool:
+    return any(
+        node.op in LISTS or any(_has_lists(inner) for inner in bodies_of(node).values())
+        for node in body.nodes
+    )
+
+
+def bodies_of(node: RawNode) -> dict[str, Body]:
+    """The functions of a node that was raised, by attribute."""
+    found = {}
+    for key in _BODIES:
+        value = node.attrs.get(key)
+        if isinstance(value, Body):
+            found[key] = value
+    return found
+
+
+class _Object:
+    """A stack, a tensor array, or the gradient of one.
+
+    Attributes:
+      maker: the node that makes it; of a gradient, that of the array.
+      of: the array that it is the gradient of.
+      holds: what a stack of handles holds: always one object.
+    """
+
+    def __init__(self, name: str, maker: RawNode, of: _Object | None = None):
+        self.name = name
+        self.maker = maker
+        self.of = of
+        self.holds: _Object | None = None
+
+    @property
+    def dtype(self) -> DType:
+        return self.maker.attrs["elem_type" if self.maker.op == "StackV2" else "dtype"]
+
+    @property
+    def element_shape(self) -> TensorShape:
+        return self.maker.attrs.get("element_shape", UNKNOWN)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+class _Lists:
+    """The objects of one region: a graph or the body of a function.
+
+    Args:
+      body: the region.
+      given: the objects whose handles are its arguments.
+      state: for each object from outside that it changes or reads, the argument that is its list.
+      objects: all objects by name.
+    """
+
+    def __init__(
+        self,
+        body: Body,
+        given: dict[str, _Object],
+        state: dict[_Object, Source],
+        objects: dict[str, _Object],
+        rewriting: Rewriting,
+    ):
+        self.body = body
+        self.objects = objects
+        self.rewriting = rewriting
+        self.order = in_order(body.nodes)
+        self.handles: dict[Source, _Object | None] = {(k, 0): v for k, v in given.items()}
+        self.made: set[_Object] = set()
+        self.used: dict[_Object, None] = {}
+        self.inner: dict[str, dict[str, _Lists]] = {}
+        self.state = dict(state)
+        self.fresh: set[Source] = set()  # lists of gradients to which nothing was added yet
+        self.nodes: list[RawNode] = []
+        self.redirected: dict[Source, Source] = {}
+        for node in self.order:
+            self._follow(node)
+
+    # Following handles ---------------------------------------------------------------------------
+
+    def _follow(self, node: RawNode) -> None:
+        """Finds out of which objects the outputs of a node are handles, and which it uses."""
+        found = [self.handles.get(source) for source in node.inputs]
+        if node.op in ("StackV2", "TensorArrayV3"):
+            made = self.objects.setdefault(node.name, _Object(node.name, node))
+            self.handles[node.name, 0] = made
+            self.made.add(made)
+        elif node.op == "TensorArrayGradV3":
+            array = self._object(node)
+            self.handles[node.name, 0] = self._gradient(array, str(node.attrs["source"]))
+            self.used[array] = None
+        elif node.op in LISTS:
+            used = self._object(node)
+            self._follow_content(node, used, found)
+            if used.holds is None:
+                self.used[used] = None
+                if used.of is not None:  # whoever makes the gradient's list needs the array's
+                    self.used[used.of] = None
+        elif bodies := bodies_of(node):
+            self._follow_into(node, bodies, found)
+        elif node.op == "Identity" and found[0] is not None:
+            self.handles[node.name, 0] = found[0]
+        elif any(each is not None for each in found):
+            which = next(each for each in found if each is not None)
+            raise errors.UnimplementedError(
+                None,
+                None,
+                f"Node '{node.name}' ({node.op}) takes the handle of '{which.name}'. The stacks and "
+                "tensor arrays of TF 1 are imported for their own ops only.",
+            )
+
+    def _object(self, node: RawNode) -> _Object:
+        found = self.handles.get(node.inputs[0])
+        if found is None:
+            name, index = node.inputs[0]
+            raise ValueError(
+                f"Node '{node.name}' ({node.op}): '{name}:{index}' is not the handle of one stack or "
+                "tensor array of this graph"
+            )
+        return found
+
+    def _gradient(self, array: _Object, source: str) -> _Object:
+        name = f"{array.name}/{source}"
+        found = self.objects.get(name)
+        if found is None:
+            found = self.objects[name] = _Object(name, array.maker, of=array)
+        return found
+
+    def _follow_content(self, node: RawNode, used: _Object, found: list[_Object | None]) -> None:
+        if node.op == "StackPushV2" and found[1] is not None:
+            if used.holds is not None and used.holds is not found[1]:
+                raise ValueError(
+                    f"Node '{node.name}': the stack '{used.name}' holds handles of two objects"
+                )
+            used.holds = found[1]
+        elif node.op == "StackPopV2" and used.holds is not None:
+            self.handles[node.name, 0] = used.holds
+
+    def _follow_into(
+        self, node: RawNode, bodies: dict[str, Body], found: list[_Object | None]
+    ) -> None:
+        first = 1 if "then_branch" in bodies else 0
+        inside = {}
+        for key, body in bodies.items():
+            given = {
+                argument.name: each
+                for argument, each in zip(body.arguments, found[first:])
+                if each is not None
+            }
+            inside[key] = part = _Lists(body, given, {}, self.objects, self.rewriting)
+            for each in part.used:
+                if each not in part.made and (each.of is None or each.of not in part.made):
+                    self.used[each] = None
+        self.inner[node.name] = inside
+        results = [part.results() for key, part in inside.items() if key != "cond"]
+        for i, column in enumerate(zip(*results)):
+            known = {each for each in column if each is not None}
+            if "body" in bodies and found[i] is not None and known != {found[i]}:
+                raise ValueError(
+                    f"Node '{node.name}': the handle of '{found[i].name}' changes within the loop"  # type: ignore[union-attr]
+                )
+            if len(known) == 1:
+                self.handles[node.name, i] = known.pop()
+
+    def results(self) -> list[_Object | None]:
+        """Of which objects the region's outputs are handles."""
+        return [self.handles.get(source) for source in self.body.outputs]
+
+    # Rewriting -----------------------------------------------------------------------------------
+
+    def rewrite(self) -> tuple[Body, dict[_Object, Source]]:
+        """The region with lists, and where the lists are in the end."""
+        for original in self.order:
+            node = original.copy()
+            node.inputs = [self._new(source) for source in original.inputs]
+            if node.op in LISTS:
+                _REWRITE[node.op](self, node, original)
+            elif node.name in self.inner:
+                self._rewrite_call(node, original)
+            elif any(self.handles.get(source) is not None for source in original.inputs):
+                self._add("NoOp", node, [])
+            else:
+                self.nodes.append(node)
+        body = self.body
+        outputs = [self._new(source) for source in body.outputs]
+        new = Body(body.name, body.arguments, self.nodes, outputs, body.controls, body.attributes)
+        return new, self.state
+
+    def _new(self, source: Source) -> Source:
+        while source in self.redirected:
+            source = self.redirected[source]
+        return source
+
+    def _add(self, op: str, node: RawNode, inputs: list[Source], **attrs: Any) -> Source:
+        """Appends what takes the place of `node`; its first output."""
+        new = make_node(node.name, op, inputs, node.controls, **attrs)
+        new.device = node.device
+        self.nodes.append(new)
+        return (node.name, 0)
+
+    def _helper(self, label: str, op: str, inputs: list[Source], **attrs: Any) -> Source:
+        """Appends a further node; its first output."""
+        new = make_node(self.rewriting.new_name(label), op, inputs, **attrs)
+        self.nodes.append(new)
+        return (new.name, 0)
+
+    def _constant(self, label: str, value: Any, dtype: DType = dtypes.int32) -> Source:
+        new = make_constant(self.rewriting.new_name(label), value, dtype)
+        self.nodes.append(new)
+        return (new.name, 0)
+
+    def _shape(self, node: RawNode, shape: TensorShape) -> Source:
+        """What a list op takes for the shape of elements: a vector with -1, or the scalar -1."""
+        sizes = shape.sizes
+        value = -1 if sizes is None else [-1 if size is None else size for size in sizes]
+        return self._constant(f"{node.name}/element_shape", value)
+
+    def _list(self, used: _Object) -> Source:
+        """The list of an object as it is now; that of a gradient is made when it is first used."""
+        found = self.state.get(used)
+        if found is not None:
+            return found
+        if used.of is None or used.of not in self.state:
+            raise errors.UnimplementedError(
+                None,
+                None,
+                f"'{used.name}', a stack or tensor array made within a loop, is used outside of it",
+            )
+        count = self._helper(f"{used.name}/size", "TensorListLength", [self.state[used.of]])
+        shape = self._shape(used.maker, used.element_shape)
+        found = self._helper(
+            used.name,
+            "TensorListReserve",
+            [shape, count],
+            element_dtype=used.dtype,
+            shape_type=dtypes.int32,
+        )
+        self.state[used] = found
+        self.fresh.add(found)
+        return found
+
+    # Calls ---------------------------------------------------------------------------------------
+
+    def _rewrite_call(self, node: RawNode, original: RawNode) -> None:
+        """A loop or conditional: lists in place of handles, as arguments and results."""
+        inside = self.inner[node.name]
+        used = {
+            each: None
+            for part in inside.values()
+            for each in part.used
+            if each not in part.made and (each.of is None or each.of not in part.made)
+        }
+        lists = [self._list(each) for each in used]
+        first = 1 if "then_branch" in inside else 0
+        kept = [
+            i
+            for i, source in enumerate(original.inputs[first:])
+            if self.handles.get(source) is None
+        ]
+        count = len(next(part for key, part in inside.items() if key != "cond").body.outputs)
+        results = [i for i in range(count) if self.handles.get((node.name, i)) is None]
+        kinds: list[DType] = []
+        for key, part in inside.items():
+            node.attrs[key] = body = self._rewrite_part(part, kept, results, used, key)
+            if key != "cond":
+                kinds = self._result_types(node, results, len(used))
+        node.inputs = node.inputs[:first] + [node.inputs[first + i] for i in kept] + lists
+        arguments = tuple(argument.dtype.base_dtype for argument in body.arguments)
+        if first:
+            node.attrs["Tin"], node.attrs["Tout"] = arguments, tuple(kinds)
+        else:
+            node.attrs["T"] = arguments
+        _set_stateful(node)
+        self.nodes.append(node)
+        for new, old in enumerate(results):
+            if new != old:
+                self.redirected[node.name, old] = (f"{node.name}", new)
+        for i, each in enumerate(used):
+            self.state[each] = (node.name, len(results) + i)
+
+    def _result_types(self, node: RawNode, results: list[int], lists: int) -> list[DType]:
+        given = node.attrs["Tout" if "Tout" in node.attrs else "T"]
+        return [given[i] for i in results] + [dtypes.variant] * lists
+
+    def _rewrite_part(
+        self,
+        part: _Lists,
+        kept: list[int],
+        results: list[int],
+        used: dict[_Object, None],
+        key: str,
+    ) -> Body:
+        arguments = [part.body.arguments[i] for i in kept]
+        for each in used:
+            label = self.rewriting.new_name(f"{each.name}/list")
+            arguments.append(Argument(label, dtypes.variant))
+            part.state[each] = (label, 0)
+        before = dict(part.state)
+        body, after = part.rewrite()
+        body.arguments = arguments
+        if key != "cond":
+            body.outputs = [body.outputs[i] for i in results] + [after[each] for each in used]
+        elif any(after[each] != before[each] for each in used):
+            raise errors.UnimplementedError(
+                None, None, f"The condition '{body.name}' of a loop changes a stack or tensor array"
+            )
+        return body
+
+
+def _set_stateful(node: RawNode) -> None:
+    """Makes the node the stateless variant of its op where nothing stateful is left."""
+    stateful = any(has_effect(each) for body in bodies_of(node).values() for each in body.nodes)
+    name = node.op.removeprefix("Stateless")
+    node.opdef = make_opdef(name if stateful else f"Stateless{name}")
+
+
+def make_opdef(name: str) -> Any:
+    from reflow.lang.opdef import REGISTRY
+
+    return REGISTRY[name]
+
+
+# One rule for each op -----------------------------------------------------------------------------
+
+
+def _stack(lists: _Lists, node: RawNode, original: RawNode) -> None:
+    made = lists.handles[node.name, 0]
+    assert made is not None
+    if made.holds is not None:
+        lists._add("NoOp", node, [])
+        return
+    shape = lists._shape(node, UNKNOWN)
+    lists.state[made] = lists._add(
+        "EmptyTensorList",
+        node,
+        [shape, node.inputs[0]],
+        element_dtype=made.dtype,
+        shape_type=dtypes.int32,
+    )
+
+
+def _push(lists: _Lists, node: RawNode, original: RawNode) -> None:
+    stack = lists._object(original)
+    if stack.holds is not None:
+        lists._add("NoOp", node, [])
+        return
+    inputs = [lists._list(stack), node.inputs[1]]
+    lists.state[stack] = lists._add(
+        "TensorListPushBack", node, inputs, element_dtype=node.attrs["T"]
+    )
+    lists.redirected[node.name, 0] = node.inputs[1]
+
+
+def _pop(lists: _Lists, node: RawNode, original: RawNode) -> None:
+    stack = lists._object(original)
+    if stack.holds is not None:
+        lists._add("NoOp", node, [])
+        return
+    inputs = [lists._list(stack), lists._shape(node, UNKNOWN)]
+    lists.state[stack] = lists._add(
+        "TensorListPopBack", node, inputs, element_dtype=node.attrs["elem_type"]
+    )
+    lists.redirected[node.name, 0] = (node.name, 1)
+
+
+def _close(lists: _Lists, node: RawNode, original: RawNode) -> None:
+    lists._add("NoOp", node, [])
+
+
+def _array(lists: _Lists, node: RawNode, original: RawNode) -> None:
+    made = lists.handles[node.name, 0]
+    assert made is not None
+    shape = lists._shape(node, made.element_shape)
+    lists.redirected[node.name, 1] = lists._constant(f"{node.name}/flow", 0.0, dtypes.float32)
+    lists.state[made] = lists._add(
+        "TensorListReserve",
+        node,
+        [shape, node.inputs[0]],
+        element_dtype=made.dtype,
+        shape_type=dtypes.int32,
+    )
+
+
+def _gradient_array(lists: _Lists, node: RawNode, original: RawNode) -> None:
+    lists._add("NoOp", node, [])
+    lists.redirected[node.name, 1] = node.inputs[1]
+
+
+def _write(lists: _Lists, node: RawNode, original: RawNode) -> None:
+    array, (_, index, value, flow) = lists._object(original), node.inputs
+    before, dtype = lists._list(array), node.attrs["T"]
+    if array.of is not None and before not in lists.fresh:
+        shape = lists._helper(f"{node.name}/shape", "Shape", [value], T=dtype)
+        there = lists._helper(
+            f"{node.name}/before", "TensorListGetItem", [before, index, shape], element_dtype=dtype
+        )
+        value = lists._helper(f"{node.name}/sum", "AddV2", [there, value], T=dtype)
+    lists.state[array] = lists._add(
+        "TensorListSetItem",
+        node,
+        [before, index, value],
+        element_dtype=dtype,
+        resize_if_index_out_of_bounds=bool(array.maker.attrs["dynamic_size"]),
+    )
+    lists.redirected[node.name, 0] = flow
+
+
+def _read(lists: _Lists, node: RawNode, original: RawNode) -> None:
+    array = lists._object(original)
+    inputs = [lists._list(array), node.inputs[1], lists._shape(node, array.element_shape)]
+    lists._add("TensorListGetItem", node, inputs, element_dtype=node.attrs["dtype"])
+
+
+def _gather(lists: _Lists, node: RawNode, original: RawNode) -> None:
+    array = lists._object(original)
+    shape = array.element_shape.merge_with(node.attrs["element_shape"])
+    inputs = [lists._list(array), node.inputs[1], lists._shape(node, shape)]
+    lists._add("TensorListGather", node, inputs, element_dtype=node.attrs["dtype"])
+
+
+def _scatter(lists: _Lists, node: RawNode, original: RawNode) -> None:
+    array, (_, indices, value, flow) = lists._object(original), node.inputs
+    before, dtype = lists._list(array), node.attrs["T"]
+    if array.of is not None and before not in lists.fresh:
+        shape = lists._helper(f"{node.name}/shape", "Shape", [value], T=dtype)
+        one = lists._constant(f"{node.name}/one", [1])
+        rest = lists._helper(
+            f"{node.name}/rest",
+            "StridedSlice",
+            [shape, one, one, one],
+            T=dtypes.int32,
+            Index=dtypes.int32,
+            end_mask=1,
+        )
+        there = lists._helper(
+            f"{node.name}/before", "TensorListGather", [before, indices, rest], element_dtype=dtype
+        )
+        value = lists._helper(f"{node.name}/sum", "AddV2", [there, value], T=dtype)
+    lists.state[array] = lists._add(
+        "TensorListScatterIntoExistingList", node, [before, value, indices], element_dtype=dtype
+    )
+    lists.redirected[node.name, 0] = flow
+
+
+def _concat(lists: _Lists, node: RawNode, original: RawNode) -> None:
+    rest = node.attrs["element_shape_except0"].sizes
+    shape = UNKNOWN if rest is None else TensorShape([None, *rest])
+    inputs = [
+        lists._list(lists._object(original)),
+        lists._shape(node, shape),
+        lists._constant(f"{node.name}/leading_dims", [], dtypes.int64),
+    ]
+    lists._add(
+        "TensorListConcatV2",
+        node,
+        inputs,
+        element_dtype=node.attrs["dtype"],
+        shape_type=dtypes.int32,
+    )
+
+
+def _split(lists: _Lists, node: RawNode, original: RawNode) -> None:
+    array, (_, value, lengths, flow) = lists._object(original), node.inputs
+    if array.of is not None and lists._list(array) not in lists.fresh:
+        raise errors.UnimplementedError(
+            None, None, f"Node '{node.name}': a split is added to other gradients of a tensor array"
+        )
+    lists.state[array] = lists._add(
+        "TensorListSplit",
+        node,
+        [value, lists._shape(node, UNKNOWN), lengths],
+        element_dtype=node.attrs["T"],
+        shape_type=dtypes.int32,
+    )
+    lists.redirected[node.name, 0] = flow
+
+
+def _size(lists: _Lists, node: RawNode, original: RawNode) -> None:
+    lists._add("TensorListLength", node, [lists._list(lists._object(original))])
+
+
+_REWRITE: dict[str, Callable[[_Lists, RawNode, RawNode], None]] = {
+    "StackV2": _stack,
+    "StackPushV2": _push,
+    "StackPopV2": _pop,
+    "StackCloseV2": _close,
+    "TensorArrayV3": _array,
+    "TensorArrayGradV3": _gradient_array,
+    "TensorArrayWriteV3": _write,
+    "TensorArrayReadV3": _read,
+    "TensorArrayGatherV3": _gather,
+    "TensorArrayScatterV3": _scatter,
+    "TensorArrayConcatV3": _concat,
+    "TensorArraySplitV3": _split,
+    "TensorArraySizeV3": _size,
+    "TensorArrayCloseV3": _close,
+}

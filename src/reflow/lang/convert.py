@@ -111,6 +111,8 @@ def convert_to_tensor(
     array = to_array(value, dtype, hint)
     if array is None:  # a list with tensors in it
         return _pack(value, dtype, name)
+    if array is value:
+        array = array.copy()  # the caller may go on writing into it
     return constant_node(array, dtype or dtype_of(array), name or "Const")
 
 

@@ -281,10 +281,10 @@ class Graph:
         """Control inputs from the scopes around, less those that the inputs imply already."""
         producers = {t.op for t in op._inputs}
         result: list[Operation] = []
-        for scope in reversed(self._control_stack):
+        for scope in self._control_stack:
             if producers & scope.inside:
                 continue
-            result.extend(c for c in scope.controls if c not in result)
+            result.extend(c for c in scope.controls if c not in result and c not in producers)
         return result
 
     def _device_for(self, op: Operation) -> str:
@@ -402,7 +402,11 @@ class Graph:
         if not isinstance(control_inputs, (list, tuple)):
             control_inputs = [control_inputs]
         for each in control_inputs:
-            if hasattr(each, "_as_graph_element") and not isinstance(each, SymbolicTensor):
+            if isinstance(each, (Operation, SymbolicTensor)):
+                pass
+            elif hasattr(each, "_handle") and hasattr(each, "op"):
+                each = each.op  # a resource variable, which need not be read
+            elif hasattr(each, "_as_graph_element"):
                 each = each._as_graph_element()
             if isinstance(each, (Operation, SymbolicTensor)):
                 op: Any = each if isinstance(each, Operation) else each.op

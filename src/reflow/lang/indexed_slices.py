@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 from reflow.lang import nest, shapes
 from reflow.lang.context import current_graph
@@ -16,6 +16,20 @@ from reflow.lang.static_value import constant_value, constant_value_as_shape
 from reflow.lang.tensor import Tensor
 
 _LARGE = 100_000_000  # elements: above, making it dense deserves a warning
+
+
+@export(v1=("IndexedSlicesValue",))
+class IndexedSlicesValue(NamedTuple):
+    """The value of an `IndexedSlices`, as a session returns it.
+
+    >>> import reflow as tf
+    >>> tf.compat.v1.IndexedSlicesValue([[5.0]], [1], [3, 1]).indices
+    [1]
+    """
+
+    values: Any
+    indices: Any
+    dense_shape: Any
 
 
 @export("IndexedSlices")

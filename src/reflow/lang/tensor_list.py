@@ -104,6 +104,13 @@ class TensorList:
             for each in self.items
         )
 
+    def form(self) -> Any:
+        """What an executable that takes this list depends on: its length, shapes and dtypes."""
+        forms = {_form_of(each) for each in self.items}
+        if len(forms) == 1 and None not in forms:
+            return self._length, self._length, forms.pop()
+        return self._length, tuple(_form_of(each) for each in self.items)
+
     # Elements ------------------------------------------------------------------------------------
 
     def _position(self, index: int, verb: str) -> int:
@@ -176,9 +183,7 @@ class TensorList:
         """The list with another element at `index`; with `grow` it becomes longer if need be."""
         known = known_int(index)
         if known is None:
-            return ctx.xp.list_buffer(self, shapes.as_shape(np.shape(item))).set(
-                ctx, index, item, grow
-            )
+            return ctx.xp.list_buffer_set(self, ctx, index, item, grow)
         self._check_shape(item, "Tried to set a tensor with incompatible shape at a list index.")
         items = self.items.copy()
         if grow and known >= len(items):
@@ -406,6 +411,12 @@ class TensorList:
 # What stands for a list of zeros whose length nobody needs to know: an element, not set, of a list of
 # lists. Adding it changes nothing.
 ANY_ZEROS = TensorList([], variant)
+
+
+def _form_of(value: Any) -> Any:
+    if value is None:
+        return None
+    return value.form() if hasattr(value, "form") else (tuple(np.shape(value)), value.dtype)
 
 
 def zeros_like(value: Any) -> Any:

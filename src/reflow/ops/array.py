@@ -223,8 +223,10 @@ def reshape_op(xp, tensor, shape):
     """The elements of a tensor in another shape."""
     sizes = shape.reshape(-1).tolist()
     try:
+        if sizes and min(sizes) < -1:  # NumPy takes any negative size for -1
+            raise ValueError(sizes)
         return tensor.reshape(sizes)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, ZeroDivisionError):
         if 0 in tensor.shape and 0 in sizes and sizes.count(-1) == 1:
             # TensorFlow leaves sizes of zero out of account, on both sides.
             whole, rest = (math.prod(d for d in v if d > 0) for v in (tensor.shape, sizes))

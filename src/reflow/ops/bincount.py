@@ -199,7 +199,9 @@ def histogram_fixed_width_op(xp, values, value_range, nbins, *, dtype):
     """How many values fall into each of `nbins` bins of equal width; the outer ones take the rest."""
     count = int(np.asarray(nbins))
     if count <= 0:
-        raise errors.InvalidArgumentError(None, None, f"nbins should be a positive number, got {count}")
+        raise errors.InvalidArgumentError(
+            None, None, f"nbins should be a positive number, got {count}"
+        )
     if isinstance(value_range, np.ndarray) and not value_range[0] < value_range[1]:
         raise errors.InvalidArgumentError(
             None,
@@ -443,7 +445,9 @@ def confusion_matrix(
 
 def _checked(value: Any, ok: Any, message: str) -> Any:
     """`value`, once all of `ok` is found true."""
-    check = REGISTRY["Assert"](REGISTRY["All"](REGISTRY["Reshape"](ok, [-1]), [0]), [message, value])
+    check = REGISTRY["Assert"](
+        REGISTRY["All"](REGISTRY["Reshape"](ok, [-1]), [0]), [message, value]
+    )
     with control_dependencies([check] if check is not None else []):
         return REGISTRY["Identity"](value)
 

@@ -80,12 +80,12 @@ def _batch_to_space(xp: Any, x: Any, block: Sequence[int], crops: Any) -> Any:
     return x[tuple(index)]
 
 
-def _space_to_batch_shape(dims: Any, block: Sequence[int], paddings: Any) -> Any:
-    _check_blocks(len(dims), block, paddings, "paddings")
-    count = math.prod(block)
-    sizes = [None if dims[0] is None else dims[0] * count]
-    for i, (d, b, (before, after)) in enumerate(zip(dims[1:], block, paddings)):
-        whole = None if d is None else d + before + after
+def _space_to_batch_shape(dims: Any, block: Any, paddings: Any) -> Any:
+    _check_known(len(dims), block, paddings, "paddings")
+    count = None if None in block else math.prod(block)
+    sizes = [None if dims[0] is None or count is None else dims[0] * count]
+    for i, (d, b, margin) in enumerate(zip(dims[1:], block, paddings)):
+        whole = None if d is None or margin is None or b is None else d + sum(margin)
         if whole is not None and whole % b:
             raise ValueError(
                 f"Dimension size must be evenly divisible by {b} but is {whole}: "
@@ -95,32 +95,43 @@ def _space_to_batch_shape(dims: Any, block: Sequence[int], paddings: Any) -> Any
     return shapes.of((*sizes, *dims[len(sizes) :]))
 
 
-def _batch_to_space_shape(dims: Any, block: Sequence[int], crops: Any) -> Any:
-    _check_blocks(len(dims), block, crops, "crops")
-    count = math.prod(block)
-    if dims[0] is not None and dims[0] % count:
+def _check_known(rank: int, block: Any, margins: Any, what: str) -> None:
+    known = [1 if size is None else size for size in block]
+    _check_blocks(rank, known, [(0, 0) if pair is None else pair for pair in margins], what)
+
+
+def _batch_to_space_shape(dims: Any, block: Any, crops: Any) -> Any:
+    _check_known(len(dims), block, crops, "crops")
+    count = None if None in block else math.prod(block)
+    if dims[0] is not None and count is not None and dims[0] % count:
         raise ValueError(
             f"Dimension size must be evenly divisible by {count} but is {dims[0]}: the batch is "
             "not divisible by the product of block sizes"
         )
-    sizes = [None if dims[0] is None else dims[0] // count]
-    for i, (d, b, (before, after)) in enumerate(zip(dims[1:], block, crops)):
-        left = None if d is None else d * b - before - after
+    sizes = [None if dims[0] is None or count is None else dims[0] // count]
+    for i, (d, b, margin) in enumerate(zip(dims[1:], block, crops)):
+        left = None if d is None or margin is None or b is None else d * b - sum(margin)
         if left is not None and left < 0:
             raise ValueError(f"cropped_shape[{i}]={left} must be non-negative")
         sizes.append(left)
     return shapes.of((*sizes, *dims[len(sizes) :]))
 
 
+def _known(tensor: Any, count: int) -> list[Any]:
+    """The rows of a constant; None for each of `count` rows when it is not known."""
+    value = constant_value(tensor)
+    return [None] * count if value is None else value.tolist()
+
+
 def _blocks_shape(rule: Any) -> Any:
     def shape(input, block_shape, margins):
         dims = input._shape._dims
-        block, around = constant_value(block_shape), constant_value(margins)
+        lengths = block_shape.shape.with_rank(1).merge_with(margins.shape.with_rank(2)[:1]).sizes
         if dims is None:
             return shapes.UNKNOWN
-        if block is None or around is None:
+        if lengths[0] is None:
             return shapes.unknown_shape(len(dims))
-        return rule(dims, block.tolist(), around.tolist())
+        return rule(dims, _known(block_shape, lengths[0]), _known(margins, lengths[0]))
 
     return shape
 
@@ -160,10 +171,7 @@ def _batch_to_space_nd_grad(g, block_shape, crops):
 def _image_blocks_shape(rule: Any) -> Any:
     def shape(input, margins, *, block_size):
         dims = input.shape.with_rank(4).sizes
-        around = constant_value(margins)
-        if around is None:
-            return shapes.unknown_shape(4)
-        return rule(dims, [block_size, block_size], around.tolist())
+        return rule(dims, [block_size, block_size], _known(margins, 2))
 
     return shape
 

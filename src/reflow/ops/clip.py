@@ -64,9 +64,7 @@ def _like(t: Any, values: Any) -> Any:
 
 
 @export("clip_by_value")
-def clip_by_value(
-    t: Any, clip_value_min: Any, clip_value_max: Any, name: str | None = None
-) -> Any:
+def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | None = None) -> Any:
     """`t` with what lies beyond the limits moved to them.
 
     Args:

@@ -191,5 +191,3 @@ def abs(x: Any, name: str | None = None) -> Any:
     if dtype.is_complex:
         return complex_abs(x, Tout=dtype.real_dtype, name=name or "Abs")
     return abs_op(x, name=name)
-
-

@@ -119,7 +119,10 @@ cholesky_grad_op, batch_cholesky_grad_op = (
         "The gradient for the input of Cholesky, given its output and the gradient of that.",
         shape=square_shape,
     )(_cholesky_grad_lower)
-    for name, T in (("CholeskyGrad", "{half,float,double}"), ("BatchCholeskyGrad", "{float,double}"))
+    for name, T in (
+        ("CholeskyGrad", "{half,float,double}"),
+        ("BatchCholeskyGrad", "{float,double}"),
+    )
 )
 
 # QR -----------------------------------------------------------------------------------------------

@@ -44,9 +44,7 @@ def parse(equation: str, count: int) -> tuple[list[Labels], Labels]:
         raise ValueError(f"Expecting exactly one '->' in einsum equation: {equation}")
     inputs = [labels_of(part) for part in left.split(",")]
     if len(inputs) != count:
-        raise ValueError(
-            f"Expecting {len(inputs)} inputs for equation {equation} but got {count}"
-        )
+        raise ValueError(f"Expecting {len(inputs)} inputs for equation {equation} but got {count}")
     output = labels_of(right)
     for label in output:
         if label != DOTS and not any(label in labels for labels in inputs):

@@ -326,6 +326,11 @@ def _broadcast_to_shape(input, shape):
             raise ValueError(
                 f"Incompatible shapes: {_brackets(have)} cannot be broadcast to {_brackets(want)}"
             )
+        sizes = list(want)
+        for i, d in enumerate(have, lead):
+            if sizes[i] is None and d != 1:
+                sizes[i] = d
+        return shapes.of(tuple(sizes))
     return result
 
 
@@ -488,13 +493,16 @@ def _tile_shape(input, multiples):
         length = multiples._shape._dims
         return shapes.unknown_shape(length[0] if length else None)
     if times is None:
-        return shapes.unknown_shape(len(dims))
-    return shapes.of(
-        tuple(
-            None if d is None or n != n else d * int(n)
-            for d, n in zip(dims, _multiples(times, len(dims)))
-        )
-    )
+        multiples = [np.nan] * len(dims)
+    else:
+        multiples = _multiples(times, len(dims))
+    return shapes.of(tuple([_times(d, n) for d, n in zip(dims, multiples)]))
+
+
+def _times(size: int | None, n: float) -> int | None:
+    if size == 0 or n == 0:
+        return 0
+    return None if size is None or n != n else size * int(n)
 
 
 @tile_op.gradient_rule

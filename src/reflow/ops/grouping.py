@@ -9,7 +9,7 @@ from reflow.lang.context import current_graph
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.graph import Operation
-from reflow.lang.scopes import control_dependencies, name_scope
+from reflow.lang.scopes import control_dependencies, device, name_scope
 from reflow.lang.tensor import Tensor
 from reflow.ops.branches import is_tensor_array
 from reflow.ops.constant import identity, no_op_op
@@ -54,8 +54,19 @@ def group(*inputs: Any, **kwargs: Any) -> Any:
                     f"with type '{type(each)}'."
                 )
             controls.append(each)
-        with control_dependencies(controls):
-            return no_op_op(name=scope)
+        by_device: dict[str, list[Any]] = {}
+        for each in controls:
+            by_device.setdefault(getattr(each, "device", ""), []).append(each)
+        if len(by_device) > 1:  # one node per device, and one that waits for those
+            controls = [_waiting_on(place, by_device[place], None) for place in sorted(by_device)]
+            by_device = {"": controls}
+        ((place, controls),) = by_device.items() or (("", []),)
+        return _waiting_on(place, controls, scope)
+
+
+def _waiting_on(place: str, controls: list[Any], name: str | None) -> Any:
+    with control_dependencies(controls), device(place):
+        return no_op_op(name=name)
 
 
 @export(v2=("tuple",))

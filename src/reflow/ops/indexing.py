@@ -106,7 +106,8 @@ def _gather_shape(params: Any, indices: Any, axis: Any, batch_dims: int) -> Any:
     if axis is None:
         if dims is None or index is None:
             return shapes.UNKNOWN
-        return shapes.unknown_shape(len(dims) + len(index) - 1 - batch_dims)
+        batch = batch_dims + len(index) if batch_dims < 0 else batch_dims
+        return shapes.unknown_shape(len(dims) + len(index) - 1 - batch)
     if dims is None or index is None:
         return shapes.UNKNOWN
     rank = len(dims)

@@ -149,6 +149,7 @@ def _concat_grads(g: Any, values: list[Any], axis: Any) -> list[Any]:
             size if size is not None else array.shape_op(v)[at] for size, v in zip(sizes, values)
         ]
     else:
+        axis = REGISTRY["Cast"](axis, DstT=int32)
         axis = REGISTRY["FloorMod"](axis, array.rank(values[0]))
         lengths = [REGISTRY["GatherV2"](array.shape_op(v), axis, 0) for v in values]
     return split_v_op(g, pack_op(lengths), axis if at is None else at, num_split=len(values))

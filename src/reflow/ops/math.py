@@ -30,7 +30,7 @@ from reflow.lang.dtypes import (
     variant,
 )
 from reflow.lang.export import export
-from reflow.lang.opdef import REGISTRY, ZERO
+from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.ops import shape_rules
 from reflow.ops.define import binary, op, unary
@@ -113,6 +113,8 @@ def _squared_difference(xp: Any, x: Any, y: Any) -> Any:
 
 
 def _squared_difference_grad(g: Any, x: Any, y: Any) -> Any:
+    if g.dtype.is_complex:  # the output is real, whatever its dtype
+        g = 0.5 * (g + conj(g))
     to_x = 2 * g * (x - y)
     return to_x, neg(to_x)
 
@@ -271,13 +273,13 @@ sqrt_grad = _grad_op(
     "SqrtGrad",
     "The gradient of y = sqrt(x): dy / (2 y).",
     lambda xp, y, dy: _zero_where(xp, dy, literal(y, 0.5) * dy / xp.conj(y)),
-    lambda g, y, dy, z: (neg(conj(real_div(g, y))) * z, 0.5 * real_div(g, conj(y))),
+    lambda g, y, z: (neg(conj(real_div(g, y))) * z, 0.5 * real_div(g, y)),
 )
 rsqrt_grad = _grad_op(
     "RsqrtGrad",
     "The gradient of y = 1 / sqrt(x): -dy y**3 / 2.",
     lambda xp, y, dy: _zero_where(xp, dy, literal(y, -0.5) * dy * _cube(xp.conj(y))),
-    lambda g, y, dy: (-1.5 * g * conj(dy) * square_op(y), rsqrt_grad(conj(y), g)),
+    lambda g, y, dy: (-1.5 * conj(g) * dy * square_op(conj(y)), rsqrt_grad(conj(y), g)),
 )
 
 
@@ -291,7 +293,7 @@ def _reciprocal_grad(xp: Any, y: Any, dy: Any) -> Any:
 
 
 def _reciprocal_grad_grad(g: Any, y: Any, dy: Any) -> Any:
-    return -2.0 * g * conj(dy) * y, reciprocal_grad(conj(y), g)
+    return -2.0 * conj(g) * dy * conj(y), reciprocal_grad(conj(y), g)
 
 
 reciprocal_grad = _grad_op(
@@ -428,9 +430,17 @@ def _sign(xp: Any, x: Any) -> Any:
     return xp.where(size == 0, literal(x, 0), x / xp.where(size == 0, literal(size, 1), size))
 
 
+def _sign_grad(g: Any, x: Any, y: Any) -> Any:
+    """0 for real numbers; what turns x / |x| without stretching it, for complex ones."""
+    if not x.dtype.is_complex:
+        return REGISTRY["ZerosLike"](x)
+    along = 0.5 * (conj(y) * g + y * conj(g))
+    return div_no_nan_op(g - y * along, x * conj(y))
+
+
 # fmt: off
 sign_op = unary("Sign", "-1, 0 or 1 by the sign of x, element-wise; x / |x| of complex numbers.",
-                T=SIGNED_NUMBER, lower=_sign, grad=ZERO)
+                T=SIGNED_NUMBER, lower=_sign, grad=lambda g, x, y: _sign_grad(g, x, y))
 floor_op = unary("Floor", "The largest integer not above x, element-wise.", T=FLOAT,
                  lower=lambda xp, x: xp.floor(x), grad=None, partial="whole")
 ceil_op = unary("Ceil", "The smallest integer not below x, element-wise.", T=FLOAT,
@@ -446,7 +456,8 @@ rint_op = unary("Rint", "x rounded to the nearest integer, halves to even, eleme
 @op(
     "NextAfter(x1: T, x2: T, *, T: {double,float} = float) -> output: T",
     shape=shape_rules.broadcasting,
-    grad=None,
+    broadcast=True,
+    grad=(lambda g: g, None),
 )
 def next_after(xp, x1, x2):
     """The next representable number after x1 in the direction of x2, element-wise."""
@@ -845,10 +856,14 @@ def accumulate_n(
     from reflow.lang import shapes
 
     if not inputs or not isinstance(inputs, (list, tuple)):
-        raise ValueError("inputs must be a list of at least one Tensor with the same dtype and shape")
+        raise ValueError(
+            "inputs must be a list of at least one Tensor with the same dtype and shape"
+        )
     tensors = [convert_to_tensor(each) for each in inputs]
     if any(t.dtype != tensors[0].dtype for t in tensors):
-        raise ValueError("inputs must be a list of at least one Tensor with the same dtype and shape")
+        raise ValueError(
+            "inputs must be a list of at least one Tensor with the same dtype and shape"
+        )
     merged = shapes.as_shape(shape)
     for tensor in tensors:
         merged = merged.merge_with(tensor.shape)
@@ -884,7 +899,8 @@ def polyval(coeffs: Any, x: Any, name: str | None = None) -> Any:
         if not coeffs:
             return REGISTRY["ZerosLike"](x)
         terms = [
-            convert_to_tensor(c, name=f"coeff_{i}", dtype_hint=x.dtype) for i, c in enumerate(coeffs)
+            convert_to_tensor(c, name=f"coeff_{i}", dtype_hint=x.dtype)
+            for i, c in enumerate(coeffs)
         ]
         result = terms[0]
         for term in terms[1:]:

@@ -260,7 +260,9 @@ def _batch_matmul_v3_grad(g, x, y, *, adj_x, adj_y, Ta, Tb):
 
 # Public functions ---------------------------------------------------------------------------------
 
-sparse_matmul = public(sparse_matmul_op, v1=("sparse_matmul",), example=("[[2.0]], [[3.0]]", "[[6.]]"))
+sparse_matmul = public(
+    sparse_matmul_op, v1=("sparse_matmul",), example=("[[2.0]], [[3.0]]", "[[6.]]")
+)
 
 
 @export("matmul", "linalg.matmul")
@@ -458,7 +460,9 @@ def _as_matrix(t: Any, axes: Any, flipped: bool) -> tuple[Any, Any, Any]:
             summed = int(np.prod([sizes[i] for i in axes], dtype=np.int64))
             kept = int(np.prod(free_static, dtype=np.int64))
             order = axes + free if flipped else free + axes
-            matrix = t if order == list(range(len(sizes))) else transpose(t, order, name="transpose")
+            matrix = (
+                t if order == list(range(len(sizes))) else transpose(t, order, name="transpose")
+            )
             shape = [summed, kept] if flipped else [kept, summed]
             if matrix.shape.sizes != tuple(shape):
                 matrix = reshape(matrix, shape)
@@ -480,5 +484,3 @@ def _as_matrix(t: Any, axes: Any, flipped: bool) -> tuple[Any, Any, Any]:
     order = REGISTRY["ConcatV2"]([axes, free] if flipped else [free, axes], 0, name="concat")
     shape = pack([summed, kept] if flipped else [kept, summed], name="stack")
     return reshape(transpose(t, order, name="transpose"), shape), free_sizes, free_static
-
-

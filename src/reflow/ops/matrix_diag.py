@@ -92,7 +92,9 @@ class Layout:
     def _shift(self, diagonal: Any) -> Any:
         """Where in its row each diagonal starts."""
         diagonal = np.asarray(diagonal)
-        own = np.minimum(self.rows + np.minimum(diagonal, 0), self.columns - np.maximum(diagonal, 0))
+        own = np.minimum(
+            self.rows + np.minimum(diagonal, 0), self.columns - np.maximum(diagonal, 0)
+        )
         padded = np.where(diagonal >= 0, self._right[True], self._right[False])
         return np.where(padded, self.length - own, 0)
 
@@ -118,7 +120,9 @@ def _bounds(k: Any) -> tuple[int, int]:
     """The lowermost and the uppermost diagonal that the input `k` means."""
     values = np.asarray(k).ravel().tolist()
     if len(values) not in (1, 2):
-        raise ValueError(f"diag_index must be a scalar or a vector of 1 or 2 elements, got {values}")
+        raise ValueError(
+            f"diag_index must be a scalar or a vector of 1 or 2 elements, got {values}"
+        )
     low, high = values[0], values[-1]
     if low > high:
         raise ValueError(
@@ -211,9 +215,7 @@ def _zero(t: Any) -> Any:
     return convert_to_tensor(0, t.dtype.base_dtype)
 
 
-_ALIGN = (
-    "align: string{LEFT_RIGHT,RIGHT_LEFT,LEFT_LEFT,RIGHT_RIGHT} = 'RIGHT_LEFT'"
-)
+_ALIGN = "align: string{LEFT_RIGHT,RIGHT_LEFT,LEFT_LEFT,RIGHT_RIGHT} = 'RIGHT_LEFT'"
 _DIAG_INPUTS = "(diagonal: T, k: int32, num_rows: int32, num_cols: int32, padding_value: T"
 _DIAG_STATIC = ["k", "num_rows", "num_cols"]
 
@@ -223,7 +225,11 @@ _DIAG_STATIC = ["k", "num_rows", "num_cols"]
     shape=_diag_shape,
     static=_DIAG_STATIC,
     grad=lambda g, k, *, align: (
-        diag_part_v3_op(g, k, _zero(g), align=align), None, None, None, None,
+        diag_part_v3_op(g, k, _zero(g), align=align),
+        None,
+        None,
+        None,
+        None,
     ),  # fmt: skip
 )
 def diag_v3_op(xp, diagonal, k, num_rows, num_cols, padding_value, *, align):
@@ -301,7 +307,9 @@ def _diag_part(xp, input, k, padding_value, *, align="LEFT_LEFT"):
     shape=_diag_part_shape,
     static=["k"],
     grad=lambda g, input, k, *, align: (
-        set_diag_v3_op(REGISTRY["ZerosLike"](input), g, k, align=align), None, None,
+        set_diag_v3_op(REGISTRY["ZerosLike"](input), g, k, align=align),
+        None,
+        None,
     ),  # fmt: skip
 )
 def diag_part_v3_op(xp, input, k, padding_value, *, align):
@@ -599,7 +607,7 @@ def eye(
         batch = [] if batch_shape is None else batch_shape
         square = num_columns is None
         columns = num_rows if square else num_columns
-        one, zero = ((True, False) if dtype.is_bool else (1, 0))
+        one, zero = (True, False) if dtype.is_bool else (1, 0)
         one = convert_to_tensor(one, dtype)
         if not any(isinstance(each, Tensor) for each in (num_rows, columns, batch)):
             rows, columns = int(num_rows), int(columns)
@@ -636,5 +644,3 @@ def trace(x: Any, name: str | None = None) -> Any:
     with name_scope(name, "Trace") as scope:
         x = convert_to_tensor(x, name="x")
         return REGISTRY["Sum"](matrix_diag_part(x), [-1], name=scope or None)
-
-

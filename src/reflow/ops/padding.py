@@ -254,9 +254,11 @@ def _pad(tensor, paddings, mode, name, constant_values):
 
 # Reversing ----------------------------------------------------------------------------------------
 
+_REVERSIBLE = "T: NUMBER|bool|string"
+
 
 @op(
-    "Reverse(tensor: T, dims: bool) -> output: T",
+    f"Reverse(tensor: T, dims: bool, *, {_REVERSIBLE}) -> output: T",
     shape=shape_rules.same,
     static=["dims"],
     grad=lambda g, dims: (reverse_v1_op(g, dims), None),
@@ -290,7 +292,8 @@ def _axes(axis: Any, rank: int) -> tuple[int, ...]:
 
 
 @op(
-    "ReverseV2(tensor: T, axis: Tidx, *, Tidx: {int32,int64} = int32) -> output: T",
+    f"ReverseV2(tensor: T, axis: Tidx, *, Tidx: {{int32,int64}} = int32, {_REVERSIBLE})"
+    " -> output: T",
     shape=_reversed_shape,
     static=["axis"],
     partial=("tensor",),

@@ -20,6 +20,7 @@ from reflow.ops.conv_kernels import Geometry, by_images
 # for each element would be too much to compile.
 _MAX_LENGTH = 24
 _MAX_TAPS = 64
+_MAX_SIZE = 1 << 23
 
 
 def lowest(dtype: np.dtype) -> Any:
@@ -79,8 +80,9 @@ def _reduce_window(xp: Any, x: Any, geometry: Geometry, combine: Any, start: Any
     )
 
 
-def _is_long(geometry: Geometry) -> bool:
-    return any(
+def _for_xla(x: Any, geometry: Geometry) -> bool:
+    """Whether XLA's own code is the better one: for long windows, and where memory is what limits."""
+    return x.size > _MAX_SIZE or any(
         k > _MAX_LENGTH and (n, o) != (k, 1)
         for n, k, o in zip(geometry.sizes, geometry.kernel, geometry.outputs)
     )
@@ -93,7 +95,7 @@ def max_forward(xp: Any, x: Any, geometry: Geometry) -> Any:
     """The largest element of each window of `x` [batch, spatial..., channels]."""
     x = xp.asarray(x)
     low = lowest(x.dtype)
-    if not xp.is_numpy and _is_long(geometry):
+    if not xp.is_numpy and _for_xla(x, geometry):
         return _reduce_window(xp, x, geometry, xp.lax.max, low)
     if xp.is_numpy:
         return by_images(lambda x: _slide(xp, x, geometry, np.maximum, np.max, low), x)
@@ -251,7 +253,7 @@ def average_forward(xp: Any, x: Any, geometry: Geometry) -> Any:
     if dtype.itemsize == 2:
         x = x.astype(np.float32)
     zero = x.dtype.type(0)
-    if not xp.is_numpy and _is_long(geometry):
+    if not xp.is_numpy and _for_xla(x, geometry):
         total = _reduce_window(xp, x, geometry, xp.lax.add, zero)
     else:
         total = _slide(xp, x, geometry, xp.add, xp.sum, zero)

@@ -86,7 +86,7 @@ def public(
 def _doc(opdef: OpDef, name: str, example: tuple[str, str] | None, errors: str) -> str:
     lines = [opdef.doc.strip(), "", "Args:"]
     for arg in opdef.inputs:
-        said = (arg.dtype.name if arg.dtype else _described(opdef.attrs[arg.type_attr].allowed))
+        said = arg.dtype.name if arg.dtype else _described(opdef.attrs[arg.type_attr].allowed)
         lines.append(f"  {arg.name}: a tensor, {said}.")
     for key, attr in opdef.attrs.items():
         if not attr.inferred:

@@ -206,6 +206,7 @@ def reduce_range(shape: Any) -> Any:
 @op(
     "RandomGammaGrad(alpha: T, sample: T, *, T: {float,double}) -> output: T",
     shape=shape_rules.broadcasting,
+    grad=None,
 )
 def random_gamma_grad_op(xp, alpha, sample):
     """The derivative of a gamma sample by alpha, http://arxiv.org/abs/1805.08498."""

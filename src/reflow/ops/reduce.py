@@ -41,9 +41,7 @@ def normal_axes(axes: Any, rank: int) -> tuple[int, ...]:
         found.append(int(axis) % rank)
     if len(set(found)) != len(found):
         twice = next(axis for axis in found if found.count(axis) > 1)
-        raise ValueError(
-            f"Invalid reduction arguments: Axes contains duplicate dimension: {twice}"
-        )
+        raise ValueError(f"Invalid reduction arguments: Axes contains duplicate dimension: {twice}")
     return tuple(sorted(found))
 
 
@@ -325,7 +323,9 @@ def _arg_shape(input, dimension):
 
 def _arg_axis(dimension: Any, rank: int) -> int:
     if np.size(dimension) != 1:
-        raise ValueError(f"dim must be a scalar, but received tensor of shape: {np.shape(dimension)}")
+        raise ValueError(
+            f"dim must be a scalar, but received tensor of shape: {np.shape(dimension)}"
+        )
     axis = int(np.asarray(dimension).ravel()[0])
     if not -rank <= axis < rank:
         raise ValueError(f"Expected dimension in the range [{-rank}, {rank}), but got {axis}")

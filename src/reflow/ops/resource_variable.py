@@ -59,6 +59,8 @@ class BaseResourceVariable(VariableV1):
       handle: a scalar tensor of dtype `resource`, symbolic in a graph.
     """
 
+    _is_resource = True
+
     handle: Any
     _dtype: DType
     _shape: TensorShape
@@ -108,7 +110,12 @@ class BaseResourceVariable(VariableV1):
         return self.handle.device
 
     @property
+    def _handle(self) -> Any:
+        return self.handle
+
+    @property
     def create(self) -> Any:
+        """The operation that initializes it."""
         return self.initializer
 
     @property

@@ -111,8 +111,6 @@ def _cumulative_logsumexp_grad(g, x, axis, out, *, exclusive, reverse):
     return part(g > 0, g) - part(g < 0, -g)
 
 
-
-
 # Public functions ---------------------------------------------------------------------------------
 
 

@@ -14,10 +14,12 @@ import numpy as np
 from reflow.lang import errors, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
+from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.resource import handle_type
+from reflow.lang.scopes import name_scope
 from reflow.lang.shapes import TensorShape
-from reflow.ops import indexing
+from reflow.ops import array, indexing, joining
 from reflow.ops.define import op
 from reflow.ops.indexing import beyond, check_range, gather_nd_op
 from reflow.ops.state import is_reference, variable_shape
@@ -450,9 +452,6 @@ def batch_scatter_update(ref, indices, updates, use_locking=True, name=None):
     [[9 2 3]
      [4 5 8]]
     """
-    from reflow.lang.scopes import name_scope
-    from reflow.ops import array
-
     with name_scope(name):
         indices = convert_to_tensor(indices, name="indices")
         shape = array.shape(indices)
@@ -470,7 +469,7 @@ def batch_scatter_update(ref, indices, updates, use_locking=True, name=None):
             column = REGISTRY["Cast"](column, DstT=indices.dtype)
             columns.append(array.expand_dims(REGISTRY["BroadcastTo"](column, shape), -1))
         if columns:
-            final = array.concat([*columns, final], -1)
+            final = joining.concat([*columns, final], -1)
         return scatter_nd_update(ref, final, updates, use_locking)
 
 
@@ -509,15 +508,16 @@ def _resource_gather_shape(resource, indices, *, dtype, batch_dims):
 
 @resource_gather.gradient_rule
 def _resource_gather_grad(g, resource, indices, *, batch_dims):
-    from reflow.lang.indexed_slices import IndexedSlices
-    from reflow.ops import array
-
     if batch_dims:
         raise LookupError("ResourceGather with batch_dims has no gradient: use tf.gather")
-    rows = variable_shape(resource)
-    size = array.expand_dims(array.size(indices), 0)
-    values = array.reshape(g, array.concat([size, rows[1:]], 0))
-    return IndexedSlices(values, array.reshape(indices, size), rows), None
+    sizes = handle_type(resource)[1].sizes
+    shape = variable_shape(resource)
+    if sizes is not None and None not in sizes[1:] and 0 not in sizes[1:]:
+        values = array.reshape(g, [-1, *sizes[1:]])
+    else:
+        count = array.expand_dims(array.size(indices), 0)
+        values = array.reshape(g, joining.concat([count, shape[1:]], 0))
+    return IndexedSlices(values, array.reshape(indices, [-1]), shape), None
 
 
 @op(
@@ -547,8 +547,6 @@ def _resource_gather_nd_shape(resource, indices, *, dtype):
 
 @resource_gather_nd.gradient_rule
 def _resource_gather_nd_grad(g, resource, indices):
-    from reflow.lang.indexed_slices import IndexedSlices
-
     shape = variable_shape(resource, indices.dtype)
     if indices.shape.rank == 2 and indices.shape.sizes[-1] == 1:
         return IndexedSlices(g, REGISTRY["Squeeze"](indices, squeeze_dims=[-1]), shape), None

@@ -116,7 +116,9 @@ def range(
     with name_scope(name, "Range") as scope:
         given = {"start": start, "limit": limit, "delta": delta}
         values = [
-            value if hasattr(value, "graph") else convert_to_tensor(value, _wanted(value, dtype), label)
+            value
+            if hasattr(value, "graph")
+            else convert_to_tensor(value, _wanted(value, dtype), label)
             for label, value in given.items()
         ]
         if dtype is None:

@@ -190,9 +190,7 @@ def _solve_grad(g, matrix, output, *, adjoint):
 
 matrix_solve_op, batch_matrix_solve_op = (
     op(
-        _named(
-            name, "(matrix: T, rhs: T, *, adjoint: bool = False, T: TYPES) -> output: T", T
-        ),
+        _named(name, "(matrix: T, rhs: T, *, adjoint: bool = False, T: TYPES) -> output: T", T),
         "The solutions of matrix @ output = rhs, or of its adjoint.",
         shape=_solve_shape,
         grad=_solve_grad,
@@ -310,9 +308,7 @@ def _least_squares_grad(g, matrix, rhs, output, l2_regularizer, *, fast):
     over = sizes[-2] >= sizes[-1]
     gramian = matmul(matrix, matrix, adjoint_a=over, adjoint_b=not over)
     size = min(sizes[-1], sizes[-2])
-    identity = REGISTRY["Cast"](
-        np.eye(size, dtype=np.float32), DstT=gramian.dtype.base_dtype
-    )
+    identity = REGISTRY["Cast"](np.eye(size, dtype=np.float32), DstT=gramian.dtype.base_dtype)
     regular = REGISTRY["Cast"](l2_regularizer, DstT=gramian.dtype.base_dtype)
     gramian = gramian + regular * identity
     if over:

@@ -348,5 +348,3 @@ def lbeta(x: Any, name: str | None = None) -> Any:
     with name_scope(name, "lbeta"):
         x = convert_to_tensor(x, name="x")
         return reduce_sum(lgamma_op(x), [-1]) - lgamma_op(reduce_sum(x, [-1]))
-
-

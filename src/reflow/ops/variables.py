@@ -282,6 +282,7 @@ class Variable(metaclass=VariableMetaclass):
     """
 
     is_tensor_like = True
+    _is_resource = False  # whether its state is reached by a handle rather than a reference
     __array_priority__ = 100
 
     SaveSliceInfo = SaveSliceInfo
@@ -630,12 +631,12 @@ class Variable(metaclass=VariableMetaclass):
 
     def __eq__(self, other: Any) -> Any:
         if use_equality[0] and context.executing_eagerly_outside_functions():
-            return Tensor.__eq__(self.value(), other)
+            return _operator("__eq__")(self, other)
         return self is other
 
     def __ne__(self, other: Any) -> Any:
         if use_equality[0] and context.executing_eagerly_outside_functions():
-            return Tensor.__ne__(self.value(), other)
+            return _operator("__ne__")(self, other)
         return self is not other
 
     def __iter__(self) -> Iterator[Any]:
@@ -657,8 +658,9 @@ class Variable(metaclass=VariableMetaclass):
 
 def _operator(name: str) -> Callable:
     def apply(self, *args):
-        method = getattr(Tensor, name, None)
-        return NotImplemented if method is None else method(self.value(), *args)
+        import reflow.ops.overloads  # noqa: F401 (attaches the operators of tensors)
+
+        return getattr(Tensor, name)(self.value(), *args)
 
     apply.__name__ = name
     return apply

@@ -62,7 +62,7 @@ class EagerTensor(Tensor):
         value = np.asarray(value)
         if value.ndim == 0 and value.dtype != object:
             return value[()]
-        return value if value.flags.writeable else np.array(value)
+        return np.array(value)  # the caller may write into it
 
     _numpy = numpy
 

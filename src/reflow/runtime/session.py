@@ -15,6 +15,7 @@ from reflow.lang.context import get_default_graph
 from reflow.lang.export import export
 from reflow.lang.graph import Graph, Operation
 from reflow.lang.tensor import SymbolicTensor
+from reflow.runtime import composite_fetches as composite_fetches
 from reflow.runtime import devices
 from reflow.runtime.fetches import (
     Fetches,

@@ -58,7 +58,7 @@ def create_global_step(graph: Graph | None = None) -> Any:
     options = {
         "shape": [],
         "dtype": dtypes.int64,
-        "initializer": initializers.zeros_initializer(),
+        "initializer": initializers.Zeros(),
         "trainable": False,
         "aggregation": variables.VariableAggregation.ONLY_FIRST_REPLICA,
         "collections": collections,

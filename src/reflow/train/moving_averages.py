@@ -11,7 +11,7 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.scopes import GraphKeys, colocate_with, name_scope
 from reflow.lang.tensor import Tensor
-from reflow.ops import grouping, variable_scope, variables
+from reflow.ops import grouping, variable_collections, variable_scope
 from reflow.train import slot_creator
 
 
@@ -46,7 +46,7 @@ def _zero_debias(unbiased: Any, value: Any, decay: Any) -> Any:
         with init_scope():
             biased = variable_scope.get_variable(
                 "biased",
-                initializer=initializers.zeros_initializer(),
+                initializer=initializers.Zeros(),
                 shape=unbiased.get_shape(),
                 dtype=unbiased.dtype.base_dtype,
                 trainable=False,
@@ -55,7 +55,7 @@ def _zero_debias(unbiased: Any, value: Any, decay: Any) -> Any:
                 "local_step",
                 shape=[],
                 dtype=unbiased.dtype.base_dtype,
-                initializer=initializers.zeros_initializer(),
+                initializer=initializers.Zeros(),
                 trainable=False,
             )
         update_biased = biased.assign_sub((biased - value) * decay, name=None)
@@ -83,7 +83,7 @@ def weighted_moving_average(
                 part,
                 shape=value.get_shape(),
                 dtype=value.dtype,
-                initializer=initializers.zeros_initializer(),
+                initializer=initializers.Zeros(),
                 trainable=False,
                 collections=collections,
             )
@@ -133,7 +133,7 @@ class ExponentialMovingAverage:
         from reflow.ops import initializers, math
         from reflow.ops.cast import cast
 
-        var_list = list(variables.trainable_variables() if var_list is None else var_list)
+        var_list = list(variable_collections.trainable_variables() if var_list is None else var_list)
         zero_debiased: set[Any] = set()
         for var in var_list:
             if var.dtype.base_dtype not in dtypes.FLOAT:
@@ -150,7 +150,7 @@ class ExponentialMovingAverage:
                 else:
                     average = slot_creator.create_slot(
                         var,
-                        initializers.zeros_initializer()
+                        initializers.Zeros()
                         if self._zero_debias
                         else var.initialized_value(),
                         self.name,
@@ -198,13 +198,13 @@ class ExponentialMovingAverage:
         """
         if moving_avg_variables is None:
             moving_avg_variables = [
-                *variables.trainable_variables(),
-                *variables.moving_average_variables(),
+                *variable_collections.trainable_variables(),
+                *variable_collections.moving_average_variables(),
             ]
         moving = {v.ref() for v in moving_avg_variables}
         names = {self.average_name(r.deref()): r.deref() for r in moving}
         taken = {r.deref().name for r in moving}
-        for var in variables.global_variables():
+        for var in variable_collections.global_variables():
             if var.name not in taken and var.op.name not in names:
                 names[var.op.name] = var
         return names

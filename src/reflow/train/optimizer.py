@@ -17,7 +17,8 @@ from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import GraphKeys, colocate_with, control_dependencies, name_scope
 from reflow.lang.tensor import Tensor
-from reflow.ops import grouping, variables
+from reflow.ops import grouping, variable_collections
+from reflow.ops.variables import VariableV1
 from reflow.train import slot_creator
 
 
@@ -133,7 +134,7 @@ class Optimizer:
             self._assert_valid_dtypes([grad_loss])
         if var_list is None:
             graph = get_default_graph()
-            var_list = variables.trainable_variables() + graph.get_collection(
+            var_list = variable_collections.trainable_variables() + graph.get_collection(
                 GraphKeys.TRAINABLE_RESOURCE_VARIABLES
             )
         var_list = _flat(var_list)
@@ -288,10 +289,8 @@ class Optimizer:
         graph = None if executing_eagerly() else colocate.graph
         key = (name, graph)
         if key not in self._non_slot_dict:
-            from reflow.ops import variable_scope
-
             with colocate_with(colocate):
-                self._non_slot_dict[key] = variable_scope.variable(
+                self._non_slot_dict[key] = VariableV1(
                     initial_value, name=name, trainable=False, use_resource=colocate._is_resource
                 )
         return self._non_slot_dict[key]

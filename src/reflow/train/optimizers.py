@@ -211,7 +211,7 @@ def _constant_slot(optimizer: Optimizer, var: Any, value: float, slot: str, name
     dtype = var.dtype.base_dtype
     shape = var.get_shape()
     if shape.is_fully_defined():
-        start = initializers.constant_initializer(value, dtype=dtype)
+        start = initializers.Constant(value, dtype=dtype)
         optimizer._get_or_make_slot_with_initializer(var, start, shape, dtype, slot, name)
         return
     filled = REGISTRY["Fill"](

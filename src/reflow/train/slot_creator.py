@@ -65,7 +65,7 @@ def create_zeros_slot(
     shape = primary.get_shape()
     if shape.is_fully_defined():
         return create_slot_with_initializer(
-            primary, initializers.zeros_initializer(), shape, dtype, name, colocate_with_primary
+            primary, initializers.Zeros(), shape, dtype, name, colocate_with_primary
         )
     from reflow.ops.array import shape as shape_of
 
