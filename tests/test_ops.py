@@ -514,14 +514,16 @@ def check_gradient(record, number, sample, cast, step, tolerance):
     computed = [(k, g) for k, g in zip(keys, made) if g is not None]
     got = dict(zip([k for k, _ in computed], session.run([g for _, g in computed], call.feeds)))
 
-    def at(key, value):
+    def outputs_at(key, value):
         feeds = {**call.feeds, call.tensors[key]: value.astype(call.tensors[key].dtype.np)}
         return session.run(ys, feeds)
 
     def rise(key, point, step):
         """How much the outputs, weighted by the seeds, grow from `point - step` on."""
         total = 0.0
-        for w, high, low in zip(seeds, at(key, point + step), at(key, point - step)):
+        for w, high, low in zip(
+            seeds, outputs_at(key, point + step), outputs_at(key, point - step)
+        ):
             same = (high == low) | ((high != high) & (low != low))  # infinities and NaN stay
             change = np.subtract(high, low, where=~same, out=np.zeros(same.shape, w.dtype))
             total += np.sum(np.real(np.conj(w) * change))

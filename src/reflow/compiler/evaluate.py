@@ -263,7 +263,7 @@ class Interpreter(Context):
             values: Any = [env[s] for s in sources]
             if deref is not None:
                 self.op = op
-                values = [self.read(v) if d else v for v, d in zip(values, deref)]
+                values = [self.read(v) if d and type(v) is ResourceHandle else v for v, d in zip(values, deref)]
             try:
                 if opdef.context:
                     self.op = op
@@ -433,7 +433,7 @@ class Tracer(Context):
             if not self.depth:
                 self.node = op
             if deref is not None:
-                values = [self.read(v) if d else v for v, d in zip(values, deref)]
+                values = [self.read(v) if d and type(v) is ResourceHandle else v for v, d in zip(values, deref)]
             if not opdef.compile:
                 if opdef.context or not all(isinstance(v, _KNOWN) for v in values):
                     raise NotCompilable(f"{op.type} '{op.name}' runs on the host only", self.node)

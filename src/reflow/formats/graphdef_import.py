@@ -367,7 +367,8 @@ class _Builder:
         self.by_name: dict[str, Operation] = {}
         self.mapped: dict[tuple[str, int], SymbolicTensor] = {}
         self.mapped_controls: dict[str, Operation] = {}
-        self.colocation_names: set[str] | None = None
+        self.colocation_names: set[str] | None = None  # those that the message has, to be checked
+        self.present: set[str] = set()
         for key, value in mapping.items():
             if key.startswith("^"):
                 self.mapped_controls[key[1:]] = value if isinstance(value, Operation) else value.op
@@ -382,6 +383,7 @@ class _Builder:
 
     def add_all(self, nodes: Sequence[RawNode]) -> None:
         replaced = {*self.mapped, *((name, -1) for name in self.mapped_controls)}
+        self.present = {node.name for node in nodes}
         for node in in_order(nodes, self.by_name, replaced):
             self.add(node)
 
@@ -525,6 +527,8 @@ class _Builder:
                 raise ValueError(
                     f"Node '{node.name}' expects to be colocated with unknown node '{name:.200}'"
                 )
+            if name not in self.present:
+                continue  # it became part of a conditional or a loop
             if (name, 0) in self.mapped:
                 groups.extend(
                     g.decode() if isinstance(g, bytes) else g
@@ -532,7 +536,10 @@ class _Builder:
                 )
             else:
                 groups.append(f"loc:@{self.scope}{name}")
-        node.attrs["_class"] = tuple(sorted(set(groups))) if len(groups) > 1 else tuple(groups)
+        if groups:
+            node.attrs["_class"] = tuple(sorted(set(groups)))
+        else:
+            del node.attrs["_class"]
 
 
 def _check_dtypes(node: RawNode, inputs: Sequence[SymbolicTensor]) -> None:

@@ -168,14 +168,15 @@ class _Branches:
     def _scope(self, source: Source, predicate: Source) -> str:
         """The scope of the conditional that a node in a branch is of: that of its predicate's name.
 
-        `tf.cond` gives each conditional a node `pred_id` of its own. Conditionals that share their
-        predicate otherwise stay apart so that a run needs only those that it asks for.
+        `tf.cond` gives each conditional a node `pred_id` of its own (and one that switches the predicate
+        itself). Conditionals that share their predicate otherwise stay apart, so that a run needs
+        only those that it asks for.
         """
         while True:
             node = self.nodes[source[0]]
             if node.op in SWITCH and self.predicate(node) == predicate:
-                own = node.inputs[1]
-                return scope_of(node.name if own == predicate else own[0])
+                data, own = node.inputs
+                return scope_of(node.name if own == predicate == data else own[0])
             edges = [*node.inputs, *((name, -1) for name in node.controls)]
             source = next(
                 each for each in edges if any(p == predicate for p, _ in self.guard_of(each))
@@ -320,6 +321,10 @@ class _Conditional:
         """Makes a node of a branch one that the conditional waits for."""
         name = self.all.conditional_of(choice.node.name)
         if name == self.name:
+            return
+        earlier = self.all.taken.get(name)
+        if earlier is not None and earlier is not self:
+            self.all.waited_for[name] = earlier.name
             return
         (side,) = choice.sides
         self.pending.append((name, side))

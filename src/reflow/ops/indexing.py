@@ -188,11 +188,9 @@ def _gather_grad(g, params, indices, axis, *, batch_dims):
             )
         batch_dims += indices.shape.rank
     g = convert_to_tensor(g)
-    if at is None:
-        raise ValueError("The gradient of tf.gather needs a constant axis.")
     rank = params.shape.rank
-    if rank is None:
-        raise ValueError("The gradient of tf.gather needs the rank of params where axis is not 0.")
+    if at is None or rank is None:
+        return _gather_grad_anywhere(g, params, indices, axis, batch_dims), None, None
     at = int(at) % rank
     # With the gathered axis right behind the batch, the slices are rows, numbered through batches.
     sizes = _sizes(params)
@@ -219,6 +217,32 @@ def _gather_grad(g, params, indices, axis, *, batch_dims):
     if at != batch_dims:
         summed = array.transpose_op(summed, np.argsort(order).astype(np.int32))
     return summed, None, None
+
+
+def _gather_grad_anywhere(g, params, indices, axis, batch_dims) -> Any:
+    """The same where axis or rank are not known: all that can be known at run time is computed."""
+    sizes = array.shape(params)
+    axis = REGISTRY["FloorMod"](_as(axis, int32), array.rank(params))
+    outer, count, inner = sizes[:axis], sizes[axis], sizes[axis + 1 :]
+    concat, counted = joining.concat_op, REGISTRY["Range"]
+    values = array.reshape_op(g, concat([outer, [-1], inner], 0))
+    batches = np.arange(batch_dims, dtype=np.int32)
+    between = counted(batch_dims, axis, 1)
+    behind = counted(axis + 1, array.rank(params), 1)
+    front = concat([batches, array.expand_dims_op(axis, 0), between, behind], 0)
+    values = array.transpose_op(values, front)
+    moved = gather_op(sizes, front, 0)
+    if batch_dims:
+        kind = indices.dtype
+        total = REGISTRY["Prod"](sizes[:batch_dims], 0)
+        first = REGISTRY["Mul"](_counting(total, kind), _as(count, kind))
+        rows = array.reshape_op(indices, joining.pack_op([total, -1]))
+        indices = REGISTRY["AddV2"](rows, array.expand_dims_op(first, 1))
+        values = array.reshape_op(values, concat([[-1], moved[batch_dims + 1 :]], 0))
+        count = count * total
+    indices = array.reshape_op(indices, [-1])
+    summed = array.reshape_op(REGISTRY["UnsortedSegmentSum"](values, indices, count), moved)
+    return array.transpose_op(summed, array.invert_permutation_op(front))
 
 
 def _sizes(x: Any) -> list[Any]:
@@ -408,15 +432,16 @@ def _gather_nd_shape(params, indices):
 
 
 @gather_nd_op.gradient_rule
-def _gather_nd_grad(g, params, indices):
-    if indices.shape.rank == 2 and indices.shape.sizes[-1] == 1:
+def _gather_nd_grad(g, params, indices, *, bad_indices_policy):
+    ignore = _ignores_bad(bad_indices_policy)
+    if indices.shape.rank == 2 and indices.shape.sizes[-1] == 1 and not ignore:
         rows = REGISTRY["Squeeze"](indices, squeeze_dims=[-1])
         sizes = array.shape(params, out_type=_index_dtype(indices))
         return IndexedSlices(convert_to_tensor(g), rows, sizes), None
     if indices.dtype.base_dtype is int16:
         indices = REGISTRY["Cast"](indices, DstT=int32)
     sizes = array.shape(params, out_type=indices.dtype)
-    return scatter_nd_op(indices, g, sizes), None
+    return scatter_nd_op(indices, g, sizes, bad_indices_policy=bad_indices_policy), None
 
 
 def _index_dtype(indices: Any) -> Any:
@@ -524,6 +549,8 @@ def _scatter(xp: Any, kind: str, x: Any, indices: Any, updates: Any, ignore: boo
             at, values = at[at < rows], values[at < rows]
         return _scatter_numpy(kind, table, at, values).reshape(x.shape)
     table = xp.asarray(table).at[at]
+    if kind == "add" and values.dtype == np.bool_:
+        kind = "max"
     change = {"update": table.set, "add": table.add, "min": table.min, "max": table.max}[kind]
     return change(values, mode="drop").reshape(x.shape)
 
@@ -594,8 +621,8 @@ def _check_scatter(indices: Any, updates: Any, result: Any) -> None:
 
 
 @scatter_nd_op.gradient_rule
-def _scatter_nd_grad(g, indices):
-    return None, gather_nd_op(g, indices), None
+def _scatter_nd_grad(g, indices, *, bad_indices_policy):
+    return None, gather_nd_op(g, indices, bad_indices_policy=bad_indices_policy), None
 
 
 @export("scatter_nd", v1=("manip.scatter_nd",))
@@ -678,15 +705,16 @@ def _nd_indices(indices: Any) -> Any:
 
 
 @tensor_scatter_update_op.gradient_rule
-def _tensor_scatter_update_grad(g, indices, updates):
+def _tensor_scatter_update_grad(g, indices, updates, *, bad_indices_policy):
+    policy = {"bad_indices_policy": bad_indices_policy}
     g = convert_to_tensor(g)
-    kept = tensor_scatter_update_op(g, indices, REGISTRY["ZerosLike"](updates))
-    return kept, None, gather_nd_op(g, _nd_indices(indices))
+    kept = tensor_scatter_update_op(g, indices, REGISTRY["ZerosLike"](updates), **policy)
+    return kept, None, gather_nd_op(g, _nd_indices(indices), **policy)
 
 
-def _tensor_scatter_add_grad(g, indices):
+def _tensor_scatter_add_grad(g, indices, *, bad_indices_policy):
     g = convert_to_tensor(g)
-    return g, None, gather_nd_op(g, indices)
+    return g, None, gather_nd_op(g, indices, bad_indices_policy=bad_indices_policy)
 
 
 tensor_scatter_add_op.gradient_rule(_tensor_scatter_add_grad)
@@ -694,21 +722,23 @@ scatter_nd_non_aliasing_add_op.gradient_rule(_tensor_scatter_add_grad)
 
 
 @tensor_scatter_sub_op.gradient_rule
-def _tensor_scatter_sub_grad(g, indices):
+def _tensor_scatter_sub_grad(g, indices, *, bad_indices_policy):
     g = convert_to_tensor(g)
-    return g, None, REGISTRY["Neg"](gather_nd_op(g, indices))
+    taken = gather_nd_op(g, indices, bad_indices_policy=bad_indices_policy)
+    return g, None, REGISTRY["Neg"](taken)
 
 
-def _tensor_scatter_extreme_grad(g, tensor, indices, updates, output):
+def _tensor_scatter_extreme_grad(g, tensor, indices, updates, output, *, bad_indices_policy):
     """Shared evenly by all that attain the extreme."""
+    policy = {"bad_indices_policy": bad_indices_policy}
     g = convert_to_tensor(g)
     cast, equal = REGISTRY["Cast"], REGISTRY["Equal"]
     here = cast(equal(tensor, output), DstT=g.dtype)
-    there = cast(equal(updates, gather_nd_op(output, indices)), DstT=g.dtype)
+    there = cast(equal(updates, gather_nd_op(output, indices, **policy)), DstT=g.dtype)
     sizes = array.shape(tensor, out_type=indices.dtype)
-    count = here + scatter_nd_op(indices, there, sizes)
+    count = here + scatter_nd_op(indices, there, sizes, **policy)
     share = REGISTRY["RealDiv"](g, count)
-    return share * here, None, gather_nd_op(share, indices) * there
+    return share * here, None, gather_nd_op(share, indices, **policy) * there
 
 
 tensor_scatter_min_op.gradient_rule(_tensor_scatter_extreme_grad)

@@ -11,7 +11,7 @@ from reflow.lang.tensor import SymbolicTensor
 
 _VARIABLES = ("VariableV2", "Variable")
 # What reads a variable on purpose: whoever wrote that says when.
-_LEFT_ALONE = ("IsVariableInitialized", "VarIsInitializedOp", "ReadVariableOp", "If")
+_LEFT_ALONE = ("IsVariableInitialized", "VarIsInitializedOp", "ReadVariableOp", "If", "StatelessIf")
 
 
 def check_liftable(initial_value: Any, name: str | None) -> None:

@@ -128,8 +128,8 @@ def _to_chosen(g: Any, first: Any) -> Any:
 # Division -----------------------------------------------------------------------------------------
 
 
-def _check_divisor(y: Any) -> None:
-    if isinstance(y, _KNOWN) and is_integer(y) and not np.all(y):
+def _check_divisor(x: Any, y: Any) -> None:
+    if isinstance(y, _KNOWN) and is_integer(y) and not np.all(y) and np.size(x):
         raise errors.InvalidArgumentError(None, None, "Integer division by zero")
 
 
@@ -137,7 +137,7 @@ def _divided(xp: Any, x: Any, y: Any) -> Any:
     """x / y, for integers rounded towards zero."""
     if not is_integer(x):
         return xp.divide(x, y)
-    _check_divisor(y)
+    _check_divisor(x, y)
     if not xp.is_numpy:
         return xp.lax.div(*(xp.asarray(v) for v in xp.broadcast_arrays(x, y)))
     quotient = x // y
@@ -155,17 +155,17 @@ def _truncated(xp: Any, x: Any, y: Any) -> Any:
 def _floor_divided(xp: Any, x: Any, y: Any) -> Any:
     if not is_integer(x):
         return xp.floor(xp.divide(x, y))  # floor_divide would round 1 / 0.1 to 9
-    _check_divisor(y)
+    _check_divisor(x, y)
     return xp.floor_divide(x, y)
 
 
 def _remainder(xp: Any, x: Any, y: Any) -> Any:
-    _check_divisor(y)
+    _check_divisor(x, y)
     return xp.fmod(x, y)
 
 
 def _floor_remainder(xp: Any, x: Any, y: Any) -> Any:
-    _check_divisor(y)
+    _check_divisor(x, y)
     return xp.mod(x, y)
 
 

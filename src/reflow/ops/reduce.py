@@ -152,7 +152,9 @@ class _Plan:
         self.keep_dims = keep_dims
         sizes = input.shape.sizes
         known = constant_value(axes)
-        self.axes = None if known is None or sizes is None else normal_axes(known, len(sizes))
+        self.axes: tuple[int, ...] | None = () if sizes == () else None
+        if known is not None and sizes is not None:
+            self.axes = normal_axes(known, len(sizes))
         self._input, self._axes = input, axes
         self.sizes = sizes if sizes is not None and None not in sizes else None
         self._kept: Any = None

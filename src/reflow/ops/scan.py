@@ -14,7 +14,7 @@ from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.ops import shape_rules
 from reflow.ops.define import op
-from reflow.ops.math import div_no_nan_op
+from reflow.ops.math import conj, div_no_nan_op
 from reflow.ops.reduce import accumulator
 
 _SCANNABLE = NUMBER | QUANTIZED_DTYPES
@@ -75,6 +75,7 @@ def cumprod_op(xp, x, axis, *, exclusive, reverse):
 
 @cumprod_op.gradient_rule
 def _cumprod_grad(g, x, axis, *, exclusive, reverse):
+    x = conj(x)
     products = cumprod_op(x, axis, exclusive=exclusive, reverse=reverse)
     total = cumsum_op(products * g, axis, exclusive=exclusive, reverse=not reverse)
     return div_no_nan_op(total, x)

@@ -129,7 +129,9 @@ def segment_mean_op(xp, data, segment_ids):
     total = _reduced("sum", data, segment_ids, count, 0)
     number = np.maximum(np.bincount(segment_ids, minlength=count), 1)
     number = number.reshape((-1, *[1] * (data.ndim - 1))).astype(data.dtype)
-    return total // number if data.dtype.kind in "iu" else total / number
+    if data.dtype.kind in "iu":  # towards zero
+        return np.sign(total) * (np.abs(total) // number)
+    return total / number
 
 
 @segment_sum_op.gradient_rule

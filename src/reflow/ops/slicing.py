@@ -330,13 +330,21 @@ class _Block(NamedTuple):
     def _whole(self, dims: Any) -> bool:
         return all(type(s) is int for s in self.starts) and list(dims) == self.sizes
 
+    def _places(self) -> list[Any]:
+        """The starts, all of one dtype."""
+        kinds = [start.dtype for start in self.starts if type(start) is not int]
+        kind = max(kinds, key=lambda dtype: dtype.itemsize) if kinds else np.dtype(np.int32)
+        return [
+            kind.type(start) if type(start) is int else start.astype(kind) for start in self.starts
+        ]
+
     def read(self, xp: Any, x: Any) -> Any:
         lax = xp.lax
         if not self._whole(x.shape):
             if all(type(s) is int for s in self.starts):
                 x = lax.slice(x, self.starts, [s + n for s, n in zip(self.starts, self.sizes)])
             else:
-                x = xp.dynamic_slice(x, self.starts, self.sizes)
+                x = xp.dynamic_slice(x, self._places(), self.sizes)
         x = xp.asarray(x)
         for axis, step in enumerate(self.steps):
             if step < 0:
@@ -356,7 +364,7 @@ class _Block(NamedTuple):
         """`x` with `value` in the place of the slice."""
         value = self._laid_out(xp, value)
         if all(abs(s) == 1 for s in self.steps):
-            return xp.dynamic_update_slice(x, value, self.starts)
+            return xp.dynamic_update_slice(x, value, self._places())
         places = [
             np.arange(start, start + n, abs(s)) if type(start) is int else start + np.arange(n)
             for start, n, s in zip(self.starts, self.sizes, self.steps)
@@ -377,7 +385,7 @@ class _Block(NamedTuple):
     def _into_zeros(self, xp: Any, dims: Any, value: Any) -> Any:
         steps = [(0, 0, abs(step) - 1) for step in self.steps]
         value = xp.lax.pad(value, xp.zeros((), value.dtype), steps)
-        return xp.dynamic_update_slice(xp.zeros(dims, value.dtype), value, self.starts)
+        return xp.dynamic_update_slice(xp.zeros(dims, value.dtype), value, self._places())
 
 
 def _plan(

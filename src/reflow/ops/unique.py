@@ -9,6 +9,7 @@ import numpy as np
 from reflow.lang import shapes
 from reflow.lang.dtypes import as_dtype, int32
 from reflow.lang.export import export
+from reflow.lang.static_value import constant_value
 from reflow.ops.define import op
 
 # Distinct values ----------------------------------------------------------------------------------
@@ -72,10 +73,18 @@ def _unique_shape(x):
 
 
 def _unique_axis_shape(x, axis):
-    dims = x._shape._dims
+    dims, known = x._shape._dims, constant_value(axis)
     if dims is None:
         return [shapes.UNKNOWN, (None,)]
-    return [shapes.unknown_shape(len(dims)), (None,)]
+    if known is None:
+        return [shapes.unknown_shape(len(dims)), (None,)]
+    if not known.size:
+        return _unique_shape(x)
+    at = int(known.reshape(-1)[0])
+    if not -len(dims) <= at < len(dims):
+        raise ValueError(f"axis expected to be in the range [-{len(dims)}, {len(dims)}), got {at}")
+    at %= len(dims)
+    return [shapes.of((*dims[:at], None, *dims[at + 1 :])), (dims[at],)]
 
 
 @op(
@@ -269,8 +278,6 @@ def _edit_distance_shape(
     hypothesis_indices, hypothesis_values, hypothesis_shape, truth_indices, truth_values,
     truth_shape,
 ):  # fmt: skip
-    from reflow.lang.static_value import constant_value
-
     a, b = constant_value(hypothesis_shape), constant_value(truth_shape)
     if a is not None and b is not None and a.shape == b.shape:
         return tuple(np.maximum(a, b)[:-1].tolist())

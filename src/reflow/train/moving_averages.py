@@ -133,7 +133,9 @@ class ExponentialMovingAverage:
         from reflow.ops import initializers, math
         from reflow.ops.cast import cast
 
-        var_list = list(variable_collections.trainable_variables() if var_list is None else var_list)
+        var_list = list(
+            variable_collections.trainable_variables() if var_list is None else var_list
+        )
         zero_debiased: set[Any] = set()
         for var in var_list:
             if var.dtype.base_dtype not in dtypes.FLOAT:
@@ -150,9 +152,7 @@ class ExponentialMovingAverage:
                 else:
                     average = slot_creator.create_slot(
                         var,
-                        initializers.Zeros()
-                        if self._zero_debias
-                        else var.initialized_value(),
+                        initializers.Zeros() if self._zero_debias else var.initialized_value(),
                         self.name,
                         colocate_with_primary=True,
                         **(

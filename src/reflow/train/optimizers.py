@@ -259,10 +259,8 @@ class AdagradDAOptimizer(_Regular):
 
     def _create_slots(self, var_list: list[Any]) -> None:
         for var in var_list:
-            _constant_slot(self, var, 0.0, "gradient_accumulator", f"{self._name}_accum")
-            _constant_slot(
-                self, var, self._initial, "gradient_squared_accumulator", f"{self._name}_sq_accum"
-            )
+            _constant_slot(self, var, 0.0, "gradient_accumulator", self._name)
+            _constant_slot(self, var, self._initial, "gradient_squared_accumulator", self._name)
 
     def _apply_rule(self, prefix: str, grad: Any, var: Any, **more: Any) -> Any:
         from reflow.ops.cast import cast
