@@ -53,7 +53,10 @@ def run_program(f):
     with graph.as_default():
         runs = f(tf)
         init = tf.global_variables_initializer()
-    found = {"nodes": [node(op) for op in graph.get_operations()], "collections": collections(graph)}
+    found = {
+        "nodes": [node(op) for op in graph.get_operations()],
+        "collections": collections(graph),
+    }
     found["runs"] = []
     with tf.Session(graph=graph) as session:
         session.run(init)

@@ -168,7 +168,11 @@ def initializers_of_lists(tf):
     w = tf.get_local_variable("w", initializer=2)
     tf.variables_initializer([])
     tf.initialize_all_variables()
-    return [[tf.local_variables_initializer()], [tf.variables_initializer([v], name="some")], [v, w]]
+    return [
+        [tf.local_variables_initializer()],
+        [tf.variables_initializer([v], name="some")],
+        [v, w],
+    ]
 
 
 @program
@@ -271,10 +275,9 @@ def unique_names(tf):
             out.append(tf.get_variable("w", [1], initializer=tf.zeros_initializer()))
             with tf.variable_scope(None, default_name="part", values=[out[0]]):
                 out.append(tf.get_variable("w", [1], initializer=tf.zeros_initializer()))
-    with tf.variable_scope("cell"):
-        with tf.variable_scope(None, "part"):
-            out.append(tf.get_variable("x", [1], initializer=tf.zeros_initializer()))
-            out.append(tf.constant(1, name="c"))
+    with tf.variable_scope("cell"), tf.variable_scope(None, "part"):
+        out.append(tf.get_variable("x", [1], initializer=tf.zeros_initializer()))
+        out.append(tf.constant(1, name="c"))
     with tf.variable_op_scope([out[0]], None, "cell"):
         out.append(tf.get_variable("y", [1], initializer=tf.zeros_initializer()))
     return [out]
@@ -411,7 +414,9 @@ def partitioners(tf):
     shape = tf.TensorShape([6, 4])
     found = [p(shape=shape, dtype=tf.float32) for p in (by_size, bounded, smallest)]
     assert found == [[6, 1], [1, 2], [3, 1]], found
-    w = tf.get_variable("w", [4], partitioner=by_size, initializer=tf.constant_initializer([1, 2, 3, 4]))
+    w = tf.get_variable(
+        "w", [4], partitioner=by_size, initializer=tf.constant_initializer([1, 2, 3, 4])
+    )
     return [list(w)]
 
 

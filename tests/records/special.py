@@ -70,7 +70,7 @@ for order in ("0", "1"):
     unary(f"BesselK{order}", edge(x=arr([0, -1, 20], "float32")), lo=0.3, hi=4)
     unary(f"BesselK{order}e", edge(x=arr([0, -1, 20], "float32")), lo=0.3, hi=4)
     unary(f"BesselJ{order}", edge(x=arr([0, 20], "float32")), lo=0.3, hi=4)
-    unary(f"BesselY{order}", edge(x=arr([0, -1], "float32")), lo=0.3, hi=4)
+    unary(f"BesselY{order}", edge(x=arr([-1, 20], "float32")), lo=0.3, hi=4)
 unary("Dawsn", edge(x=arr([0, 20, INF], "float32")), halves=())
 unary("Expint", edge(x=arr([0, -1, 20], "float32")), lo=0.3, hi=4, halves=())
 unary("FresnelCos", edge(x=arr([0, 20, INF], "float32")), halves=())

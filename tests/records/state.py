@@ -3,7 +3,6 @@
 from .base import (
     arr,
     bad,
-    dtypes_differ,
     f32,
     f64,
     floats,

@@ -352,6 +352,13 @@ class Tracer(Context):
         self._bounds: dict[int, tuple[Any, tuple[int, int]]] = {}  # the same, by the value's id
         self._outer: Tracer | None = None
 
+    def read(self, handle: ResourceHandle) -> Any:
+        value = self.peek(handle)
+        if value is None and self.depth:  # the branch may never be taken
+            why = f"a body reads {handle.name}, which has no value"
+            raise NotCompilable(why, self.node)
+        return super().read(handle)
+
     def child(self, state: dict[ResourceHandle, Any]) -> Tracer:
         """A tracer for a body of the running node, which has its own state and checks."""
         child = Tracer(self.xp, state, self.device)

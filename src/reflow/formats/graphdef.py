@@ -6,7 +6,6 @@ https://www.tensorflow.org/api_docs/python/tf/Graph#as_graph_def
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from reflow.formats import protos
@@ -18,8 +17,9 @@ from reflow.lang.func_graph import FuncGraph
 from reflow.lang.graph import Graph, Operation
 from reflow.lang.opdef import arg_length
 from reflow.lang.tensor import SymbolicTensor
+from reflow.platform import file_io
+from reflow.platform.version import GRAPH_DEF_VERSION
 
-PRODUCER = 2474  # the version of GraphDef that TensorFlow 2.21 writes
 
 
 def graph_to_graph_def(graph: Graph, from_version: int | None, add_shapes: bool) -> Any:
@@ -37,7 +37,7 @@ def graph_to_graph_def(graph: Graph, from_version: int | None, add_shapes: bool)
     'Const'
     """
     proto = protos.GraphDef()
-    proto.versions.producer = getattr(graph, "producer", PRODUCER)
+    proto.versions.producer = getattr(graph, "producer", GRAPH_DEF_VERSION)
     library = FunctionLibrary(add_shapes)
     nodes = graph.get_operations()[from_version or 0 :]
     add = proto.node.add
@@ -241,10 +241,9 @@ def write_graph(graph_or_graph_def: Any, logdir: Any, name: str, as_text: bool =
     Returns:
       The path of the file.
 
-    >>> import tempfile, reflow as tf
-    >>> with tempfile.TemporaryDirectory() as d, tf.Graph().as_default() as g:
-    ...     c = tf.constant(1.0)
-    ...     os.path.basename(tf.io.write_graph(g, d, "g.pbtxt"))
+    >>> import os, tempfile, reflow as tf
+    >>> with tempfile.TemporaryDirectory() as d:
+    ...     os.path.basename(tf.io.write_graph(tf.Graph(), d, "g.pbtxt"))
     'g.pbtxt'
     """
     graph_def = (
@@ -252,24 +251,16 @@ def write_graph(graph_or_graph_def: Any, logdir: Any, name: str, as_text: bool =
         if isinstance(graph_or_graph_def, Graph)
         else graph_or_graph_def
     )
-    directory = os.fspath(logdir)
+    directory = file_io.path_of(logdir)
     if directory:
-        os.makedirs(directory, exist_ok=True)
-    path = os.path.join(directory, name)
-    write_message(graph_def, path, as_text)
-    return path
-
-
-def write_message(message: Any, path: str, as_text: bool) -> None:
-    """Writes a message to a file at once: a reader sees the old content or all of the new one."""
+        file_io.recursive_create_dir_v2(directory)
+    path = file_io.join(directory, name)
     if as_text:
         from google.protobuf import text_format
 
-        data = text_format.MessageToString(message, descriptor_pool=protos.descriptor_pool())
-        content = data.encode()
+        pool = protos.descriptor_pool()
+        text = text_format.MessageToString(graph_def, descriptor_pool=pool)
+        file_io.atomic_write_string_to_file(path, text)
     else:
-        content = message.SerializeToString()
-    partial = f"{path}.tmp{os.getpid()}"
-    with open(partial, "wb") as f:
-        f.write(content)
-    os.replace(partial, path)
+        file_io.atomic_write_string_to_file(path, graph_def.SerializeToString())
+    return path

@@ -13,7 +13,6 @@ from typing import Any
 
 from reflow.formats import protos
 from reflow.formats.attr_value import FunctionRef
-from reflow.formats.graphdef import PRODUCER
 from reflow.formats.raise_control_flow import has_control_flow, raise_control_flow
 from reflow.formats.raw_graph import Body, Parser, RawNode, parse_function, unsupported
 from reflow.formats.region import in_order
@@ -26,6 +25,7 @@ from reflow.lang.graph import Graph, Operation
 from reflow.lang.resource import handle_type
 from reflow.lang.shapes import TensorShape
 from reflow.lang.tensor import SymbolicTensor
+from reflow.platform.version import GRAPH_DEF_VERSION, VERSION
 
 
 @export("import_graph_def", "graph_util.import_graph_def")
@@ -158,13 +158,13 @@ def _converted(mapping: dict[str, Any], name: str | None) -> dict[str, Any]:
 
 def _check_versions(graph_def: Any) -> None:
     versions = graph_def.versions
-    if versions.min_consumer > PRODUCER:
+    if versions.min_consumer > GRAPH_DEF_VERSION:
         raise ValueError(
-            f"GraphDef min consumer version {versions.min_consumer} above current version {PRODUCER} "
-            "for TensorFlow 2.21.0. Please upgrade."
+            f"GraphDef min consumer version {versions.min_consumer} above current version "
+            f"{GRAPH_DEF_VERSION} for TensorFlow {VERSION}. Please upgrade."
         )
-    if PRODUCER in versions.bad_consumers:
-        raise ValueError(f"GraphDef disallows consumer version {PRODUCER}.")
+    if GRAPH_DEF_VERSION in versions.bad_consumers:
+        raise ValueError(f"GraphDef disallows consumer version {GRAPH_DEF_VERSION}.")
 
 
 class _Saved:
@@ -227,7 +227,7 @@ class Importer:
             if name not in self.graph._functions and not self.library[name].signature.attr:
                 self.graph._functions[name] = self.function(FunctionRef(name))
         produced = self.graph_def.versions.producer or 0
-        self.graph.producer = min(getattr(self.graph, "producer", PRODUCER), produced)
+        self.graph.producer = min(getattr(self.graph, "producer", GRAPH_DEF_VERSION), produced)
         if wanted is None:
             return None
         return [self._element(each, builder, mapping) for each in wanted]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -40,6 +41,8 @@ class FuncGraph(Graph):
         self.attributes: dict[str, Any] = {}
         self.side_effects = True
         self.outer_controls: list[Operation] = []
+        self.base = self  # the graph that the nodes belong to: see `variant`
+        self._variants = [self]
         if outer_graph is not None:
             self._seed = outer_graph._seed
             self._device_stack = list(outer_graph._device_stack)
@@ -89,7 +92,7 @@ class FuncGraph(Graph):
             if tensor.op.graph is self:
                 return tensor
             outer: Any = self.outer_graph
-            while outer is not None and outer is not tensor.op.graph:
+            while outer is not None and not outer.sees(tensor):
                 outer = getattr(outer, "outer_graph", None)
             if outer is None:
                 from reflow.lang import errors
@@ -115,6 +118,31 @@ class FuncGraph(Graph):
         self.inputs.append(inner)
         return inner
 
+    def variant(
+        self,
+        inputs: Sequence[SymbolicTensor] | None = None,
+        outputs: Sequence[SymbolicTensor] | None = None,
+    ) -> FuncGraph:
+        """The function of the same nodes with other inputs or outputs.
+
+        Both share their nodes from then on: what is added to `base` is there for both.
+        """
+        other = copy.copy(self)
+        for key in [key for key in other.__dict__ if key in _CACHES]:
+            del other.__dict__[key]
+        other.inputs = list(self.inputs if inputs is None else inputs)
+        other.outputs = list(self.outputs if outputs is None else outputs)
+        other.name = f"{self.name.partition('_rewritten')[0]}_rewritten_{len(self._variants)}"
+        self._variants.append(other)
+        return other
+
+    def sees(self, tensor: SymbolicTensor) -> bool:
+        return tensor.op.graph is self.base
+
+    def mutated(self) -> None:
+        for each in self._variants:
+            each._mutations += 1
+
     def _control_from_outside(self, op: Operation) -> Operation | None:
         if op not in self.outer_controls:
             self.outer_controls.append(op)
@@ -122,6 +150,9 @@ class FuncGraph(Graph):
 
     def __repr__(self) -> str:
         return f"<FuncGraph {self.name!r} with {len(self._nodes)} nodes>"
+
+
+_CACHES = frozenset({"_program", "_plan", "_loop_facts"})
 
 
 class BodyGraph(FuncGraph):

@@ -309,6 +309,19 @@ class Graph:
                 op._device = other.device
         op.attrs["_class"] = tuple(sorted(set(groups)))
 
+    def sees(self, tensor: SymbolicTensor) -> bool:
+        """Whether nodes of this graph can take `tensor`."""
+        return tensor.op.graph is self
+
+    def move_before(self, nodes: Sequence[Operation], op: Operation) -> None:
+        """Puts `nodes`, which are the last ones, where `op` stands, which is to take their outputs."""
+        with self._lock:
+            count = len(nodes)
+            assert self._nodes[len(self._nodes) - count :] == list(nodes)
+            del self._nodes[len(self._nodes) - count :]
+            at = self._nodes.index(op)
+            self._nodes[at:at] = nodes
+
     def mutated(self) -> None:
         """Says that an existing node changed: plans made of this graph are stale."""
         self._mutations += 1

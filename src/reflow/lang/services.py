@@ -27,6 +27,8 @@ _PLACES = {
     "eager_tensor": "reflow.runtime.eager:eager_tensor",
     "eager_store": "reflow.runtime.eager:store",
     "gradients": "reflow.autodiff.gradients:gradients",
+    "branch_gradient": "reflow.autodiff.branch_gradient:branch_gradient",
+    "while_gradient": "reflow.autodiff.loop_gradient:while_gradient",
     "VariableDef": "reflow.formats.protos:VariableDef",
     "SaveSliceInfoDef": "reflow.formats.protos:SaveSliceInfoDef",
 }

@@ -9,17 +9,20 @@ import numpy as np
 from reflow.lang import errors, shapes
 from reflow.lang.context import current_graph
 from reflow.lang.convert import convert_to_tensor
-from reflow.lang.dtypes import FLOAT, bfloat16, float16, float32, int64
+from reflow.lang.dtypes import FLOAT, as_dtype, bfloat16, float16, float32
 from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.tensor import SymbolicTensor
 from reflow.ops import array, complex, joining, math, sequences, shape_rules
 from reflow.ops.array import renamed
+from reflow.ops.cast import cast
 from reflow.ops.define import op
-from reflow.ops.filling import ones_like, zeros_like
+from reflow.ops.filling import ones_like_v1 as ones_like
+from reflow.ops.filling import zeros_like
 from reflow.ops.nn import log_softmax_op, relu, shifted_exp, softmax_op
 from reflow.ops.public import public
+from reflow.ops.reduce import reduce_sum
 
 # Softmax cross entropy ----------------------------------------------------------------------------
 
@@ -572,32 +575,24 @@ def compute_average_loss(
             "Invalid value passed for `per_example_loss`. Expected a tensor with at least rank 1."
         )
     if sample_weight is not None:
-        weights = convert_to_tensor(sample_weight)
-        losses = REGISTRY["Mul"](losses, REGISTRY["Cast"](weights, DstT=dtype))
-    if global_batch_size is None:
-        global_batch_size = losses.shape.sizes[0] if losses.shape.rank else None
-        if global_batch_size is None:
-            global_batch_size = array.shape(losses)[0]
+        losses = REGISTRY["Mul"](losses, cast(sample_weight, dtype))
     size = global_batch_size
+    if size is None:
+        size = losses.shape.sizes[0] if losses.shape.rank else None
+        if size is None:
+            size = array.shape(losses)[0]
     if isinstance(size, (int, np.integer)):
         if size < 0:
             raise ValueError(f"`global_batch_size` must be non-negative. Received: {size}")
-        size = convert_to_tensor(int(size), int64 if size >= 2**31 else None, name="x")
-    else:
+        size = np.asarray(size)
+    elif not hasattr(size, "shape"):
         size = convert_to_tensor(size)
-    if size.shape.rank not in (None, 0):
+    if len(size.shape):
         raise ValueError(f"`global_batch_size` must be a scalar. Received: {global_batch_size}")
-    if not size.dtype.is_integer:
+    if not as_dtype(size.dtype).is_integer:
         raise TypeError(f"`global_batch_size` must be an int. Received: {global_batch_size}")
-    total = REGISTRY["Sum"](losses, array_of_axes(losses))
-    return REGISTRY["DivNoNan"](total, REGISTRY["Cast"](size, DstT=dtype), name="div_no_nan")
-
-
-def array_of_axes(x: Any) -> Any:
-    """All dimensions of `x`: what a sum over everything sums over."""
-    if x.shape.rank is not None:
-        return list(range(x.shape.rank))
-    return sequences.range(array.rank(x))
+    total = reduce_sum(losses)
+    return REGISTRY["DivNoNan"](total, cast(size, dtype), name="div_no_nan")
 
 
 @export("nn.scale_regularization_loss")
@@ -612,4 +607,4 @@ def scale_regularization_loss(regularization_loss: Any) -> Any:
     3.0
     """
     loss = convert_to_tensor(regularization_loss)
-    return REGISTRY["Sum"](loss, array_of_axes(loss)) / 1
+    return reduce_sum(loss) / 1

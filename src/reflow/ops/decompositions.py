@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.opdef import REGISTRY
 from reflow.ops.cast import cast
 from reflow.ops.complex import real
-from reflow.ops.define import op
+from reflow.ops.define import no_gradient, op
 from reflow.ops.math import conj, reciprocal_op
 from reflow.ops.matmul import matmul, product, transposed
 from reflow.ops.matrix_diag import band_part_op, diag_part_v1_op, diag_v1_op, set_diag_v1_op
@@ -118,6 +119,7 @@ cholesky_grad_op, batch_cholesky_grad_op = (
         f"{name}(l: T, grad: T, *, T: {T}) -> output: T",
         "The gradient for the input of Cholesky, given its output and the gradient of that.",
         shape=square_shape,
+        grad=no_gradient,
     )(_cholesky_grad_lower)
     for name, T in (
         ("CholeskyGrad", "{half,float,double}"),
@@ -435,11 +437,13 @@ def _matrix_function(name: str, doc: str, T: str, function: str, compile: bool) 
         import scipy.linalg
 
         f = getattr(scipy.linalg, function)
-        x = widened(input)
+        x = input.astype(np.complex128 if input.dtype.kind == "c" else np.float64)
         result = np.empty(x.shape, x.dtype)
-        for index in np.ndindex(x.shape[:-2]):
-            value = f(x[index]) if x.shape[-1] else x[index]
-            result[index] = value.real if x.dtype.kind == "f" else value
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # on the accuracy of the last digits
+            for index in np.ndindex(x.shape[:-2]):
+                value = f(x[index]) if x.shape[-1] else x[index]
+                result[index] = value.real if x.dtype.kind == "f" else value
         return result.astype(input.dtype)
 
     opdef = op(

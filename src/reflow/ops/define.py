@@ -8,7 +8,16 @@ from typing import Any
 from reflow.lang.opdef import UNSAID, ZERO, OpDef
 from reflow.ops import shape_rules
 
-__all__ = ["ZERO", "binary", "comparison", "op", "reduction", "unary"]
+__all__ = ["ZERO", "binary", "comparison", "no_gradient", "op", "reduction", "unary"]
+
+
+def no_gradient(op: Any) -> None:
+    """The rule of an op that is differentiable, and whose derivative nobody has written down.
+
+    Raises:
+      LookupError: always. `grad=None` would pass for a derivative of zero.
+    """
+    raise LookupError(f"No gradient defined for operation '{op.name}' (op type: {op.opdef.name}).")
 
 
 def op(signature: str, doc: str = "", **traits: Any) -> Callable[[Callable], OpDef]:

@@ -70,11 +70,10 @@ def _spelled_out(labels: Labels, rank: int, equation: str) -> list[Any]:
 
 
 def _output_labels(spelled: list[list[Any]], output: Labels, equation: str) -> list[Any]:
+    if DOTS not in output:
+        return list(output)  # its dimensions are summed over
     dots = max((sum(type(each) is tuple for each in labels) for labels in spelled), default=0)
-    if dots and DOTS not in output:
-        raise ValueError(f"The ellipsis of {equation!r} is missing in the output")
-    named = len(output) - (DOTS in output)
-    return _spelled_out(output, named + dots, equation)
+    return _spelled_out(output, len(output) - 1 + dots, equation)
 
 
 def _sizes(spelled: list[list[Any]], arrays_shapes: Sequence[Any], equation: str) -> dict[Any, Any]:
@@ -117,15 +116,18 @@ def einsum_op(xp, inputs, *, equation):
     if len(inputs) > 2:
         raise NotImplementedError("Einsum takes one or two inputs; tf.einsum splits longer ones")
     spelled = [_spelled_out(g, x.ndim, equation) for g, x in zip(given, inputs)]
-    _sizes(spelled, [x.shape for x in inputs], equation)
+    sizes = _sizes(spelled, [x.shape for x in inputs], equation)
     wanted = _output_labels(spelled, output, equation)
     dtype = inputs[0].dtype
-    if not xp.is_numpy and len(set(wanted)) == len(wanted):
+    summed_dots = DOTS not in output and any(DOTS in labels for labels in given)
+    if not xp.is_numpy and len(set(wanted)) == len(wanted) and not summed_dots:
         wide = accumulator(dtype)
         result = xp.einsum(equation, *inputs, preferred_element_type=wide)
         return result.astype(dtype)
     operands = []
     for i, (x, labels) in enumerate(zip(inputs, spelled)):
+        if summed_dots and any(type(label) is tuple for label in labels):
+            x = xp.broadcast_to(x, [sizes[label] for label in labels])
         others = {label for j, each in enumerate(spelled) if j != i for label in each}
         operands.append(_reduced_operand(xp, x, labels, others | set(wanted)))
     unique = list(dict.fromkeys(wanted))

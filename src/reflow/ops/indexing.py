@@ -122,7 +122,13 @@ def _gather_shape(params: Any, indices: Any, axis: Any, batch_dims: int) -> Any:
             f"batch_dims {batch_dims} must be at most axis {axis} and the rank {len(index)} of the "
             "indices"
         )
-    batch = shapes.of(dims[:batch_dims]).merge_with(shapes.of(index[:batch_dims]))
+    try:
+        batch = shapes.of(dims[:batch_dims]).merge_with(shapes.of(index[:batch_dims]))
+    except ValueError:
+        raise ValueError(
+            f"params of shape {params.shape} and indices of shape {indices.shape} must agree in the "
+            f"{batch_dims} batch dimensions"
+        ) from None
     return shapes.of((*batch.sizes, *dims[batch_dims:axis], *index[batch_dims:], *dims[axis + 1 :]))
 
 

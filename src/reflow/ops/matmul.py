@@ -109,6 +109,9 @@ def _batch_shape(x, y, *, adj_x, adj_y):
 )
 def matmul_op(xp, a, b, *, transpose_a, transpose_b):
     """The product of two matrices, either of them transposed before."""
+    for i, each in enumerate((a, b)):
+        if each.ndim != 2:
+            raise ValueError(f"In[{i}] is not a matrix. Instead it has shape {list(each.shape)}")
     a = xp.swapaxes(a, 0, 1) if transpose_a else a
     b = xp.swapaxes(b, 0, 1) if transpose_b else b
     _check_inner(a, b)

@@ -235,6 +235,8 @@ def _extreme_grad(g, input, output, reduction_indices, *, keep_dims):
 
 def _norm_grad(g, input, output, reduction_indices, *, keep_dims):
     plan = _Plan(input, reduction_indices, keep_dims)
+    if g.dtype.is_complex:  # the output is real, whatever its dtype
+        g = 0.5 * (g + conj(g))
     return real_div(input, real_div(plan.keep(output), plan.keep(g)))
 
 

@@ -14,10 +14,11 @@ from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.ops import shape_rules
-from reflow.ops.define import op, unary
+from reflow.ops.define import no_gradient, op, unary
 from reflow.ops.math import (
     cos_op,
     exp_op,
+    literal,
     log_op,
     neg,
     real_div,
@@ -149,6 +150,7 @@ igammac_op = _igamma(
     "IgammaGradA(a: T, x: T, *, T: {float,double}) -> z: T",
     shape=shape_rules.broadcasting,
     broadcast=True,
+    grad=no_gradient,
 )
 def igamma_grad_a(xp, a, x):
     """The derivative of igamma(a, x) by a, element-wise."""
@@ -238,6 +240,11 @@ bessel_y1_op = _bessel("BesselY1", "The Bessel function of the second kind of or
 # Integrals ----------------------------------------------------------------------------------------
 
 
+def _expint(xp: Any, x: Any) -> Any:
+    value = _evaluated("expi", lambda xp, x: x >= 0)(xp, x)
+    return xp.where(x == 0, literal(x, -np.inf), value)
+
+
 def _fresnel(part: int) -> Callable:
     def lower(xp: Any, x: Any) -> Any:
         return xp.special.fresnel(x.astype(accumulator(x.dtype)))[part].astype(x.dtype)
@@ -257,7 +264,7 @@ dawsn_op = unary("Dawsn", "exp(-x**2) times the integral of exp(t**2) from 0 to 
                  T=FLOAT, lower=_evaluated("dawsn"), grad=lambda g, x, y: g * (1.0 - 2.0 * x * y),
                  compile=False)
 expint_op = unary("Expint", "The exponential integral: of exp(t) / t up to x > 0, element-wise.",
-                  T=FLOAT, lower=_evaluated("expi", lambda xp, x: x >= 0),
+                  T=FLOAT, lower=_expint,
                   grad=lambda g, x: g * exp_op(x) / x)
 fresnel_cos_op = unary("FresnelCos", "The integral of cos(pi t**2 / 2) from 0 to x, element-wise.",
                        T=FLOAT, lower=_fresnel(1), compile=False,

@@ -322,7 +322,7 @@ def assign_variable_op(ctx, resource, value):
 
 def _assign_variable_update(name: str, doc: str, combine):
     @op(
-        f"{name}(resource: resource, value: dtype, *, dtype: NUMBER) -> ",
+        f"{name}(resource: resource, value: dtype) -> ",
         doc,
         shape=_assigned_shapes,
         grad=None,

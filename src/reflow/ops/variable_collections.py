@@ -177,15 +177,13 @@ def assert_variables_initialized(var_list: Any = None) -> Any:
     Raises:
       errors.FailedPreconditionError: when it runs, if a variable has no value.
     """
-    from reflow.ops.array import rank
-
     variables = _or_all(var_list)
     if not variables:
         return None
     ranks = []
     for variable in variables:
         with colocate_with(variable.op):
-            ranks.append(rank(variable))
+            ranks.append(REGISTRY["Rank"](variable))  # reads it, though only the rank is asked
     return ranks[0] if len(ranks) == 1 else REGISTRY["Pack"](ranks, axis=0, name="stack")
 
 

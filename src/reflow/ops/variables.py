@@ -187,6 +187,8 @@ def _create(default: Callable, parameters: dict[str, Any], args: Any, kwargs: An
 
 def _default_creator_v1(use_resource: Any = None, **kwargs: Any) -> Any:
     """What TF 1's `tf.Variable` makes when no creator scope is around."""
+    if kwargs.get("variable_def") is not None:
+        use_resource = kwargs["variable_def"].is_resource
     if use_resource is None:
         from reflow.ops.variable_scope import get_variable_scope
 

@@ -26,16 +26,16 @@ def assign_moving_average(
       decay: how much of it stays, in [0, 1].
       zero_debias: whether the variable starts at zero and is to be corrected for that.
     """
-    with name_scope(name, "AssignMovingAvg", [variable, value, decay]) as scope:
-        with colocate_with(variable):
-            rest = convert_to_tensor(1.0 - decay, name="decay")
-            if rest.dtype.base_dtype is not variable.dtype.base_dtype:
-                from reflow.ops.cast import cast
+    scope_now = name_scope(name, "AssignMovingAvg", [variable, value, decay])
+    with scope_now as scope, colocate_with(variable):
+        rest = convert_to_tensor(1.0 - decay, name="decay")
+        if rest.dtype.base_dtype is not variable.dtype.base_dtype:
+            from reflow.ops.cast import cast
 
-                rest = cast(rest, variable.dtype.base_dtype)
-            if zero_debias:
-                return _zero_debias(variable, value, rest)
-            return variable.assign_sub((variable - value) * rest, name=scope or None)
+            rest = cast(rest, variable.dtype.base_dtype)
+        if zero_debias:
+            return _zero_debias(variable, value, rest)
+        return variable.assign_sub((variable - value) * rest, name=scope or None)
 
 
 def _zero_debias(unbiased: Any, value: Any, decay: Any) -> Any:

@@ -208,9 +208,9 @@ class Optimizer:
             if global_step is None:
                 done = self._finish(updates, scope)
             else:
-                with control_dependencies([self._finish(updates, "update")]):
-                    with colocate_with(global_step):
-                        done = global_step.assign_add(1, name=scope or None, read_value=False)
+                finished = self._finish(updates, "update")
+                with control_dependencies([finished]), colocate_with(global_step):
+                    done = global_step.assign_add(1, name=scope or None, read_value=False)
             if not executing_eagerly():
                 if isinstance(done, Tensor):
                     done = done.op  # type: ignore[attr-defined]

@@ -262,11 +262,16 @@ class AdagradDAOptimizer(_Regular):
             _constant_slot(self, var, 0.0, "gradient_accumulator", self._name)
             _constant_slot(self, var, self._initial, "gradient_squared_accumulator", self._name)
 
-    def _apply_rule(self, prefix: str, grad: Any, var: Any, **more: Any) -> Any:
+    def _prepare(self) -> None:
         from reflow.ops.cast import cast
 
-        step = convert_to_tensor(self._global_step)
-        return super()._apply_rule(prefix, grad, var, global_step=cast(step, dtypes.int64), **more)
+        super()._prepare()
+        with colocate_with(self._global_step):  # steps count from one
+            step = REGISTRY["Identity"](self._global_step) + 1
+            self._step_now = cast(step, dtypes.int64)
+
+    def _apply_rule(self, prefix: str, grad: Any, var: Any, **more: Any) -> Any:
+        return super()._apply_rule(prefix, grad, var, global_step=self._step_now, **more)
 
 
 @export(v1=("train.ProximalAdagradOptimizer",))

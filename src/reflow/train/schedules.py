@@ -14,6 +14,7 @@ from reflow.lang import errors
 from reflow.lang.context import executing_eagerly
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
+from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 
 
@@ -127,7 +128,7 @@ def piecewise_constant(x: Any, boundaries: Any, values: Any, name: str | None = 
         )
 
     def compute() -> Any:
-        from reflow.lang.opdef import REGISTRY
+
         from reflow.ops import control_flow
 
         with name_scope(name, "PiecewiseConstant"):
@@ -154,7 +155,7 @@ def piecewise_constant(x: Any, boundaries: Any, values: Any, name: str | None = 
             for low, high, v in zip(edges[:-1], edges[1:], tensors[1:-1]):
                 inside = both(greater(position, low), less_equal(position, high))
                 cases.append((inside, lambda v=v: v))
-            return control_flow.case(cases, lambda: tensors[0], exclusive=True)
+            return control_flow.case_v1(cases, lambda: tensors[0], exclusive=True)
 
     return _schedule(compute)
 
@@ -257,7 +258,7 @@ def cosine_decay_restarts(
                 turn = math.floor(part)
                 return turn, part - turn
 
-            turn, part = control_flow.cond(math.equal(longer, 1.0), regular, geometric)
+            turn, part = control_flow.cond_v1(REGISTRY["Equal"](longer, 1.0), regular, geometric)
             cosine = 0.5 * lower**turn * (1.0 + math.cos(python_math.pi * part))
             return math.multiply(rate, (1 - rest) * cosine + rest, name=name)
 
