@@ -646,17 +646,19 @@ _ATTR = re.compile(
 
 
 def tensorflow_signatures():
-    """Rows of tests/golden/ops.tsv: op -> inputs, outputs (texts), attributes (matches by name)."""
+    """Rows of tests/golden/ops.tsv: op -> inputs, outputs (texts), attributes by name, flags."""
     rows = {}
     for line in (HERE / "golden" / "ops.tsv").read_text().splitlines()[1:]:
-        name, inputs, outputs, attrs, _ = (*line.split("\t"), "")[:5]
+        name, inputs, outputs, attrs, flags = (*line.split("\t"), "")[:5]
         matches = [_ATTR.fullmatch(text) for text in attrs.split("; ") if text]
         assert all(matches), f"{name}: {attrs}"
-        rows[name] = (inputs, outputs, {m["name"]: m for m in matches})
+        rows[name] = (inputs, outputs, {m["name"]: m for m in matches}, flags.split())
     return rows
 
 
 SIGNATURES = tensorflow_signatures()
+# Marked stateful in TensorFlow to keep them from being folded, but functions of their inputs.
+PURE = {"DeepCopy", "GuaranteeConst", "StatelessRandomGetAlg"}
 
 
 def argument_text(arg):
@@ -697,7 +699,8 @@ def test_signature_is_tensorflows(name):
     if name not in SIGNATURES:
         pytest.fail(f"TensorFlow has no op {name}")
     opdef = REGISTRY[name]
-    inputs, outputs, attrs = SIGNATURES[name]
+    inputs, outputs, attrs, flags = SIGNATURES[name]
+    assert opdef.stateful or "stateful" not in flags or name in PURE, "stateful=True is missing"
     assert ", ".join(map(argument_text, opdef.inputs)) == inputs
     assert ", ".join(map(argument_text, opdef.outputs)) == outputs
     assert sorted(opdef.attrs) == sorted(attrs)

@@ -12,6 +12,8 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import numpy as np
 import tensorflow.compat.v1 as tf
+import variable_programs
+from tensorflow.python.ops import init_ops_v2
 from variable_programs import ERRORS, PROGRAMS
 
 HERE = pathlib.Path(__file__).parent
@@ -81,6 +83,7 @@ def in_thread(function, *arguments):
 
 if __name__ == "__main__":
     tf.disable_v2_behavior()
+    variable_programs.TF2 = init_ops_v2
     tf.logging.set_verbosity(tf.logging.ERROR)
     golden = {
         "programs": {f.__name__: run_program(f) for f in PROGRAMS},

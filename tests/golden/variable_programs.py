@@ -10,6 +10,7 @@ import numpy as np
 PROGRAMS = []
 ERRORS = []
 LEFT_OPEN = []
+TF2: object = None  # the module with TF 2's initializers, set by whoever runs the programs
 
 
 def program(f):
@@ -157,9 +158,12 @@ def initialized(tf):
     v = tf.Variable(1.0, name="v")
     r = tf.Variable(1.0, name="r", use_resource=True)
     late = tf.Variable(1.0, name="late", collections=[])
-    return [[tf.is_variable_initialized(v), tf.is_variable_initialized(r)],
-            [tf.is_variable_initialized(late), v.initializer, late.initializer],
-            [tf.is_variable_initialized(late)]]  # fmt: skip
+    asked = tf.is_variable_initialized(late)
+    return [
+        [tf.is_variable_initialized(v), tf.is_variable_initialized(r), asked],
+        [v.initializer, late.initializer],
+        [asked],
+    ]
 
 
 @program
@@ -486,6 +490,50 @@ def random_initializers(tf):
 def random_without_seed(tf):
     a = tf.get_variable("a", [3], initializer=tf.random_normal_initializer(seed=4))
     return [[a]]
+
+
+@program
+def matrix_initializers(tf):
+    out = []
+    for i, make in enumerate((
+        tf.orthogonal_initializer(seed=1),
+        tf.initializers.orthogonal(gain=2.0, seed=2),
+        tf.initializers.identity(gain=3.0),
+    )):  # fmt: skip
+        out.append(tf.get_variable(f"v{i}", [3, 4], initializer=make))
+        out.append(tf.get_variable(f"w{i}", [4, 3], tf.float64, initializer=make))
+        if i < 2:
+            out.append(tf.get_variable(f"k{i}", [2, 3, 2], initializer=make))
+    return [out]
+
+
+@program
+def initializers_of_tf2(tf):
+    tf.set_random_seed(3)
+    out = []
+    for make in (
+        TF2.Zeros(),
+        TF2.Ones(),
+        TF2.Constant([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
+        TF2.RandomUniform(),
+        TF2.RandomUniform(-1.0, 2.0, seed=3),
+        TF2.RandomNormal(1.0, 2.0, seed=4),
+        TF2.TruncatedNormal(seed=5),
+        TF2.VarianceScaling(2.0, "fan_out", "uniform", seed=6),
+        TF2.VarianceScaling(2.0, "fan_in", "untruncated_normal", seed=7),
+        TF2.VarianceScaling(seed=8),
+        TF2.GlorotUniform(seed=9),
+        TF2.GlorotNormal(seed=10),
+        TF2.Orthogonal(seed=11),
+        TF2.Identity(2.0),
+        getattr(TF2, "LecunNormal", getattr(TF2, "lecun_normal", None))(seed=12),
+        getattr(TF2, "HeUniform", getattr(TF2, "he_uniform", None))(seed=13),
+    ):
+        out.append(make([2, 3]))
+    out.append(TF2.Ones()([2], tf.int32))
+    out.append(TF2.RandomUniform(0, 9, seed=2)([4], tf.int32))
+    out.append(TF2.Zeros()([4], partition_shape=(2,), partition_offset=(1,)))
+    return [out]
 
 
 # What must fail -----------------------------------------------------------------------------------

@@ -168,8 +168,6 @@ tf.sequence_mask(w)
 tf.sequence_mask(w, 5)
 tf.sequence_mask([1, 3], dtype=tf.float32)
 tf.sequence_mask(m, i, tf.int32)
-tf.repeat([3, 1], 2)
-tf.repeat(p, 2, axis=1)
 tf.repeat(x, [1, 2, 3], axis=1)
 tf.repeat(p, w, axis=0)
 """

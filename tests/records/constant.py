@@ -33,4 +33,4 @@ record(
     why="its gradient is an error, which test_ops_constant.py looks at",
 )
 record("NoOp", sample())
-tested_elsewhere("test_session.py", "Placeholder")
+tested_elsewhere("test_ops_constant.py", "Placeholder")

@@ -130,7 +130,10 @@ def k(*values):
 
 
 zero, seven = arr(0, "float32"), arr(7, "float32")
-for version, aligns in (("V2", ()), ("V3", ("LEFT_RIGHT", "RIGHT_LEFT", "LEFT_LEFT", "RIGHT_RIGHT"))):
+for version, aligns in (
+    ("V2", ()),
+    ("V3", ("LEFT_RIGHT", "RIGHT_LEFT", "LEFT_LEFT", "RIGHT_RIGHT")),
+):
     kinds = [{"align": align} for align in aligns] or [{}]
     own = version == "V3"  # TensorFlow's gradient of V2 aligns diagonals as V3 does
     record(
@@ -371,4 +374,3 @@ record("BatchCholeskyGrad", sample(l=np.tril(regular(2, 3, 3)), grad=np.tril(f32
        grad=False, **OLD)  # fmt: skip
 record("BatchSvd", sample(input=f32(2, 3, 2)), grad=False, **OLD)
 record("BatchSelfAdjointEigV2", sample(input=definite(2, 3, 3)), grad=False, **OLD)
-

@@ -77,7 +77,8 @@ wide = (
     sample(x=arr([5, 2**63], "uint64"), y=arr([1, 2], "uint64")),
 )
 binary("AddV2", *wide, bad=[apart("AddV2")])
-binary("Add", *whole, sample(x=s([b"a", b"b"]), y=s(b"c")), bad=[apart("Add")])
+binary("Add", *whole, sample(x=s([b"a", b"b"]), y=s(b"c")),
+       sample(x=s(b"a"), y=s(b"b")), bad=[apart("Add")])  # fmt: skip
 binary("Sub", *wide, bad=[apart("Sub")])
 binary("Mul", *wide, bad=[apart("Mul")])
 binary("MulNoNan", edge(x=EDGES, y=arr([0.0], "float32")), edge(x=f32(2), y=EDGES[:2]),
@@ -160,8 +161,15 @@ record(
 )
 binary("Xdivy", edge(x=f32(3, lo=1), y=arr([0, 1, 2], "float32")),
        edge(x=arr([0, 0, 1], "float32"), y=arr([0, NAN, 2], "float32")), conj=False, **NO_ZERO)  # fmt: skip
-binary("Xlogy", edge(x=arr([0, 0, 1], "float32"), y=arr([0, NAN, 2], "float32")), conj=False, **NO_ZERO)
-binary("Xlog1py", edge(x=arr([0, 0, 1], "float32"), y=arr([-1, NAN, 2], "float32")), conj=False, **NO_ZERO)
+binary(
+    "Xlogy", edge(x=arr([0, 0, 1], "float32"), y=arr([0, NAN, 2], "float32")), conj=False, **NO_ZERO
+)
+binary(
+    "Xlog1py",
+    edge(x=arr([0, 0, 1], "float32"), y=arr([-1, NAN, 2], "float32")),
+    conj=False,
+    **NO_ZERO,
+)
 for name in ("Reciprocal", "Inv"):
     unary(name, edge(x=arr([0.0, INF, 4], "float32")), **NO_ZERO)
 
@@ -227,7 +235,11 @@ record(
 
 # Complex numbers ----------------------------------------------------------------------------------
 
-record("Complex", sample(real=f32(2, 3), imag=f32(3)), sample(real=f64(), imag=f64(), Tout="complex128"))
+record(
+    "Complex",
+    sample(real=f32(2, 3), imag=f32(3)),
+    sample(real=f64(), imag=f64(), Tout="complex128"),
+)
 for name in ("Real", "Imag"):
     record(name, sample(input=c64(2, 3)),
            sample(input=floats(2, dtype="complex128"), Tout="float64"))  # fmt: skip
@@ -298,6 +310,7 @@ for name in ("Equal", "NotEqual"):
         sample(x=ints(3, 4), y=ints(4)),
         edge(x=EDGES, y=EDGES),
         sample(x=s([b"a", b"b"]), y=s(b"a")),
+        sample(x=s(b"a"), y=s(b"a")),
         sample(x=bools(4), y=bools(4)),
         sample(x=arr([1j, 1], "complex64"), y=arr(1j, "complex64")),
         sample(x=floats(3, dtype="bfloat16"), y=floats(1, dtype="bfloat16")),

@@ -5,10 +5,14 @@ import numpy as np
 from .base import arr, bad, bools, c64, f32, f64, floats, i32, i64, ints, record, sample
 
 NO_SUCH = bad(input=f32(2, 3), reduction_indices=i32([5]), match="[Ii]nvalid reduction dimension")
-TWICE = bad(input=f32(2, 3), reduction_indices=i32([0, -2]), match="duplicate|Invalid reduction arg")
+TWICE = bad(
+    input=f32(2, 3), reduction_indices=i32([0, -2]), match="duplicate|Invalid reduction arg"
+)
 
 
-def reduction(op, *more, complex_too=True, conj=True, bad=(NO_SUCH, TWICE), lo=-2.0, hi=2.0, **options):
+def reduction(
+    op, *more, complex_too=True, conj=True, bad=(NO_SUCH, TWICE), lo=-2.0, hi=2.0, **options
+):
     samples = [
         sample(input=f32(2, 3, 4, lo=lo, hi=hi), reduction_indices=i32([0, 2])),
         sample(input=f32(2, 3, 4, lo=lo, hi=hi), reduction_indices=i32([-1]), keep_dims=True),
@@ -74,7 +78,9 @@ for name in ("ArgMax", "ArgMin"):
         sample(input=f32(0, 2), dimension=i32(1)),
         bad=[
             bad(input=f32(0, 2), dimension=i32(0), match="is empty"),
-            bad(input=f32(2), dimension=i32(3), match="dimension in the range|must be in the range"),
+            bad(
+                input=f32(2), dimension=i32(3), match="dimension in the range|must be in the range"
+            ),
         ],
     )
 

@@ -25,15 +25,16 @@ from reflow.lang.static_value import constant_value
 from reflow.lang.tensor import SymbolicTensor
 
 _SMALL = 64  # elements: larger constants of the forward body are handed out rather than copied
-# Ops that are computed again rather than kept: they move data, or they work on small integers.
-_CHEAP = frozenset(
-    "Identity Cast Reshape ExpandDims Squeeze Shape Size Rank StopGradient TensorListGetItem"
-    " TensorListLength StridedSlice GatherV2 LogicalAnd LogicalOr LogicalNot Less LessEqual Greater"
-    " GreaterEqual Equal NotEqual".split()
-)
-_CHEAP_INTEGERS = frozenset(
-    "AddV2 Sub Mul Neg FloorDiv FloorMod Minimum Maximum Pack Range".split()
-)
+# Ops that are computed again rather than kept: they move data, or work on integers and truth values.
+_CHEAP = {
+    *("Identity", "Cast", "Reshape", "ExpandDims", "Squeeze", "Shape", "Size", "Rank"),
+    *("StopGradient", "TensorListGetItem", "TensorListLength", "StridedSlice", "GatherV2"),
+    *("LogicalAnd", "LogicalOr", "LogicalNot"),
+    *("Less", "LessEqual", "Greater", "GreaterEqual", "Equal", "NotEqual"),
+}
+_CHEAP_INTEGERS = {
+    *("AddV2", "Sub", "Mul", "Neg", "FloorDiv", "FloorMod", "Minimum", "Maximum", "Pack", "Range")
+}
 
 
 class GradientGraph(BodyGraph):

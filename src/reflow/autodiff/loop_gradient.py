@@ -23,6 +23,7 @@ from reflow.autodiff.body_gradient import (
 )
 from reflow.lang import dtypes
 from reflow.lang.context import current_graph
+from reflow.lang.convert import convert_to_tensor
 from reflow.lang.func_graph import BodyGraph
 from reflow.lang.graph import Operation
 from reflow.lang.indexed_slices import IndexedSlices
@@ -138,8 +139,7 @@ class _LoopGradient:
                 return i
         base = body.base
         with in_graph_of(op):
-            start = REGISTRY["Identity"](np.int32(0), name="loop_counter")
-        start = start.op.inputs[0]
+            start = convert_to_tensor(np.int32(0), name="loop_counter")
         placeholder = base._placeholder(dtypes.int32, SCALAR, "loop_counter")
         with base.as_default(), base.control_dependencies(None):
             after = REGISTRY["AddV2"](placeholder, np.int32(1), name="next_iteration")
@@ -290,13 +290,7 @@ class _LoopGradient:
             cond.outputs = [REGISTRY["Less"](cond.inputs[0], cond.inputs[1])]
         captured = unify_captures([cond, gradient], arguments)
         gradient.outputs.extend(gradient.inputs[arguments:])
-        inputs = [
-            REGISTRY["Identity"](s, name="grad_counter").op.inputs[0]
-            if isinstance(s, np.generic)
-            else s
-            for s in starts
-        ]
-        inputs += captured
+        inputs = [convert_to_tensor(start, name="grad_counter") for start in starts] + captured
         shapes = [t.shape for t in gradient.inputs]
         opdef = REGISTRY["While" if has_side_effects(gradient) else "StatelessWhile"]
         attrs = {
@@ -434,7 +428,7 @@ def _become_pop(
     node = promise.op
     before = len(gradient._nodes)
     with gradient.as_default(), gradient.control_dependencies(None):
-        shape = REGISTRY["Identity"](_element_shape(tensor), name="element_shape").op.inputs[0]
+        shape = convert_to_tensor(_element_shape(tensor), name="element_shape")
     new = gradient._nodes[before:]
     gradient.move_before(new, node)
     placeholder = held.op  # it was made after the promise: it has to stand before it

@@ -52,7 +52,26 @@ def main(args: Any, explain: bool, usage: Callable[[str], Any]) -> int:
             from reflow.cli.explain import report
 
             print(report(), file=sys.stderr)
+    _leave_if_compiling(code)
     return code
+
+
+def _leave_if_compiling(code: int) -> None:
+    """Ends the process now when a compilation that nobody will use would hold it up."""
+    cluster = sys.modules.get("reflow.compiler.cluster")
+    if cluster is None or not cluster.is_compiling():
+        return
+    import atexit
+    import threading
+
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+    atexit.unregister(cluster.stop_compiling)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _run_path(program: str) -> None:

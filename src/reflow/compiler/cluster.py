@@ -6,6 +6,7 @@ interpreted in NumPy. The state that the nodes touch comes in as arguments and g
 
 from __future__ import annotations
 
+import atexit
 import queue
 import threading
 import time
@@ -123,8 +124,15 @@ class Cluster:
 
     # Running -------------------------------------------------------------------------------------
 
-    def run(self, values: Sequence[Any], store: Any) -> Sequence[Any]:
+    def run(
+        self,
+        values: Sequence[Any],
+        store: Any,
+        interpreter: Callable[[Any], Interpreter] = Interpreter,
+    ) -> Sequence[Any]:
         """The outputs for `values` of the inputs; reads and writes the state in `store`.
+
+        If it is interpreted, then by what `interpreter` gives for the store.
 
         Raises:
           Recut: when the cluster has to be cut before it can run compiled.
@@ -145,7 +153,7 @@ class Cluster:
             return self._run_compiled(entry.executable, values, store)
         if choice is policy.BACKGROUND:
             self._compile_in_background(entry, values, store)
-        return self._interpret(entry, values, store)
+        return self._interpret(entry, values, interpreter(store))
 
     def _entry(self, values: Sequence[Any]) -> Entry:
         key: list[Any] = []
@@ -180,15 +188,16 @@ class Cluster:
         while len(self.entries) > 64 * policy.MAX_EXECUTABLES:
             self.entries.popitem(last=False)
 
-    def _interpret(self, entry: Entry, values: Sequence[Any], store: Any) -> Sequence[Any]:
+    def _interpret(
+        self, entry: Entry, values: Sequence[Any], interpreter: Interpreter
+    ) -> Sequence[Any]:
         args = [as_numpy(v) for v in values]
         args.extend(self.known)
-        interpreter = Interpreter(store)
         interpreter.path = self.path
         started = time.perf_counter()
         with np.errstate(all="ignore"):
             if self.writes:
-                with store.lock:
+                with interpreter.store.lock:
                     outputs = interpreter.run(self.program, args)
             else:
                 outputs = interpreter.run(self.program, args)
@@ -377,16 +386,40 @@ def _raise_failed(checks: Sequence[Any], flags: np.ndarray) -> None:
 
 _jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
 _worker: list[threading.Thread] = []
+_ending = threading.Event()
+_idle = threading.Event()
+_idle.set()
 
 
 def background(work: Callable[[], None]) -> None:
-    """Runs `work` on the compiling thread, which the end of the program does not wait for."""
+    """Runs `work` on the compiling thread, after what is there before it."""
     _jobs.put(work)
     if not _worker:
         _worker.append(threading.Thread(target=_compile_loop, name="reflow-compile", daemon=True))
+        atexit.register(stop_compiling)
         _worker[0].start()
 
 
 def _compile_loop() -> None:
     while True:
-        _jobs.get()()
+        work = _jobs.get()
+        _idle.clear()
+        try:
+            if not _ending.is_set():
+                work()
+        finally:
+            _idle.set()
+
+
+def is_compiling() -> bool:
+    """Whether a compilation is under way in the background."""
+    return not _idle.is_set()
+
+
+def stop_compiling() -> None:
+    """Lets the compilation under way end, and starts no other: before the interpreter goes.
+
+    A thread that comes back from XLA when Python is gone aborts the process.
+    """
+    _ending.set()
+    _idle.wait()

@@ -32,7 +32,7 @@ class NeedStatic(Exception):
 class NotCompilable(Exception):
     """A node of the cluster cannot be part of an executable; the reason is the message."""
 
-    def __init__(self, message: str, node: Operation):
+    def __init__(self, message: str, node: Operation | None = None):
         super().__init__(message)
         self.node = node
 
@@ -458,6 +458,9 @@ class Tracer(Context):
                     raise self._needs(op, need) from None
                 result, usual = need.assume()
                 self.checks.append((usual, need.__str__, Unusual, self.node))
+            except NotCompilable as error:
+                error.node = error.node or self.node
+                raise
             except Exception as error:
                 raise run_error(error, op, values) from error
             if opdef.single_output:

@@ -9,6 +9,7 @@ blocking ops form a cluster. Edges never go down, so no cluster can wait for its
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Sequence, Set
 from typing import Any
@@ -35,6 +36,7 @@ from reflow.lang.resource import ResourceHandle
 from reflow.lang.tensor import SymbolicTensor
 
 _FOLD_LIMIT = 1 << 16  # elements: larger results are computed in the cluster
+MAX_NODES = 1000  # per cluster: XLA's compile time grows faster than the number of nodes
 
 
 class Plan:
@@ -61,9 +63,10 @@ class Plan:
         self.feeds = list(feeds)
         self.outputs = tensors
         self.references = [i for i, t in enumerate(tensors) if t.dtype.is_ref_dtype]
-        self.unfed = [op for op in topological(needed) if op.opdef.name in _PLACEHOLDERS]
+        self.nodes = topological(needed)
+        self.unfed = [op for op in self.nodes if op.opdef.name in _PLACEHOLDERS]
         count("plans")
-        self.part = Partition(topological(needed), self.feeds, tensors, {}, place=place)
+        self.part = Partition(self.nodes, self.feeds, tensors, {}, place=place)
         record(
             "plan",
             fetches=[f.name for f in fetches][:8],
@@ -204,7 +207,11 @@ class Partition:
             key = (at, op) if where is None else (at, where, waits)
             groups.setdefault(key, []).append(op)
         order = sorted(groups.items(), key=lambda item: (item[0][0], item[1][0]._id))
-        return self._make_steps([(key, group) for key, group in order], domain)
+        pieces: list[Any] = []
+        for key, group in order:
+            for start in range(0, len(group), MAX_NODES):
+                pieces.append((key, group[start : start + MAX_NODES]))
+        return self._make_steps(pieces, domain)
 
     def _domain(self, op: Operation) -> str | None:
         if op in self.on_host or runs_on_host(op):
@@ -235,6 +242,9 @@ class Partition:
                     source = home.get(control)
                     if source is not None and source != i:
                         after[i].add(source)
+        for i in range(1, len(groups)):
+            if groups[i][0] == groups[i - 1][0]:  # pieces of one group share state: keep their order
+                after[i].add(i - 1)
         for tensor in self.outputs:
             if tensor.op in home and id(tensor) not in self._given:
                 wanted_outside[home[tensor.op]][id(tensor)] = tensor
@@ -300,14 +310,19 @@ class Partition:
     def run_step(self, i: int, step: Step, env: list[Any], store: Any, run: Any) -> None:
         sources, targets = self.moves[i]
         work = step.work
-        if isinstance(work, Operation):
-            values = [env[s] for s in sources]
-            run_host_node(work, values, targets, env, store, run, self.place, self.path)
-            return
         values = [env[s] for s in sources]
+        trace = None if run is None else run.trace
+        if isinstance(work, Operation):
+            began = 0 if trace is None else time.time_ns()
+            run_host_node(work, values, targets, env, store, run, self.place, self.path)
+            if trace is not None:
+                trace.node(work, began, [env[t] for t in targets])
+            return
         try:
-            if run is not None and run.trace is not None:
-                outputs = run.traced(work, values, store)
+            if isinstance(work, Partition):
+                outputs = work.run(values, store, run)
+            elif trace is not None:
+                outputs = trace.cluster(work, values, store)
             else:
                 outputs = work.run(values, store)
         except Recut as recut:

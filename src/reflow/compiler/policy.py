@@ -3,9 +3,9 @@
 Compiling costs tens of milliseconds to seconds, and a call of an executable costs some ten
 microseconds; interpreting costs a microsecond or two per node, plus the arithmetic at NumPy's speed.
 Which shapes will come again is not known beforehand. The rule is the one of the ski rental problem:
-interpret until the time spent interpreting a shape signature equals what compiling it would cost, then
-compile (in the background, while runs go on interpreted). The total is then at most twice that of
-knowing the future. A signature seen once is never compiled, however many there are.
+interpret until the time spent interpreting a shape signature equals what compiling it would cost the
+program, then compile, in the background, while runs go on interpreted. The total is then at most twice
+that of knowing the future. A signature seen once is never compiled, however many there are.
 
 `REFLOW_TIER=interpret` or `compile` forces either; `auto` is the default.
 """
@@ -21,7 +21,8 @@ BACKGROUND = "background"  # interpret this run, and compile meanwhile
 
 CALL_COST = 12e-6  # seconds that a call of an executable takes at the least
 COMPILE_BASE = 0.05  # seconds to compile the smallest cluster
-COMPILE_PER_NODE = 0.004
+COMPILE_PER_NODE = 0.002
+IDLE_SHARE = 0.1  # compiling goes on in the background: this part of its cost delays the program
 LARGE = 1 << 22  # elements in a cluster's inputs and state above which NumPy is not tried
 
 forced: list[str] = [os.environ.get("REFLOW_TIER", "auto")]
@@ -30,7 +31,7 @@ MAX_EXECUTABLES = 16  # per cluster; the least recently used goes
 
 def compile_cost(nodes: int) -> float:
     """Seconds that compiling a cluster of so many nodes is expected to take."""
-    return COMPILE_BASE + COMPILE_PER_NODE * min(nodes, 500) + 0.0004 * nodes
+    return COMPILE_BASE + COMPILE_PER_NODE * nodes
 
 
 def choose(nodes: int, interpretable: bool, elements: int, entry: Any) -> str:
@@ -51,6 +52,6 @@ def choose(nodes: int, interpretable: bool, elements: int, entry: Any) -> str:
         return COMPILE
     if entry.compiling or entry.runs == 0 or entry.best < 2 * CALL_COST:
         return INTERPRET
-    if entry.spent >= compile_cost(nodes):
+    if entry.spent >= IDLE_SHARE * compile_cost(nodes):
         return BACKGROUND
     return INTERPRET

@@ -19,6 +19,7 @@ from reflow.lang.graph import Operation, topological
 from reflow.lang.tensor import SymbolicTensor
 
 _LIMIT = 100_000  # iterations that are run ahead of the loop
+_MANY = 1 << 20  # iterations: the values of more are not listed
 _LARGE = 1 << 10  # elements: conditions on larger values are left to the loop
 
 
@@ -190,9 +191,14 @@ class LoopFacts:
         count = self._count(known, args)
         if count is None:
             return result
-        result.bound, sequences, finals = count
+        bound, sequences, finals = count
+        for i, still in enumerate(self.invariant):  # counters that the condition does not look at
+            step = None if still or i in finals else self._step(i)
+            if step is not None and _is_known(args[i]):
+                sequences[i], finals[i] = _arithmetic(args[i], step, bound)
+        result.bound = bound
         if len(known) == len(self.terms):
-            result.exact, result.finals = result.bound, finals
+            result.exact, result.finals = bound, finals
         self._find_ranges(result, sequences, args)
         return result
 
@@ -207,11 +213,7 @@ class LoopFacts:
             sequences, finals = {}, {}
             for term in terms:
                 variable, step, *_ = term.counter
-                start = int(args[variable])
-                dtype = np.asarray(args[variable]).dtype
-                if count <= 1 << 20:
-                    sequences[variable] = start + step * np.arange(count)
-                finals[variable] = np.asarray(start + step * count).astype(dtype)
+                sequences[variable], finals[variable] = _arithmetic(args[variable], step, count)
             return count, sequences, finals
         return self._run_ahead(terms, args)
 
@@ -253,7 +255,8 @@ class LoopFacts:
             return
         seen: dict[int, Any] = {}
         for i, values in sequences.items():
-            seen[id(self.body.inputs[i])] = values
+            if values is not None:
+                seen[id(self.body.inputs[i])] = values
         for i, value in enumerate(args):
             if self.invariant[i] and _is_known(value) and np.ndim(value) == 0:
                 if np.asarray(value).dtype.kind in "iu":
@@ -275,6 +278,13 @@ class LoopFacts:
         for key, values in seen.items():
             if np.size(values):
                 result.ranges[key] = int(np.min(values)), int(np.max(values))
+
+
+def _arithmetic(start: Any, step: int, count: int) -> tuple[np.ndarray | None, np.ndarray]:
+    """The values that an integer takes in `count` iterations (None: too many), and the one after."""
+    first, dtype = int(start), np.asarray(start).dtype
+    values = first + step * np.arange(count) if count <= _MANY else None
+    return values, np.asarray(first + step * count).astype(dtype)
 
 
 _ELEMENTWISE = {

@@ -118,14 +118,21 @@ def init_scope() -> Iterator[None]:
 
     https://www.tensorflow.org/api_docs/python/tf/init_scope
     """
-    graph: Any = current_graph()
+    innermost: Any = current_graph()
+    graph = innermost
     while graph is not None and graph.building_function:
         graph = graph.outer_graph
+    scope = innermost.get_name_scope() if innermost is not None else ""
     if graph is None:
-        with using_graph(None):
-            yield
+        outer = state.scope_name
+        if innermost is not None:
+            state.scope_name = scope + "/" if scope else ""
+        try:
+            with using_graph(None):
+                yield
+        finally:
+            state.scope_name = outer
         return
-    scope = graph.get_name_scope()
     same_scope = graph.name_scope(scope + "/" if scope else None)
     with using_graph(graph), graph.control_dependencies(None), same_scope:
         yield

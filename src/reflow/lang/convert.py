@@ -336,13 +336,28 @@ def _pack(value: Any, dtype: DType | None, name: str | None) -> Any:
     """A (nested) list that holds tensors, as a tensor: packed, with the tensors' dtype."""
     if dtype is None:
         dtype = _tensor_dtype(value)
-    parts = [
-        _pack(each, dtype, None)
-        if isinstance(each, (list, tuple))
-        else convert_to_tensor(each, dtype)
-        for each in value
-    ]
-    return REGISTRY["Pack"](parts, axis=0, name=name or "packed")
+    return _packed(value, dtype, name or "packed")
+
+
+def _packed(value: Any, dtype: DType | None, name: str) -> Any:
+    """`value` packed; a list that holds no tensors as it is."""
+    from reflow.lang.scopes import name_scope
+
+    with name_scope(name) as scope:
+        parts = []
+        for i, each in enumerate(value):
+            parts.append(_packed(each, dtype, str(i)) if isinstance(each, (list, tuple)) else each)
+        if not any(_is_tensor(each) for each in parts):
+            return value
+        parts = [
+            each if isinstance(each, Tensor) else convert_to_tensor(each, dtype, str(i))
+            for i, each in enumerate(parts)
+        ]
+        return REGISTRY["Pack"](parts, axis=0, name=scope)
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, Tensor) or getattr(type(value), "is_tensor_like", False)
 
 
 def _tensor_dtype(value: Any) -> DType | None:

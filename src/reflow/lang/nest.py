@@ -194,9 +194,9 @@ def _like(value: Any, kind: int, parts: list[Any]) -> Any:
         if made is dict:
             return items
         if isinstance(value, collections.defaultdict):
-            return made(value.default_factory, items)  # type: ignore[call-arg]
+            return made(value.default_factory, items)
         try:
-            return made(items.items())  # type: ignore[call-arg]
+            return made(items.items())
         except TypeError as error:
             raise _error(
                 TypeError,

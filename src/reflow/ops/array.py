@@ -85,6 +85,18 @@ def shape(input: Any, name: str | None = None, out_type: Any = None) -> Any:
         return shape_op(input, out_type=out_type, name=scope)
 
 
+def shape_of(input: Any) -> Any:
+    """The shape as TensorFlow's own functions ask for it: a constant has a name of its own."""
+    with name_scope(None, "Shape") as scope:
+        if current_graph() is None:
+            return shape_op(input, name=scope)
+        input = convert_to_tensor(input)
+        dims = input._shape._dims
+        if dims is not None and None not in dims:
+            return constant_node(np.array(dims, np.int32), int32, "shape_as_tensor")
+        return shape_op(input, name=scope)
+
+
 def _is_sparse(x: Any) -> bool:
     return not isinstance(x, (Tensor, IndexedSlices)) and hasattr(x, "dense_shape")
 
@@ -613,10 +625,9 @@ def matrix_transpose(a: Any, name: str = "matrix_transpose", conjugate: bool = F
         known = a.shape.rank
         if known is None:
             count = rank(a)
+            first = REGISTRY["Range"](0, count - 2, 1)
             last = [count - 1, count - 2]
-            perm = REGISTRY["ConcatV2"](
-                [REGISTRY["Range"](0, count - 2, 1), last], 0, name="concat"
-            )
+            perm = REGISTRY["ConcatV2"]([first, last], 0, name="concat")
         elif known < 2:
             raise ValueError(
                 f"{errors.where(errors.user_frame())}: Argument `a` should be a (batch) matrix "

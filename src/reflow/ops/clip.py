@@ -14,10 +14,10 @@ from reflow.lang.export import export
 from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import colocate_with, name_scope
-from reflow.ops import shape_rules
+from reflow.ops import array, shape_rules
 from reflow.ops.cast import cast
 from reflow.ops.define import op
-from reflow.ops.math import maximum_op, minimum_op, real_div, sqrt_op
+from reflow.ops.math import maximum_op, minimum_op, sqrt_op
 from reflow.ops.reduce import reduce_sum
 
 
@@ -211,8 +211,9 @@ def clip_by_average_norm(t: Any, clip_norm: Any, name: str | None = None) -> Any
     """
     with name_scope(name, "clip_by_average_norm") as scope:
         t = convert_to_tensor(t, name="t")
-        count = cast(REGISTRY["Size"](t), float32)
+        count = cast(array.size(t), float32)
         inverse = REGISTRY["Rsqrt"](reduce_sum(t * t))
-        largest = real_div(convert_to_tensor(1.0, float32), clip_norm)
+        scaled = t * clip_norm
+        largest = convert_to_tensor(1.0, float32) / clip_norm
         scale = minimum_op(inverse * count, largest)
-        return REGISTRY["Identity"](t * clip_norm * scale, name=scope or None)
+        return REGISTRY["Identity"](scaled * scale, name=scope or None)

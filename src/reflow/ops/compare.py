@@ -52,7 +52,7 @@ def _equal(xp: Any, x: Any, y: Any, incompatible_shape_error: bool) -> Any:
         field = x.dtype.names[0]
         x, y = x[field], y[field]
     result = xp.equal(x, y)
-    return result.astype(bool) if result.dtype == object else result
+    return np.asarray(result, bool) if x.dtype == object else result
 
 
 @op(

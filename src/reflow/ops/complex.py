@@ -11,6 +11,7 @@ from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.ops import shape_rules
 from reflow.ops.define import op
+from reflow.ops.filling import zeros_like
 from reflow.ops.math import abs_op, real_div, sign_op
 
 _PART = "(input: T, *, T: COMPLEX = complex64, Tout: {float,double} = float) -> output: Tout"
@@ -148,7 +149,7 @@ def imag(input: Any, name: str | None = None) -> Any:
         input = convert_to_tensor(input, name="input")
         if input.dtype.is_complex:
             return imag_op(input, Tout=input.dtype.real_dtype, name=scope or None)
-        return REGISTRY["ZerosLike"](input)
+        return zeros_like(input)
 
 
 @export("math.angle", v1=("angle",))

@@ -110,11 +110,11 @@ def _padded(x: np.ndarray, pads: Pads) -> np.ndarray:
         return np.ascontiguousarray(x)
     sizes = [n + lo + hi for n, (lo, hi) in zip(x.shape[1:], pads)]
     result = np.zeros((x.shape[0], *sizes, x.shape[-1]), x.dtype)
-    result[_inside(x.shape[1:-1], pads)] = x
+    result[inside(x.shape[1:-1], pads)] = x
     return result
 
 
-def _inside(sizes: Sequence[int], pads: Pads) -> tuple[slice, ...]:
+def inside(sizes: Sequence[int], pads: Pads) -> tuple[slice, ...]:
     """What the padding surrounds."""
     return (slice(None), *(slice(lo, lo + n) for n, (lo, _) in zip(sizes, pads)))
 
@@ -202,7 +202,7 @@ def _input_gradient_numpy(channels: int, w: Any, dy: Any, geometry: Geometry) ->
                 rows = slice(slices[0].start + start, slices[0].start + stop, first)
                 index = (piece[0], rows, *slices[1:], part)
                 result[index] += columns[(..., *place, slice(None))]
-    return result[_inside(geometry.sizes, geometry.pads)].astype(dtype, copy=False)
+    return result[inside(geometry.sizes, geometry.pads)].astype(dtype, copy=False)
 
 
 def _filter_gradient_numpy(x: Any, w_channels: int, dy: Any, geometry: Geometry) -> np.ndarray:
@@ -440,9 +440,9 @@ def depthwise_input_gradient(xp: Any, w: Any, dy: Any, geometry: Geometry) -> An
             if xp.is_numpy:
                 total[(slice(None), *slices)] += part
             else:
-                part = _place(xp, part, place, geometry)
+                part = place_at(xp, part, place, geometry)
                 total = part if total is None else total + part
-        return total[_inside(geometry.sizes, geometry.pads)].astype(dtype)
+        return total[inside(geometry.sizes, geometry.pads)].astype(dtype)
 
     if xp.is_numpy:
         return by_images(lambda dy: shifted(w, dy), dy)
@@ -524,7 +524,7 @@ def _pad(xp: Any, x: Any, geometry: Geometry) -> Any:
     return xp.pad(x, ((0, 0), *geometry.pads, (0, 0)))
 
 
-def _place(xp: Any, part: Any, place: Sequence[int], geometry: Geometry) -> Any:
+def place_at(xp: Any, part: Any, place: Sequence[int], geometry: Geometry) -> Any:
     """`part` [batch, outputs..., channels] where the windows have their element `place`."""
     inner = []
     for n, (lo, hi), p, d, s, e in zip(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -163,9 +164,9 @@ def _combined(xp: Any, operands: list[Any], wanted: set[Any]) -> tuple[Any, list
     y = xp.transpose(y, [y_labels.index(label) for label in batch + summed + y_free])
     count, inner = len(batch), len(summed)
     x_sizes, y_sizes = x.shape[count : count + len(x_free)], y.shape[count + inner :]
-    depth = int(np.prod(y.shape[count : count + inner], dtype=np.int64))
-    rows = int(np.prod(x_sizes, dtype=np.int64))
-    columns = int(np.prod(y_sizes, dtype=np.int64))
+    depth = math.prod(y.shape[count : count + inner])
+    rows = math.prod(x_sizes)
+    columns = math.prod(y_sizes)
     x = xp.reshape(x, (*x.shape[:count], rows, depth))
     y = xp.reshape(y, (*y.shape[:count], depth, columns))
     result = product(xp, x, y, x.dtype)
@@ -330,6 +331,11 @@ def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Any:
         dtype = next((t.dtype for t in inputs if hasattr(t, "dtype")), None)
         tensors = [convert_to_tensor(t, name="inputs", dtype_hint=dtype) for t in inputs]
         equation = _explicit(equation)
+        _, output = parse(equation, len(tensors))
+        if len(set(output)) != len(output):
+            raise ValueError(
+                f"Output subscripts contain a label appearing more than once: {equation}"
+            )
         if len(tensors) <= 2:
             return einsum_op(tensors, equation=equation)
         return _contract(tensors, equation, optimize)

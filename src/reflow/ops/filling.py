@@ -145,6 +145,7 @@ def _filled(shape: Any, dtype: Any, scope: str, value: int) -> Any:
         raise TypeError(f"{errors.where(errors.user_frame())}: there is no string for one")
     scalar = _scalar(value, dtype)
     if not isinstance(shape, Tensor):
+        is_scalar = not isinstance(shape, (list, tuple, shapes.TensorShape)) and not np.ndim(shape)
         try:
             sizes = shapes.as_shape(np.atleast_1d(shape) if _is_array(shape) else shape).as_list()
         except (TypeError, ValueError):
@@ -156,11 +157,11 @@ def _filled(shape: Any, dtype: Any, scope: str, value: int) -> Any:
                     f"TensorShape {shapes.of(tuple(sizes))} to a Tensor."
                 )
             count = int(np.prod(sizes, dtype=np.int64))
-            if current_graph() is None or count < _SMALL:
+            if current_graph() is None or count < _SMALL and not is_scalar:
                 return constant_node(_filled_array(sizes, scalar), dtype, scope)
             big = max(sizes) >= 2**31
             kind = int64 if big else int32
-            shape = constant_node(np.array(sizes, kind.np), kind, "Const")
+            shape = constant_node(np.array(sizes, kind.np), kind, "shape_as_tensor")
     if shape.shape.rank == 0:
         shape = array.reshape_op(shape, [-1])
     return fill_op(shape, constant_node(scalar, dtype, "Const"), name=scope)
@@ -229,7 +230,7 @@ def _zeros_or_ones_like(tensor, dtype, name, optimize, value):
             if sizes is not None and None not in sizes:
                 return make(tensor._shape, dtype, scope)
         if dtype is not have and dtype is not variant:
-            sizes = array.shape(tensor) if optimize else array.shape_op(tensor)
+            sizes = array.shape_of(tensor) if optimize else array.shape_op(tensor)
             return make(sizes, dtype, scope)
         return (ones_like_op if value else zeros_like_op)(tensor, name=scope)
 
@@ -283,7 +284,7 @@ def ones_like_v1(
     """TF 1's `tf.ones_like`; with `optimize=False` the shape is always asked of the tensor."""
     with name_scope(name, "ones_like") as scope:
         tensor = convert_to_tensor(tensor, name="tensor")
-        sizes = array.shape(tensor) if optimize else array.shape_op(tensor)
+        sizes = array.shape_of(tensor) if optimize else array.shape_op(tensor)
         result = ones(sizes, tensor.dtype if dtype is None else dtype, scope)
         if current_graph() is not None:
             result.set_shape(tensor.shape)
@@ -611,7 +612,7 @@ def _repeat(data: Any, repeats: Any, axis: int) -> Any:
         repeats = broadcast_to(repeats, joining.concat([lead, array.shape(repeats)], axis=0))
         if current_graph() is not None:
             repeats.set_shape([None] * (axis + 1))
-    most = REGISTRY["Max"](repeats, _all_axes(repeats))
+    most = REGISTRY["Max"](repeats, _all_dimensions(repeats))
     most = REGISTRY["Maximum"](convert_to_tensor(0, most.dtype, name="zero"), most)
     mask = sequence_mask(repeats, most)
     tiled = _tile_one(array.expand_dims(data, axis + 1), axis + 1, most)

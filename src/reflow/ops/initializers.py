@@ -439,7 +439,7 @@ def orthogonal_from(normal: Tensor, shape: Sequence[int], gain: float, transpose
     from reflow.ops import array
 
     q, r = REGISTRY["Qr"](normal, full_matrices=False)
-    q = q * REGISTRY["Sign"](REGISTRY["MatrixDiagPart"](r))
+    q = q * REGISTRY["Sign"](REGISTRY["DiagPart"](r))
     if transposed:
         q = array.matrix_transpose(q)
     return gain * array.reshape(q, shape)
@@ -522,7 +522,7 @@ class Identity(Initializer):
 
 def identity_matrix(full, dtype, gain, shape, partition_info):
     """`gain` times the identity matrix, or a part of it."""
-    from reflow.ops.linalg import eye
+    from reflow.ops.matrix_diag import eye
 
     matrix = eye(*full, dtype=dtype)
     if partition_info is not None:

@@ -75,16 +75,8 @@ class _Generator:
 
         if self.seed is None:
             return getattr(random, kind)(shape, *arguments, dtype=dtype)
-        name = f"stateless_{kind}".replace("stateless_random_", "stateless_")
-        stateless = getattr(random, name, None) or _stateless(kind)
+        stateless = getattr(random, "stateless_" + kind.removeprefix("random_"))
         return stateless(shape, [self.seed, 0], *arguments, dtype=dtype)
-
-
-def _stateless(kind: str) -> Any:
-    from reflow.ops import stateless_random
-
-    names = {"truncated_normal": "stateless_truncated_normal"}
-    return getattr(stateless_random, names.get(kind, f"stateless_{kind}"))
 
 
 @export(v2=("zeros_initializer", "initializers.Zeros", "initializers.zeros"))

@@ -238,10 +238,9 @@ def matrix_solve_ls(
     """
     if l2_regularizer is None:
         l2_regularizer = 0.0
-    regular = cast(l2_regularizer, dtypes.float64)
-    return matrix_solve_ls_op(
-        matrix, rhs, regular, fast=fast, name=name or "matrix_solve_ls/MatrixSolveLs"
-    )
+    with name_scope(name, "matrix_solve_ls"):
+        regular = cast(l2_regularizer, dtypes.float64)
+        return matrix_solve_ls_op(matrix, rhs, regular, fast=fast)
 
 
 def _lower_and_upper(lower_upper: Any) -> tuple[Any, Any]:
@@ -332,7 +331,10 @@ def lu_reconstruct(
         lower_upper = convert_to_tensor(lower_upper, name="lower_upper", dtype_hint=float32)
         perm = convert_to_tensor(perm, name="perm", dtype_hint=int32)
         lower, upper = _lower_and_upper(lower_upper)
-        back = REGISTRY["TopKV2"](-perm, perm.shape[-1]).indices  # the inverse permutation
+        if perm.shape.rank == 1:
+            back = REGISTRY["InvertPermutation"](perm)
+        else:
+            back = REGISTRY["TopKV2"](-perm, perm.shape[-1]).indices  # sorting a permutation
         return _permuted(matmul(lower, upper), back)
 
 

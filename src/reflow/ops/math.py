@@ -69,7 +69,7 @@ add_v2 = binary(
 )
 add_v1 = binary(
     "Add", "x + y, element-wise; strings are joined.",
-    T=NUMBER - {uint16, uint32, uint64} | STRING, lower=lambda xp, x, y: x + y,
+    T=NUMBER - {uint16, uint32, uint64} | STRING, lower=lambda xp, x, y: _add(xp, x, y),
     grad=(lambda g: g, lambda g: g), partial=True,
 )
 sub = binary(
@@ -103,6 +103,11 @@ minimum_op = binary("Minimum", "The smaller of x and y, element-wise; NaN if eit
                     lower=lambda xp, x, y: xp.minimum(x, y),
                     grad=lambda g, x, y: _to_chosen(g, x <= y), partial=True)
 # fmt: on
+
+
+def _add(xp: Any, x: Any, y: Any) -> Any:
+    total = x + y
+    return np.array(total, object) if isinstance(total, bytes) else total
 
 
 def _squared_difference(xp: Any, x: Any, y: Any) -> Any:
@@ -598,8 +603,8 @@ truncatemod = public(
     truncate_mod, "truncatemod", example=("[7, -7], 3", "[ 1 -1]"),
     errors="InvalidArgumentError: for an integer division by zero.",
 )
-xdivy = public(xdivy_op, "math.xdivy", node="xdivy", example=("[0.0, 1.0], [0.0, 2.0]", "[0.  0.5]"))
-xlog1py = public(xlog1py_op, "math.xlog1py", node="xlog1py", example=("[0.0, 1.0], [-1.0, 0.0]", "[0. 0.]"))
+xdivy = public(xdivy_op, "math.xdivy", scope="xdivy", example=("[0.0, 1.0], [0.0, 2.0]", "[0.  0.5]"))
+xlog1py = public(xlog1py_op, "math.xlog1py", scope="xlog1py", example=("[0.0, 1.0], [-1.0, 0.0]", "[0. 0.]"))
 xlogy = public(xlogy_op, "math.xlogy", example=("[0.0, 1.0], [0.0, 1.0]", "[0. 0.]"))
 # fmt: on
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from reflow.lang.scopes import name_scope
 from reflow.ops.define import op
 from reflow.ops.math import conj
 from reflow.ops.public import public
+from reflow.ops.reduce import reduce_prod
 
 _INEXACT = FLOAT | COMPLEX
 
@@ -407,7 +409,7 @@ def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Any:
             return reshape(result, a_free + b_free, name=scope or None)
         a_free = convert_to_tensor(a_free, int32)
         b_free = convert_to_tensor(b_free, int32)
-        joined = REGISTRY["ConcatV2"]([a_free, b_free], 0, name="concat_2")
+        joined = REGISTRY["ConcatV2"]([a_free, b_free], 0, name="concat")
         result = reshape(result, joined, name=scope or None)
         if a_static is not None and b_static is not None:
             result.set_shape(a_static + b_static)
@@ -460,8 +462,8 @@ def _as_matrix(t: Any, axes: Any, flipped: bool) -> tuple[Any, Any, Any]:
         free = [i for i in range(len(sizes)) if i not in axes]
         free_static = [sizes[i] for i in free]
         if None not in sizes:
-            summed = int(np.prod([sizes[i] for i in axes], dtype=np.int64))
-            kept = int(np.prod(free_static, dtype=np.int64))
+            summed = math.prod([sizes[i] for i in axes])
+            kept = math.prod(free_static)
             order = axes + free if flipped else free + axes
             matrix = (
                 t if order == list(range(len(sizes))) else transpose(t, order, name="transpose")
@@ -482,8 +484,8 @@ def _as_matrix(t: Any, axes: Any, flipped: bool) -> tuple[Any, Any, Any]:
         free = REGISTRY["ListDiff"](REGISTRY["Range"](0, rank, 1), axes, out_idx=int32).out
     gather, pack = REGISTRY["GatherV2"], REGISTRY["Pack"]
     free_sizes = gather(shape_t, free, 0)
-    kept = REGISTRY["Prod"](free_sizes, [0])
-    summed = REGISTRY["Prod"](gather(shape_t, axes, 0), [0])
+    summed_sizes = gather(shape_t, axes, 0)
+    kept, summed = reduce_prod(free_sizes), reduce_prod(summed_sizes)
     order = REGISTRY["ConcatV2"]([axes, free] if flipped else [free, axes], 0, name="concat")
     shape = pack([summed, kept] if flipped else [kept, summed], name="stack")
     return reshape(transpose(t, order, name="transpose"), shape), free_sizes, free_static

@@ -20,6 +20,8 @@ from reflow.lang.scopes import name_scope
 from reflow.lang.static_value import constant_value
 from reflow.lang.tensor import Tensor, is_tensor
 from reflow.ops.define import op
+from reflow.ops.filling import ones, zeros
+from reflow.ops.joining import concat
 from reflow.ops.public import public
 
 # Bands --------------------------------------------------------------------------------------------
@@ -487,11 +489,8 @@ def tensor_diag_part(input: Any, name: str | None = None) -> Any:
 
 
 def _padding(value: Any, like: Any) -> Any:
-    """The padding value in the dtype of `like`."""
-    if is_tensor(value):
-        return value
-    dtype = like.dtype.base_dtype
-    return convert_to_tensor(bool(value) if dtype.is_bool else value, dtype, name="padding_value")
+    """The padding value as something that converts to the dtype of `like`."""
+    return bool(value) if like.dtype.is_bool and not is_tensor(value) else value
 
 
 @export("linalg.diag", v1=("matrix_diag",))
@@ -601,33 +600,29 @@ def eye(
     [[1 0]
      [0 1]]
     """
-    fill = REGISTRY["Fill"]
     dtype = as_dtype(dtype).base_dtype
     with name_scope(name, "eye"):
         batch = [] if batch_shape is None else batch_shape
         square = num_columns is None
         columns = num_rows if square else num_columns
-        one, zero = (True, False) if dtype.is_bool else (1, 0)
-        one = convert_to_tensor(one, dtype)
+        shape: Any
         if not any(isinstance(each, Tensor) for each in (num_rows, columns, batch)):
             rows, columns = int(num_rows), int(columns)
+            square = rows == columns
             batch = [int(size) for size in batch]
-            ones = fill([*batch, min(rows, columns)], one, name="ones")
-            if rows == columns:
-                return matrix_diag(ones)
-            shape: Any = [*batch, rows, columns]
+            diagonal = [*batch, min(rows, columns)]
+            shape = [*batch, rows, columns]
         else:
-            rows = convert_to_tensor(num_rows, int32)
-            columns = convert_to_tensor(columns, int32)
+            size = num_rows
+            if isinstance(num_rows, Tensor) or isinstance(columns, Tensor):
+                size = REGISTRY["Minimum"](num_rows, columns)
             batch = convert_to_tensor(batch, int32, name="shape")
-            concat, reshape = REGISTRY["ConcatV2"], REGISTRY["Reshape"]
-            size = reshape(rows if square else REGISTRY["Minimum"](rows, columns), [1])
-            ones = fill(concat([batch, size], 0), one, name="ones")
-            if square:
-                return matrix_diag(ones)
-            shape = concat([batch, reshape(rows, [1]), reshape(columns, [1])], 0)
-        zeros = fill(shape, convert_to_tensor(zero, dtype), name="zeros")
-        return matrix_set_diag(zeros, ones)
+            diagonal = concat((batch, [size]), 0)
+            shape = None if square else concat((batch, [num_rows, columns]), 0)
+        ones_there = ones(diagonal, dtype)
+        if square:
+            return matrix_diag(ones_there)
+        return matrix_set_diag(zeros(shape, dtype), ones_there)
 
 
 @export("linalg.trace", v1=("trace",))

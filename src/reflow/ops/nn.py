@@ -8,7 +8,7 @@ import numpy as np
 
 from reflow.lang import errors, shapes
 from reflow.lang.convert import convert_to_tensor
-from reflow.lang.dtypes import FLOAT, NUMBER, REAL, float32
+from reflow.lang.dtypes import FLOAT, NUMBER, REAL, float32, int64
 from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
@@ -657,3 +657,34 @@ def relu_layer(x: Any, weights: Any, biases: Any, name: str | None = None) -> An
         weights = convert_to_tensor(weights, name="weights")
         biases = convert_to_tensor(biases, name="biases")
         return relu(bias_add(REGISTRY["MatMul"](x, weights), biases), name=name)
+
+
+# Statistics ---------------------------------------------------------------------------------------
+
+
+@export("math.zero_fraction", "nn.zero_fraction")
+def zero_fraction(value: Any, name: str | None = None) -> Any:
+    """Which fraction of the elements is zero: how sparse activations are.
+
+    Args:
+      value: a tensor of numbers.
+      name: the scope of the nodes.
+
+    Returns:
+      A float32 scalar; NaN if there are no elements.
+
+    >>> import reflow as tf
+    >>> print(tf.nn.zero_fraction([0.0, 1.0, 2.0, 0.0]).numpy())
+    0.5
+    """
+    cast = REGISTRY["Cast"]
+    with name_scope(name, "zero_fraction", [value]):
+        value = convert_to_tensor(value, name="value")
+        size = REGISTRY["Size"](value, out_type=int64)
+        zero = convert_to_tensor(0, value.dtype.base_dtype)
+        hits = cast(REGISTRY["NotEqual"](value, zero), DstT=int64)
+        flat = REGISTRY["Reshape"](hits, [-1])
+        count = REGISTRY["Sum"](flat, [0], name="nonzero")
+        with name_scope("counts_to_fraction"):
+            fraction = cast(size - count, DstT=float32) / cast(size, DstT=float32)
+        return REGISTRY["Identity"](fraction, name="fraction")

@@ -63,7 +63,10 @@ def _by_op(opdef: Any) -> Callable[..., Any]:
 def _logical_or_bitwise(logical: Callable[..., Any], bits: Any) -> Callable[..., Any]:
     def function(x: Any, y: Any, name: str) -> Any:
         dtype = x.dtype if isinstance(x, Tensor) else y.dtype
-        return (logical if dtype.is_bool else bits)(x, y, name=name)
+        if dtype.is_bool:
+            return logical(x, y, name=name)
+        with name_scope(name):
+            return bits(x, y)
 
     return function
 

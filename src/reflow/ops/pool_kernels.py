@@ -102,12 +102,16 @@ def max_forward(xp: Any, x: Any, geometry: Geometry) -> Any:
     return _slide(xp, x, geometry, xp.maximum, xp.max, low)
 
 
-def _parts(xp: Any, x: Any, geometry: Geometry, value: Any) -> list[tuple[tuple[int, ...], Any]]:
-    """For each place within the windows, the elements that lie there, as large as the output."""
-    for i, (n, k, o, s, (lo, _)) in enumerate(
-        zip(geometry.sizes, geometry.kernel, geometry.outputs, geometry.strides, geometry.pads)
+def parts(xp: Any, x: Any, geometry: Geometry, value: Any) -> list[tuple[tuple[int, ...], Any]]:
+    """For each place within the windows, the elements that lie there, as large as the output.
+
+    Args:
+      value: what lies in the padding.
+    """
+    for i, (n, span, reach, (lo, _)) in enumerate(
+        zip(geometry.sizes, geometry.span, geometry.reach, geometry.pads)
     ):
-        x = _pad_axis(xp, x, i + 1, lo, max((o - 1) * s + k - n - lo, 0), value)
+        x = _pad_axis(xp, x, i + 1, lo, max(span + reach - 1 - n - lo, 0), value)
     return [(place, x[(slice(None), *slices)]) for place, slices in geometry.taps()]
 
 
@@ -135,7 +139,7 @@ def _max_gradient_numpy(xp: Any, x: Any, y: Any, dy: Any, geometry: Geometry) ->
     ]
     result = np.zeros((x.shape[0], *lengths, x.shape[-1]), dy.dtype)
     left: Any = True  # the windows whose largest element was not found yet
-    for place, part in _parts(xp, x, geometry, lowest(x.dtype)):
+    for place, part in parts(xp, x, geometry, lowest(x.dtype)):
         hit = part == y
         if left is True:
             left = ~hit
@@ -152,10 +156,10 @@ def _max_gradient_numpy(xp: Any, x: Any, y: Any, dy: Any, geometry: Geometry) ->
 
 def _first_largest(xp: Any, x: Any, y: Any, geometry: Geometry) -> Any:
     """For each window the number of the place of its first largest element."""
-    parts = _parts(xp, x, geometry, lowest(x.dtype))
-    index = xp.full(y.shape, len(parts) - 1, np.int32)
-    for number in reversed(range(len(parts) - 1)):
-        index = xp.where(parts[number][1] == y, np.int32(number), index)
+    given = parts(xp, x, geometry, lowest(x.dtype))
+    index = xp.full(y.shape, len(given) - 1, np.int32)
+    for number in reversed(range(len(given) - 1)):
+        index = xp.where(given[number][1] == y, np.int32(number), index)
     return index
 
 
@@ -201,10 +205,10 @@ def _collect(xp: Any, index: Any, dy: Any, geometry: Geometry) -> Any:
 
 def max_pick(xp: Any, x: Any, y: Any, values: Any, geometry: Geometry) -> Any:
     """The elements of `values` [batch, spatial..., channels] where the windows of `x` are largest."""
-    parts = _parts(xp, xp.asarray(x), geometry, lowest(x.dtype))
-    given = _parts(xp, xp.asarray(values), geometry, values.dtype.type(0))
+    seen = parts(xp, xp.asarray(x), geometry, lowest(x.dtype))
+    given = parts(xp, xp.asarray(values), geometry, values.dtype.type(0))
     result = given[-1][1]
-    for (_, part), (_, value) in zip(parts[-2::-1], given[-2::-1]):
+    for (_, part), (_, value) in zip(seen[-2::-1], given[-2::-1]):
         result = xp.where(part == y, value, result)
     return result
 
@@ -213,9 +217,8 @@ def max_places(xp: Any, x: Any, y: Any, geometry: Geometry, with_batch: bool, dt
     """For each window, where its first largest element lies in the flat image, or the flat batch."""
     batch, *_, channels = x.shape
     rank = len(geometry.kernel)
-    parts = _parts(xp, xp.asarray(x), geometry, lowest(x.dtype))
     result: Any = None
-    for place, part in reversed(parts):
+    for place, part in reversed(parts(xp, xp.asarray(x), geometry, lowest(x.dtype))):
         flat: Any = 0
         for i, (n, p, o, s, (lo, _)) in enumerate(
             zip(geometry.sizes, place, geometry.outputs, geometry.strides, geometry.pads)

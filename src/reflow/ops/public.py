@@ -18,6 +18,7 @@ from reflow.lang import dtypes
 from reflow.lang.dispatch import call
 from reflow.lang.export import export_value
 from reflow.lang.opdef import NO_DEFAULT, OpDef
+from reflow.lang.scopes import name_scope
 
 _WORDS = (
     (dtypes.FLOAT, "floating-point"),
@@ -34,6 +35,7 @@ def public(
     v2: Sequence[str] = (),
     attribute: str = "",
     node: str | None = None,
+    scope: str = "",
     example: tuple[str, str] | None = None,
     errors: str = "",
 ) -> Callable[..., Any]:
@@ -45,6 +47,7 @@ def public(
       attribute: the name that the caller gives the function in its module; by default the last part
         of the first public name.
       node: the name of the node where none is given; by default that of the op.
+      scope: the name scope around the node, where TensorFlow's function makes one.
       example: what to call it with, as Python text, and what printing its (first) result shows.
       errors: a line per error that the function raises, for its docstring.
     """
@@ -63,7 +66,11 @@ def public(
                 )
             kwargs.update(zip(after, args[count:]))
             args = args[:count]
-        return call(opdef, args, kwargs, kwargs.pop("name", None) or node)
+        name = kwargs.pop("name", None)
+        if not scope:
+            return call(opdef, args, kwargs, name or node)
+        with name_scope(name, scope):
+            return call(opdef, args, kwargs, None)
 
     either = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter(arg.name, either) for arg in opdef.inputs]

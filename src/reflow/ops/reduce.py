@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +16,10 @@ from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY, UNSAID, OpDef
 from reflow.lang.scopes import name_scope
 from reflow.lang.static_value import constant_value
-from reflow.lang.tensor import Tensor
+from reflow.lang.tensor import Tensor, is_tensor
+from reflow.ops import array
 from reflow.ops.define import op
-from reflow.ops.math import conj, real_div
+from reflow.ops.math import conj, real_div, sub
 
 _SUMMABLE = NUMBER | QUANTIZED_DTYPES
 _ORDERED = REAL | QUANTIZED_DTYPES
@@ -203,7 +205,7 @@ class _Plan:
         if self.axes is not None:
             sizes = [self._input.shape.sizes[axis] for axis in self.axes]
             if None not in sizes:
-                return max(int(np.prod(sizes, dtype=np.int64)), 1)
+                return max(math.prod(sizes), 1)
         shape = REGISTRY["Shape"](self._input)
         if self.axes is not None:
             reduced = REGISTRY["GatherV2"](shape, list(self.axes), 0)
@@ -263,8 +265,8 @@ def _prod_grad(g, input, reduction_indices, *, keep_dims):
         back = REGISTRY["InvertPermutation"](order)
     front = transpose(input, order)
     if plan.sizes is not None and plan.axes is not None:
-        count: Any = int(np.prod([plan.sizes[axis] for axis in plan.axes], dtype=np.int64))
-        left = int(np.prod(plan.sizes, dtype=np.int64)) // count if count else 0
+        count: Any = math.prod([plan.sizes[axis] for axis in plan.axes])
+        left = math.prod(plan.sizes) // count if count else 0
         flat_shape: Any = [count, left]
         permuted: Any = [plan.sizes[axis] for axis in order]
     else:
@@ -385,20 +387,18 @@ def reduction_dims(x: Any, axis: Any) -> Any:
     """`axis`, or all dimensions of `x` when that is None."""
     if axis is not None:
         return axis
-    rank = x.shape.rank if isinstance(x, Tensor) or hasattr(x, "get_shape") else None
-    if rank is None and not hasattr(x, "get_shape"):
-        rank = np.ndim(x) if not isinstance(x, (list, tuple)) else None
+    rank = x.shape.rank if isinstance(x, Tensor) or is_tensor(x) else None
     if rank:
         return constant_node(np.arange(rank, dtype=np.int32), int32)
-    if rank == 0:
-        return []
-    return REGISTRY["Range"](0, REGISTRY["Rank"](x), 1, name="range")
+    if current_graph() is None:
+        return np.arange(np.ndim(x), dtype=np.int32)
+    return REGISTRY["Range"](0, array.rank(x), 1, name="range")
 
 
 def _apply(opdef: OpDef, x: Any, axis: Any, keepdims: Any, name: str | None) -> Any:
     keepdims = bool(keepdims)
-    if type(x) is list or type(x) is tuple:
-        x = convert_to_tensor(x, name="input_tensor")
+    if axis is None and current_graph() is None:
+        x = convert_to_tensor(x)
     result = opdef(x, reduction_dims(x, axis), keep_dims=keepdims, name=name)
     if axis is None and not keepdims and current_graph() is not None:
         if result.shape.rank is None:
@@ -512,9 +512,8 @@ def _logsumexp(input_tensor: Any, axis: Any, keepdims: bool, name: str | None) -
         input_tensor = convert_to_tensor(input_tensor)
         largest = reduce_max(input_tensor, axis, True)
         finite = REGISTRY["IsFinite"](largest)
-        zero = convert_to_tensor(0, largest.dtype.base_dtype)
-        shift = REGISTRY["StopGradient"](REGISTRY["SelectV2"](finite, largest, zero))
-        total = reduce_sum(REGISTRY["Exp"](input_tensor - shift), axis, keepdims)
+        shift = REGISTRY["StopGradient"](REGISTRY["SelectV2"](finite, largest, 0))
+        total = reduce_sum(REGISTRY["Exp"](sub(input_tensor, shift)), axis, keepdims)
         result = REGISTRY["Log"](total)
         if not keepdims:
             sizes = result.shape.sizes

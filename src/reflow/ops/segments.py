@@ -437,7 +437,7 @@ def unsorted_segment_max(
 def _segment_sizes(data: Any, segment_ids: Any, num_segments: Any) -> Any:
     """How many slices each segment has, at least 1, to divide by."""
     num_segments = convert_to_tensor(num_segments)
-    ones = filling.ones(array.shape(segment_ids), data.dtype)
+    ones = filling.ones(array.shape_of(segment_ids), data.dtype)
     count = unsorted_segment_sum_op(ones, segment_ids, num_segments)
     more = [array.rank(data) - array.rank(segment_ids)]
     sizes = joining.concat([num_segments[None], filling.ones(more, num_segments.dtype)], axis=0)

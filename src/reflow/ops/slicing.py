@@ -689,9 +689,9 @@ def strided_slice(
     [1, 3]
     """
     if strides is None:
-        from reflow.ops.filling import ones_like
+        from reflow.ops.filling import ones_like_v1
 
-        strides = ones_like(begin)
+        strides = ones_like_v1(begin)
     masks = {
         "begin_mask": begin_mask,
         "end_mask": end_mask,

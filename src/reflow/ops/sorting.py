@@ -214,7 +214,7 @@ def _sort(values: Any, axis: Any, direction: str, which: int) -> Any:
         return _descending(values, int(at), which)
     dtype = values.dtype.base_dtype
     if dtype.is_unsigned:
-        largest = np.array(dtype.max, dtype.np)
+        largest = dtype.max
         result = _descending(largest - values, int(at), which)
         return result if which else largest - result
     if dtype.is_integer:
@@ -425,9 +425,9 @@ def searchsorted(
             f"{errors.where(errors.user_frame())}: Argument `side` must be either 'right' or "
             f"'left'. Received: `side` = '{side}'."
         )
-    length, width = array.shape(sorted_sequence)[-1], array.shape(values)[-1]
+    length, width = array.shape_of(sorted_sequence)[-1], array.shape_of(values)[-1]
     sequences = array.reshape(sorted_sequence, [-1, length])
     rows = array.reshape(values, [-1, width])
     bound = upper_bound_op if side == "right" else lower_bound_op
     places = bound(sequences, rows, out_type=as_dtype(out_type), name=name)
-    return array.reshape(places, array.shape(values))
+    return array.reshape(places, array.shape_of(values))

@@ -22,7 +22,7 @@ from reflow.lang.shapes import UNKNOWN
 from reflow.lang.sparse_tensor import SparseTensor, SparseTensorValue, convert_to_sparse
 from reflow.lang.static_value import constant_value, constant_value_as_shape, static_int
 from reflow.lang.tensor import Tensor
-from reflow.ops import array, filling, indexing, joining
+from reflow.ops import array, filling, indexing, joining, sequences
 from reflow.ops.constant import constant, identity, placeholder, placeholder_with_default
 from reflow.ops.define import op
 
@@ -35,9 +35,7 @@ def check_bounds(indices: np.ndarray, sizes: Any) -> None:
     if outside.any():
         i = int(np.argmax(outside))
         where, limit = ",".join(map(str, indices[i])), ",".join(map(str, np.asarray(sizes)))
-        raise ValueError(
-            f"indices[{i}] = [{where}] is out of bounds: need 0 <= index < [{limit}]"
-        )
+        raise ValueError(f"indices[{i}] = [{where}] is out of bounds: need 0 <= index < [{limit}]")
 
 
 def check_sparse(indices: Any, values: Any, shape: Any) -> None:
@@ -155,9 +153,7 @@ def sparse_to_dense_op(
     dense = xp.full(tuple(sizes), default_value, sparse_values.dtype)
     if not rank:
         return xp.at_set(dense, (), sparse_values.reshape(-1)[-1]) if count else dense
-    index = tuple(
-        indexing.beyond(xp, rows[:, d], max(sizes[d], 0)) for d in range(rank)
-    )
+    index = tuple(indexing.beyond(xp, rows[:, d], max(sizes[d], 0)) for d in range(rank))
     return dense.at[index].set(sparse_values, mode="drop")
 
 
@@ -171,9 +167,13 @@ def _check_order(rows: np.ndarray) -> None:
     if (sign <= 0).any():
         i = int(np.argmax(sign <= 0)) + 1
         why = "repeated" if sign[i - 1] == 0 else "out of order"
-        more = "" if sign[i - 1] == 0 else (
-            ". Many sparse ops require sorted indices.\n    Use `tf.sparse.reorder` to create a "
-            "correctly ordered copy."
+        more = (
+            ""
+            if sign[i - 1] == 0
+            else (
+                ". Many sparse ops require sorted indices.\n    Use `tf.sparse.reorder` to create a "
+                "correctly ordered copy."
+            )
         )
         raise ValueError(f"indices[{i}] = [{','.join(map(str, rows[i]))}] is {why}{more}")
 
@@ -190,7 +190,7 @@ def _sparse_to_dense_grad(g, sparse_indices, output_shape, sparse_values):
     if rank is not None:
         rows = array.reshape(sparse_indices, [-1, rank])
     taken = indexing.gather_nd_op(g, rows)
-    total = REGISTRY["Sum"](g, filling.range(array.rank(g)))
+    total = REGISTRY["Sum"](g, sequences.range(array.rank(g)))
     at_values = REGISTRY["Sum"](taken, [0])
     if sparse_values.shape.rank == 0:
         taken = at_values
@@ -323,11 +323,10 @@ def sparse_placeholder(dtype: Any, shape: Any = None, name: str | None = None) -
         if isinstance(shape, Tensor):
             rank, static = size_of(shape), constant_value_as_shape(shape)
         else:
-            sizes = shapes.as_shape([None if d == -1 else d for d in shapes.as_shape(shape).as_list()]
-                                    if not isinstance(shape, (list, tuple)) else
-                                    [None if d == -1 else d for d in shape])
-            rank, static = sizes.rank, sizes
-            filled = [-1 if d is None else d for d in sizes.as_list()]
+            given = shape.as_list() if isinstance(shape, shapes.TensorShape) else shape
+            static = shapes.as_shape([None if d == -1 else d for d in given])
+            rank = static.rank
+            filled = [-1 if d is None else d for d in static.as_list()]
             shape = constant(filled, int64, name=named("shape_default") or "Const")
         dense_shape = placeholder_with_default(shape, shape.shape, name=named("shape"))
     result = SparseTensor(
@@ -349,8 +348,8 @@ def sparse_placeholder(dtype: Any, shape: Any = None, name: str | None = None) -
 def sparse_reorder_op(xp, input_indices, input_values, input_shape):
     """The entries of a sparse tensor in lexicographic order."""
     check_sparse(input_indices, input_values, input_shape)
-    order = lexical_order(xp, input_indices)
-    return input_indices[order], input_values[order]
+    order = lexical_order(np if isinstance(input_indices, np.ndarray) else xp, input_indices)
+    return xp.asarray(input_indices)[order], xp.asarray(input_values)[order]
 
 
 @sparse_reorder_op.shape_rule
@@ -364,7 +363,7 @@ def _sparse_reorder_shape(input_indices, input_values, input_shape):
 @sparse_reorder_op.gradient_rule
 def _sparse_reorder_grad(g_output_values, input_indices, input_shape):
     count = array.shape_op(input_indices)[0]
-    _, order = sparse_reorder_op(input_indices, filling.range(count), input_shape)
+    _, order = sparse_reorder_op(input_indices, sequences.range(count), input_shape)
     back = array.invert_permutation_op(order)
     return None, indexing.gather_op(g_output_values, back, 0), None
 
@@ -388,7 +387,9 @@ def sparse_reorder(sp_input: Any, name: str | None = None) -> SparseTensor:
     indices, values = sparse_reorder_op(
         sp_input.indices, sp_input.values, sp_input.dense_shape, name=name
     )
-    return _with_shape(SparseTensor(indices, values, identity(sp_input.dense_shape)), sp_input.shape)
+    return _with_shape(
+        SparseTensor(indices, values, identity(sp_input.dense_shape)), sp_input.shape
+    )
 
 
 def _with_shape(sparse: SparseTensor, static: Any) -> SparseTensor:
@@ -479,8 +480,10 @@ def sparse_reshape(sp_input: Any, shape: Any, name: str | None = None) -> Sparse
      [1 1]]
     """
     sp_input = convert_to_sparse(sp_input)
-    shape = convert_to_tensor(shape, name="shape") if isinstance(shape, Tensor) else (
-        convert_to_tensor(shape, int64, "shape")
+    shape = (
+        convert_to_tensor(shape, name="shape")
+        if isinstance(shape, Tensor)
+        else (convert_to_tensor(shape, int64, "shape"))
     )
     if shape.dtype is not int64:
         shape = REGISTRY["Cast"](shape, DstT=int64)
@@ -536,7 +539,7 @@ def sparse_transpose(sp_input: Any, perm: Any = None, name: str | None = None) -
                 perm = np.arange(rank - 1, -1, -1, dtype=np.int32)
             else:
                 rank = array.size_op(sp_input.dense_shape)
-                perm = REGISTRY["Sub"](REGISTRY["Sub"](rank, 1), filling.range(rank))
+                perm = REGISTRY["Sub"](REGISTRY["Sub"](rank, 1), sequences.range(rank))
         perm = convert_to_tensor(perm)
         indices = array.transpose(
             indexing.gather_op(array.transpose(sp_input.indices, [1, 0]), perm, 0), [1, 0]
@@ -1037,9 +1040,7 @@ def sparse_fill_empty_rows_op(xp, indices, values, dense_shape, default_value):
     """An entry for every row that has none; and which rows those are, and where entries went."""
     check_sparse(indices, values, dense_shape)
     if default_value.ndim:
-        raise ValueError(
-            f"default_value must be a scalar, saw: {list(default_value.shape)}"
-        )
+        raise ValueError(f"default_value must be a scalar, saw: {list(default_value.shape)}")
     if not dense_shape.size:
         raise ValueError("Dense shape cannot be empty")
     count = int(dense_shape[0])
@@ -1175,7 +1176,9 @@ def _merge(
     elif not isinstance(sp_ids, (list, tuple)):
         raise TypeError(f"sp_ids has to be a SparseTensor or a list of them, got {sp_ids!r:.80}")
     elif not isinstance(vocab_size, (list, tuple)):
-        raise TypeError(f"vocab_size has to be a list of Tensors or Python ints, got {vocab_size!r}")
+        raise TypeError(
+            f"vocab_size has to be a list of Tensors or Python ints, got {vocab_size!r}"
+        )
     if len(sp_ids) != len(vocab_size):
         raise ValueError("sp_ids and vocab_size have to have equal lengths.")
     with name_scope(name, "SparseMerge", [sp_ids, sp_values]):
@@ -1264,7 +1267,7 @@ def sparse_eye(
         rows = _as_int64(num_rows)
         columns = rows if num_columns is None else _as_int64(num_columns)
         size = REGISTRY["Minimum"](rows, columns)
-        numbers = filling.range(size, dtype=int64)
+        numbers = sequences.range(size, dtype=int64)
         return SparseTensor(
             joining.stack([numbers, numbers], axis=1),
             filling.ones(array.reshape(size, [1]), as_dtype(dtype)),

@@ -281,8 +281,8 @@ spence_op = unary("Spence", "The integral of log(t) / (1 - t) from 1 to x, eleme
 # fmt: off
 erf = public(erf_op, "math.erf", v1=("erf",), example=("[0.0, 10.0]", "[0. 1.]"))
 erfc = public(erfc_op, "math.erfc", v1=("erfc",), example=("0.0", "1.0"))
-erfinv = public(erfinv_op, "math.erfinv", node="erfinv/Erfinv", example=("[0.0, 1.0]", "[ 0. inf]"))
-ndtri = public(ndtri_op, "math.ndtri", node="ndtri/Ndtri", example=("0.5", "0.0"))
+erfinv = public(erfinv_op, "math.erfinv", scope="erfinv", example=("[0.0, 1.0]", "[ 0. inf]"))
+ndtri = public(ndtri_op, "math.ndtri", scope="ndtri", example=("0.5", "0.0"))
 lgamma = public(lgamma_op, "math.lgamma", v1=("lgamma",), example=("[1.0, 0.0]", "[ 0. inf]"))
 digamma = public(digamma_op, "math.digamma", v1=("digamma",), example=("1.0", "-0.5772157"))
 polygamma = public(polygamma_op, "math.polygamma", v1=("polygamma",),
@@ -292,36 +292,36 @@ igamma = public(igamma_op, "math.igamma", v1=("igamma",), example=("1.0, 0.0", "
 igammac = public(igammac_op, "math.igammac", v1=("igammac",), example=("1.0, 0.0", "1.0"))
 betainc = public(betainc_op, "math.betainc", v1=("betainc",), example=("1.0, 1.0, 0.5", "0.5"))
 bessel_i0 = public(bessel_i0_op, "math.bessel_i0", "math.special.bessel_i0",
-                   node="bessel_i0/BesselI0", example=("0.0", "1.0"))
+                   scope="bessel_i0", example=("0.0", "1.0"))
 bessel_i0e = public(bessel_i0e_op, "math.bessel_i0e", "math.special.bessel_i0e",
-                    node="bessel_i0e/BesselI0e", example=("0.0", "1.0"))
+                    scope="bessel_i0e", example=("0.0", "1.0"))
 bessel_i1 = public(bessel_i1_op, "math.bessel_i1", "math.special.bessel_i1",
-                   node="bessel_i1/BesselI1", example=("0.0", "0.0"))
+                   scope="bessel_i1", example=("0.0", "0.0"))
 bessel_i1e = public(bessel_i1e_op, "math.bessel_i1e", "math.special.bessel_i1e",
-                    node="bessel_i1e/BesselI1e", example=("0.0", "0.0"))
-bessel_k0 = public(bessel_k0_op, "math.special.bessel_k0", node="bessel_k0/BesselK0",
+                    scope="bessel_i1e", example=("0.0", "0.0"))
+bessel_k0 = public(bessel_k0_op, "math.special.bessel_k0", scope="bessel_k0",
                    example=("0.0", "inf"))
-bessel_k0e = public(bessel_k0e_op, "math.special.bessel_k0e", node="bessel_k0e/BesselK0e",
+bessel_k0e = public(bessel_k0e_op, "math.special.bessel_k0e", scope="bessel_k0e",
                     example=("0.0", "inf"))
-bessel_k1 = public(bessel_k1_op, "math.special.bessel_k1", node="bessel_k1/BesselK1",
+bessel_k1 = public(bessel_k1_op, "math.special.bessel_k1", scope="bessel_k1",
                    example=("0.0", "inf"))
-bessel_k1e = public(bessel_k1e_op, "math.special.bessel_k1e", node="bessel_k1e/BesselK1e",
+bessel_k1e = public(bessel_k1e_op, "math.special.bessel_k1e", scope="bessel_k1e",
                     example=("0.0", "inf"))
-bessel_j0 = public(bessel_j0_op, "math.special.bessel_j0", node="bessel_j0/BesselJ0",
+bessel_j0 = public(bessel_j0_op, "math.special.bessel_j0", scope="bessel_j0",
                    example=("0.0", "1.0"))
-bessel_j1 = public(bessel_j1_op, "math.special.bessel_j1", node="bessel_j1/BesselJ1",
+bessel_j1 = public(bessel_j1_op, "math.special.bessel_j1", scope="bessel_j1",
                    example=("0.0", "0.0"))
-bessel_y0 = public(bessel_y0_op, "math.special.bessel_y0", node="bessel_y0/BesselY0",
+bessel_y0 = public(bessel_y0_op, "math.special.bessel_y0", scope="bessel_y0",
                    example=("0.0", "-inf"))
-bessel_y1 = public(bessel_y1_op, "math.special.bessel_y1", node="bessel_y1/BesselY1",
+bessel_y1 = public(bessel_y1_op, "math.special.bessel_y1", scope="bessel_y1",
                    example=("0.0", "-inf"))
-dawsn = public(dawsn_op, "math.special.dawsn", node="dawsn/Dawsn", example=("0.0", "0.0"))
-expint = public(expint_op, "math.special.expint", node="expint/Expint", example=("0.0", "-inf"))
-fresnel_cos = public(fresnel_cos_op, "math.special.fresnel_cos", node="fresnel_cos/FresnelCos",
+dawsn = public(dawsn_op, "math.special.dawsn", scope="dawsn", example=("0.0", "0.0"))
+expint = public(expint_op, "math.special.expint", scope="expint", example=("0.0", "-inf"))
+fresnel_cos = public(fresnel_cos_op, "math.special.fresnel_cos", scope="fresnel_cos",
                      example=("0.0", "0.0"))
-fresnel_sin = public(fresnel_sin_op, "math.special.fresnel_sin", node="fresnel_sin/FresnelSin",
+fresnel_sin = public(fresnel_sin_op, "math.special.fresnel_sin", scope="fresnel_sin",
                      example=("0.0", "0.0"))
-spence = public(spence_op, "math.special.spence", node="spence/Spence", example=("1.0", "0.0"))
+spence = public(spence_op, "math.special.spence", scope="spence", example=("1.0", "0.0"))
 # fmt: on
 
 
@@ -338,7 +338,7 @@ def erfcinv(x: Any, name: str | None = None) -> Any:
     """
     with name_scope(name, "erfcinv"):
         x = convert_to_tensor(x, name="start")
-        return neg(ndtri_op(0.5 * x)) * math.sqrt(0.5)
+        return neg(ndtri(0.5 * x)) * math.sqrt(0.5)
 
 
 @export("math.lbeta", v1=("lbeta",))

@@ -92,21 +92,26 @@ _HERE = (
     "DEFINE_integer",
 )
 
+# What is absl's own.
+# fmt: off
 _ABSL = (
-    "ArgumentParser ArgumentSerializer BaseListParser BooleanFlag BooleanParser "
-    "CantOpenFlagFileError CsvListSerializer DEFINE DEFINE_alias DEFINE_enum DEFINE_enum_class "
-    "DEFINE_flag DEFINE_list DEFINE_multi DEFINE_multi_enum DEFINE_multi_enum_class "
-    "DEFINE_multi_float DEFINE_multi_integer DEFINE_multi_string DEFINE_spaceseplist "
-    "DuplicateFlagError EnumClassFlag EnumClassListSerializer EnumClassParser EnumClassSerializer "
-    "EnumFlag EnumParser Error Flag FlagHolder FlagNameConflictsWithMethodError FlagValues "
-    "FloatParser IllegalFlagValueError IntegerParser ListParser ListSerializer MultiEnumClassFlag "
-    "MultiFlag UnparsedFlagAccessError UnrecognizedFlagError ValidationError "
-    "WhitespaceSeparatedListParser adopt_module_key_flags declare_key_flag disclaim_key_flags "
-    "doc_to_help flag_dict_to_args get_help_width mark_bool_flags_as_mutual_exclusive "
-    "mark_flag_as_required mark_flags_as_mutual_exclusive mark_flags_as_required "
-    "multi_flags_validator override_value register_multi_flags_validator register_validator "
-    "set_default text_wrap validator"
-).split()
+    "ArgumentParser", "ArgumentSerializer", "BaseListParser", "BooleanFlag", "BooleanParser",
+    "CantOpenFlagFileError", "CsvListSerializer", "DEFINE", "DEFINE_alias", "DEFINE_enum",
+    "DEFINE_enum_class", "DEFINE_flag", "DEFINE_list", "DEFINE_multi", "DEFINE_multi_enum",
+    "DEFINE_multi_enum_class", "DEFINE_multi_float", "DEFINE_multi_integer",
+    "DEFINE_multi_string", "DEFINE_spaceseplist", "DuplicateFlagError", "EnumClassFlag",
+    "EnumClassListSerializer", "EnumClassParser", "EnumClassSerializer", "EnumFlag", "EnumParser",
+    "Error", "Flag", "FlagHolder", "FlagNameConflictsWithMethodError", "FlagValues",
+    "FloatParser", "IllegalFlagValueError", "IntegerParser", "ListParser", "ListSerializer",
+    "MultiEnumClassFlag", "MultiFlag", "UnparsedFlagAccessError", "UnrecognizedFlagError",
+    "ValidationError", "WhitespaceSeparatedListParser", "adopt_module_key_flags",
+    "declare_key_flag", "disclaim_key_flags", "doc_to_help", "flag_dict_to_args",
+    "get_help_width", "mark_bool_flags_as_mutual_exclusive", "mark_flag_as_required",
+    "mark_flags_as_mutual_exclusive", "mark_flags_as_required", "multi_flags_validator",
+    "override_value", "register_multi_flags_validator", "register_validator", "set_default",
+    "text_wrap", "validator"
+)
+# fmt: on
 
 
 def __getattr__(name: str) -> Any:

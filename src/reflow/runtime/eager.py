@@ -239,7 +239,7 @@ def _compute(opdef: OpDef, args: list[Any], attrs: dict[str, Any], name: str | N
     if opdef.context:
         eager_context = EagerContext(store)
         eager_context.op = Record(opdef, (), attrs, ())  # type: ignore[assignment]
-        eager_context.op.name = name or opdef.name
+        eager_context.op.name = (name or opdef.name).rstrip("/")
         eager_context.op.site = errors.user_frame()
         args = [_as_numpy(a) for a in args]
         with np.errstate(all="ignore"):
@@ -281,7 +281,7 @@ def _wrap(result: Any, kinds: Sequence[DType]) -> list[EagerTensor]:
 def _record(opdef: OpDef, flat: Any, attrs: dict[str, Any], name: str | None) -> Any:
     """What stands for the node in an error: its name, and the user's line."""
     record = Record(opdef, flat, attrs, ())
-    record.name = name or opdef.name
+    record.name = (name or opdef.name).rstrip("/")
     record.site = errors.user_frame()
     return record
 

@@ -16,11 +16,11 @@ class RunState:
     Args:
       timeout: seconds after which the run fails; None for never.
       closed: set when the session closes.
-      trace: a list that collects what ran when, or None.
+      trace: a `Trace` that notes what ran when, or None.
     """
 
     def __init__(
-        self, timeout: float | None, closed: threading.Event, trace: list[Any] | None = None
+        self, timeout: float | None, closed: threading.Event, trace: Any = None
     ):
         self.deadline = None if timeout is None else time.monotonic() + timeout
         self.timeout = timeout
@@ -57,14 +57,3 @@ class RunState:
             condition.wait(0.05)
             self.check()
         self.waiting_for = ""
-
-    def traced(self, work: Any, values: Any, store: Any) -> Any:
-        """Runs a cluster and notes when."""
-        started = time.time_ns()
-        outputs = work.run(values, store)
-        for each in outputs:
-            if hasattr(each, "block_until_ready"):
-                each.block_until_ready()
-        assert self.trace is not None
-        self.trace.append((work, started, time.time_ns(), outputs))
-        return outputs

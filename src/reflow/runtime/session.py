@@ -113,8 +113,8 @@ class BaseSession:
             outputs = plan.run(values, self._store, state)
         except errors.OpError as error:
             raise self._located(error) from None
-        if state is not None and state.trace is not None:
-            self._fill_metadata(run_metadata, state, plan)
+        if run_metadata is not None and options is not None:
+            self._fill_metadata(run_metadata, options, state, plan)
         results = [_fetched(v, t) for v, t in zip(outputs, structure.tensors)]
         return results[0] if structure.is_single else structure.build(results)
 
@@ -134,21 +134,24 @@ class BaseSession:
 
     def _run_state(self, options: Any, run_metadata: Any) -> RunState:
         timeout = self._timeout
-        trace: list[Any] | None = None
+        trace: Any = None
         if options is not None:
             if options.timeout_in_ms:
                 timeout = options.timeout_in_ms / 1000
             if run_metadata is not None and options.trace_level > 0:
-                trace = []
+                from reflow.runtime.trace import Trace
+
+                trace = Trace(options.trace_level)
         return RunState(timeout, self._closed, trace)
 
     def _located(self, error: errors.OpError) -> errors.OpError:
         return error
 
-    def _fill_metadata(self, run_metadata: Any, state: RunState, plan: Plan) -> None:
-        from reflow.runtime.trace import fill_metadata
+    def _fill_metadata(self, run_metadata: Any, options: Any, state: Any, plan: Plan) -> None:
+        if options.trace_level > 0 or options.output_partition_graphs:
+            from reflow.runtime.trace import fill_metadata
 
-        fill_metadata(run_metadata, state.trace or [], plan)
+            fill_metadata(run_metadata, state.trace, plan, options.output_partition_graphs)
 
     def make_callable(
         self, fetches: Any, feed_list: Sequence[Any] | None = None, accept_options: bool = False
@@ -181,8 +184,8 @@ class BaseSession:
                 state = self._run_state(options, metadata)
             values = [feed_value(t, v) for t, v in zip(feeds, args)]
             outputs = plan.run(values, self._store, state)
-            if state is not None and state.trace is not None:
-                self._fill_metadata(metadata, state, plan)
+            if metadata is not None and options is not None:
+                self._fill_metadata(metadata, options, state, plan)
             return structure.build([_fetched(v, t) for v, t in zip(outputs, structure.tensors)])
 
         return call
