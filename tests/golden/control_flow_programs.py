@@ -548,10 +548,17 @@ def map_fn_forms(tf):
 @program
 def map_fn_unknown_length(tf):
     x = tf.placeholder(tf.float32, [None, 2])
-    a = tf.map_fn(lambda t: tf.reduce_sum(t) * t, x, infer_shape=False)
+    a = tf.map_fn(lambda t: tf.reduce_sum(t) * t, x)
     b = tf.map_fn(tf.square, x, back_prop=False)
     g = tf.gradients(a, x)
     return Run([a, b, g], {x: _values(3, 2)}, {x: _values(1, 2)}, {x: _values(0, 2)}, named=[b])
+
+
+@program
+def map_fn_without_inferred_shape(tf):
+    x = tf.placeholder(tf.float32, [None, 2])
+    a = tf.map_fn(lambda t: tf.reduce_sum(t) * t, x, infer_shape=False)
+    return Run([a, tf.gradients(a, x)], {x: _values(3, 2)})
 
 
 @program
@@ -697,14 +704,18 @@ def map_fn_of_a_scalar(tf):
     tf.map_fn(lambda t: t, tf.constant(1.0))
 
 
+class _Named:
+    __name__ = "named"
+
+
 @error
 def map_fn_not_callable(tf):
-    tf.map_fn(1, tf.constant([1.0]))
+    tf.map_fn(_Named(), tf.constant([1.0]))
 
 
 @error
 def scan_not_callable(tf):
-    tf.scan(1, tf.constant([1.0]))
+    tf.scan(_Named(), tf.constant([1.0]))
 
 
 @error

@@ -52,7 +52,7 @@ for name in ("Max", "Min"):
         sample(input=TIES, reduction_indices=i32([1])),
         sample(input=TIES, reduction_indices=i32([0, 1]), keep_dims=True),
         sample(input=i32(np.zeros((0, 2))), reduction_indices=i32([0])),
-        sample(input=arr([[0, 2**63]], "uint64"), reduction_indices=i32([1])),
+        sample(input=np.array([[0, 2**63]], np.uint64), reduction_indices=i32([1])),
         complex_too=False,
     )
 reduction("EuclideanNorm", conj=False)  # that of TensorFlow is not real

@@ -88,9 +88,6 @@ class GradientGraph(BodyGraph):
         self.promises.append((tensor, promise))
         return promise
 
-    def _root_name(self, name: str) -> str:
-        return f"{name}.{len(self._nodes)}"
-
     def _again(self, tensor: SymbolicTensor, depth: int) -> SymbolicTensor | None:
         """`tensor` computed from what is here, where that costs little; else None."""
         known = self._known.get(id(tensor))

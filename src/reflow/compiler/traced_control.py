@@ -18,6 +18,7 @@ from reflow.compiler.evaluate import NeedStatic, NotCompilable, Tracer, Unusual
 from reflow.compiler.list_buffer import ListBuffer, buffer_of, in_form_of
 from reflow.compiler.plan import state_of
 from reflow.compiler.trip_count import TripCount, loop_facts, roots
+from reflow.lang import errors
 from reflow.lang.func_graph import FuncGraph, call_arguments
 from reflow.lang.graph import Operation
 from reflow.lang.opdef import ValueNeeded
@@ -165,6 +166,8 @@ def _run_branch(
         outputs = child.run(child.program(function), args)
     except NeedStatic as need:
         raise outside(function, need, tracer.op, args) from None
+    except errors.OpError as error:  # it may never run: on the host it fails if it does
+        raise NotCompilable(str(error)) from None
     for handle in writes:
         if handle not in child.state:
             raise NotCompilable(f"a branch initializes {handle.name}, another one does not")
@@ -373,6 +376,8 @@ class _Loop:
             return child, child.run(child.program(function), args)
         except NeedStatic as need:
             raise self._need(function, need) from None
+        except errors.OpError as error:  # it may never run: on the host it fails if it does
+            raise NotCompilable(str(error)) from None
 
     def _need(self, function: FuncGraph, need: NeedStatic) -> Exception:
         positions = roots(function, need.tensor)

@@ -28,10 +28,10 @@ from collections.abc import Container, Iterable, Sequence
 
 from reflow.formats import v1_control_flow
 from reflow.formats.raise_branches import raise_branches
-from reflow.formats.raise_lists import raise_lists
+from reflow.formats.raise_lists import bodies_of, raise_lists
 from reflow.formats.raise_loops import raise_loops
 from reflow.formats.raw_graph import Argument, Body, RawNode, Source
-from reflow.formats.region import Rewriting, make_node
+from reflow.formats.region import Rewriting, effectful, has_effect, in_order, make_node
 
 
 def has_control_flow(nodes: Iterable[RawNode]) -> bool:
@@ -66,6 +66,9 @@ def raise_control_flow(
     raise_branches(region, rewriting)
     raise_lists(region, rewriting)
     _replace_triggers(region)
+    for node in region.nodes:
+        for body in bodies_of(node).values():
+            _drop_waits(body)
     return region
 
 
@@ -74,6 +77,22 @@ def _replace_triggers(body: Body) -> None:
     for i, node in enumerate(body.nodes):
         if node.op == "ControlTrigger":
             body.nodes[i] = make_node(node.name, "NoOp", (), node.controls)
-        for value in node.attrs.values():
-            if isinstance(value, Body):
-                _replace_triggers(value)
+        for inner in bodies_of(node).values():
+            _replace_triggers(inner)
+
+
+def _drop_waits(body: Body) -> None:
+    """Drops control inputs that have lost their meaning: lists are values, and have an order."""
+    effects = effectful(in_order(body.nodes))
+    body.controls = [name for name in body.controls if name in effects]
+    for node in body.nodes:
+        node.controls = [name for name in node.controls if name in effects]
+        for inner in bodies_of(node).values():
+            _drop_waits(inner)
+    needed = {name for name, _ in body.outputs} | set(body.controls)
+    for node in reversed(in_order(body.nodes)):
+        if node.name in needed or has_effect(node):
+            needed.update(name for name, _ in node.inputs)
+            needed.update(node.controls)
+            needed.add(node.name)
+    body.nodes = [node for node in body.nodes if node.name in needed]

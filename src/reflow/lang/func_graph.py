@@ -174,7 +174,7 @@ class BodyGraph(FuncGraph):
 
     def _root_name(self, name: str) -> str:
         # No name that a program can ask for: the names of its nodes shall not depend on captures.
-        return f"{name}.{len(self.inputs)}"
+        return f"{name}.{len(self._nodes)}"
 
 
 def functions_of(op: Operation) -> list[FuncGraph]:

@@ -129,7 +129,7 @@ class TensorList:
 
     def _check_shape(self, item: Any, what: str) -> None:
         mine = self.element_shape._dims
-        if mine is not None:
+        if mine is not None and item is not None:
             came = tuple(np.shape(item))
             if mine != came and not self.element_shape.is_compatible_with(came):
                 raise invalid(

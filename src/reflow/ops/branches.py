@@ -16,6 +16,7 @@ from reflow.lang import dtypes, nest, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.func_graph import BodyGraph, functions_of, in_v1_style
 from reflow.lang.graph import Graph, Operation
+from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import OpDef
 from reflow.lang.resource import handle_type
 from reflow.lang.scopes import control_dependencies
@@ -316,7 +317,7 @@ def _is_slices_index(result: Any, position: int) -> bool:
     for leaf in nest.flatten(result):
         count = len(nest.flatten(leaf, expand_composites=True))
         if position < count:
-            return nest.is_composite(leaf) and position == 0
+            return isinstance(leaf, IndexedSlices) and position == 1
         position -= count
     return False
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from reflow.lang import errors
-from reflow.lang.dtypes import DType
+from reflow.lang.dtypes import DType, string
 from reflow.lang.shapes import TensorShape
 
 Element = tuple[np.ndarray, ...]
@@ -171,9 +171,7 @@ class Queue:
                             if allow_fewer and taken:
                                 break
                             raise self._insufficient(count - len(taken), len(taken))
-                    wait(
-                        self.changed, lambda: self._may_take(ticket), f"elements of {self.name}"
-                    )
+                    wait(self.changed, lambda: self._may_take(ticket), f"elements of {self.name}")
             except BaseException:
                 self._put_back(taken)
                 raise
@@ -291,13 +289,13 @@ class PaddingFIFOQueue(Queue):
             sizes = [max((row.shape[d] for row in rows), default=0) for d in range(rank)]
             if not rows:
                 sizes = [d or 0 for d in shape.as_list()]
-            nothing: Any = b"" if dtype.np == object else 0
+            nothing: Any = b"" if dtype is string else 0
             result = np.full((len(rows), *sizes), nothing, dtype.np)
             for row, into in zip(rows, result):
                 if rank:
                     into[tuple(slice(n) for n in row.shape)] = row
             if not rank:
-                result[...] = [row.item() if dtype.np == object else row for row in rows]
+                result[...] = [row.item() if dtype is string else row for row in rows]
             components.append(result)
         return components
 

@@ -144,6 +144,9 @@ class BaseResourceVariable(VariableV1):
     def value(self) -> Any:
         if self._cached_value is not None:
             return convert_to_tensor(self._cached_value)
+        graph = context.current_graph()
+        if graph is None or not (graph._colocation_stack or graph._device_stack):
+            return self._read()
         with colocate_with(None, ignore_existing=True):
             return self._read()
 

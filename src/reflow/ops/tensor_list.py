@@ -392,7 +392,7 @@ def tensor_list_concat_v2(ctx, input_handle, element_shape, leading_dims, *, ele
 
 
 @tensor_list_concat_v2.shape_rule
-def _concat_shape(input_handle, element_shape):
+def _concat_shape(input_handle, element_shape, leading_dims):
     element = _element(input_handle, element_shape)
     joined = UNKNOWN if not element._dims else shapes.of((None, *element._dims[1:]))
     return [joined, (None,)]

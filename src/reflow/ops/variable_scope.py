@@ -333,6 +333,11 @@ def get_variable_scope_store() -> _VariableScopeStore:
     return held[0]
 
 
+def _get_unique_variable_scope(prefix: str) -> str:
+    """`prefix`, made unique among the scopes within the current one."""
+    return get_variable_scope_store().unique_name(prefix)
+
+
 @export(v1=("get_variable_scope",))
 def get_variable_scope() -> VariableScope:
     """The current variable scope.
@@ -620,9 +625,15 @@ class _PureVariableScope:
         store.current_scope = self._old
 
 
-def pure_variable_scope(name_or_scope: Any, **given: Any) -> _PureVariableScope:
+def pure_variable_scope(
+    name_or_scope: Any, reuse: Any = None, old_name_scope: str | None = None, **given: Any
+) -> _PureVariableScope:
     """A variable scope without a name scope; `given` are defaults as for `variable_scope`."""
-    return _PureVariableScope(name_or_scope, None, {**_NOTHING_GIVEN, **given}, None)
+    given = {**_NOTHING_GIVEN, **given}
+    return _PureVariableScope(name_or_scope, reuse, given, old_name_scope)
+
+
+_pure_variable_scope = pure_variable_scope  # under this name other libraries know it
 
 
 _NOTHING_GIVEN = dict.fromkeys(

@@ -18,10 +18,12 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.func_graph import BodyGraph, in_v1_style
 from reflow.lang.graph import Graph
+from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import REGISTRY, OpDef
 from reflow.lang.scopes import name_scope
 from reflow.lang.services import service
 from reflow.lang.shapes import SCALAR, TensorShape
+from reflow.lang.sparse_tensor import SparseTensor
 from reflow.lang.tensor import SymbolicTensor, Tensor
 from reflow.ops.branches import (
     add_call,
@@ -457,18 +459,18 @@ def _part_shapes(leaf: Any, invariant: Any) -> list[TensorShape | None]:
     if not nest.is_composite(leaf):
         return [invariant]
     parts = nest.flatten(leaf, expand_composites=True)
-    if invariant is None and type(leaf).__name__ == "IndexedSlices":
+    if invariant is None and isinstance(leaf, IndexedSlices):
         invariant = leaf.values.shape
-    elif invariant is None and type(leaf).__name__ == "SparseTensor":
+    elif invariant is None and isinstance(leaf, SparseTensor):
         invariant = leaf.shape
     if invariant is None:
         return [None] * len(parts)
     rank = invariant.rank
     vector = TensorShape([rank])
-    if type(leaf).__name__ == "IndexedSlices":  # indices, values, dense shape
+    if isinstance(leaf, IndexedSlices):  # values, indices, dense shape
         first = None if invariant._dims is None else invariant._dims[0]
-        return [TensorShape([first]), invariant, vector][: len(parts)]
-    if type(leaf).__name__ == "SparseTensor":
+        return [invariant, TensorShape([first]), vector][: len(parts)]
+    if isinstance(leaf, SparseTensor):  # indices, values, dense shape
         return [TensorShape([None, rank]), TensorShape([None]), vector]
     raise TypeError(
         f"shape_invariants cannot be given for a loop variable of type {type(leaf).__name__}"

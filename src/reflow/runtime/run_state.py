@@ -27,6 +27,11 @@ class RunState:
         self.closed = closed
         self.trace = trace
         self.waiting_for = ""
+        self._aborted = False
+
+    def abort(self) -> None:
+        """Ends the waiting of steps in other threads, because another one has failed."""
+        self._aborted = True
 
     @property
     def cancelled(self) -> bool:
@@ -44,6 +49,8 @@ class RunState:
         """
         if self.closed.is_set():
             raise errors.CancelledError(None, None, "Session has been closed.")
+        if self._aborted:
+            raise errors.CancelledError(None, None, "Another step of this run has failed.")
         if self.deadline is not None and time.monotonic() > self.deadline:
             waiting = f", waiting for {self.waiting_for}" if self.waiting_for else ""
             raise errors.DeadlineExceededError(
