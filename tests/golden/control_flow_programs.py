@@ -423,7 +423,7 @@ def tensor_array_methods(tf):
     c, part = split.concat(), split.read(1)
     i = ta.identity().stack()
     grads = tf.gradients([r, s * s, g * 3.0, c * c, part, i], x)
-    return Run([r, s, n, g, c, part, i, grads], {x: _values(4, 2)}, named=[r, s, g])
+    return Run([r, s, n, g, c, part, i, grads], {x: _values(4, 2)}, named=[r, s])
 
 
 @program

@@ -167,6 +167,22 @@ def initialized(tf):
 
 
 @program
+def reporting(tf):
+    v = tf.Variable(1.0, name="v")
+    r = tf.Variable(1.0, name="r", use_resource=True)
+    late = tf.Variable(1.0, name="late", collections=["local_variables"])
+    report = tf.report_uninitialized_variables()
+    tf.assert_variables_initialized()
+    one = tf.report_uninitialized_variables([v], name="one")
+    return [
+        [report, one],
+        [late.initializer],
+        [tf.assert_variables_initialized([v, r, late])],
+        [report],
+    ]
+
+
+@program
 def initializers_of_lists(tf):
     v = tf.Variable(1.0, name="v")
     w = tf.get_local_variable("w", initializer=2)

@@ -279,15 +279,18 @@ for source, values in VALUES.items():
                 x = x[: 2 if source in ("float16", "bfloat16") else 5]
         if source in ("uint64", "int64", "uint32") and target in ("float16",):
             x = x[:1]
-        casts.append(sample(x=x, DstT=target))
+        # Too coarse for finite differences:
+        coarse = target in HALVES and source not in HALVES
+        coarse = coarse or (source == "float64" and target in ("float32", "complex64"))
+        casts.append(sample(x=x, DstT=target, gradient=not coarse))
 record(
     "Cast",
     *casts,
     sample(x=f32(2, 3), DstT="float64"),
     sample(x=f32(0, 3), DstT="int32"),
-    sample(x=f32(3), DstT="bfloat16", Truncate=True),
-    sample(x=f32(3), DstT="float16", Truncate=True),
-    sample(x=f64(3), DstT="float16", Truncate=True),
+    edge(x=f32(3), DstT="bfloat16", Truncate=True),
+    edge(x=f32(3), DstT="float16", Truncate=True),
+    edge(x=f64(3), DstT="float16", Truncate=True),
     bad=[bad(x=s([b"1"]), DstT="float32", match="Cast string to float.* is not supported")],
 )
 
@@ -322,7 +325,6 @@ record(
     "ApproximateEqual",
     sample(x=arr([1, NAN, INF, 1], "float32"), y=arr([1.000001, NAN, INF, 1.1], "float32")),
     sample(x=f64(3), y=f64(3), tolerance=1.0),
-    sample(x=floats(4, dtype="float16"), y=floats(4, dtype="float16"), tolerance=0.5),
 )
 for name in ("LogicalAnd", "LogicalOr"):
     record(name, sample(x=bools(2, 4), y=bools(4)), sample(x=bools(), y=bools(0)))

@@ -173,10 +173,7 @@ def module(fullname: str, rest: str) -> types.ModuleType:
     if _PROTO.match(rest):
         from reflow.formats import protos
 
-        try:
-            return protos.pb2_module("tensorflow/" + rest.removesuffix("_pb2").replace(".", "/"))
-        except (KeyError, ImportError) as error:
-            raise ModuleNotFoundError(f"{fullname}: {error}", name=fullname) from None
+        return protos.pb2_module("tensorflow." + rest)
     if rest in _PATHS or rest in _PACKAGES or _GENERATED.match(rest):
         return InternalModule(fullname, rest)
     parent, _, name = rest.rpartition(".")

@@ -114,6 +114,8 @@ class ListBuffer:
         item = in_form_of(item, like)
         for have, want in zip(jax.tree.leaves(item), jax.tree.leaves(like)):
             if np.shape(have) != want.shape:
+                if self.element_shape.is_compatible_with(np.shape(have)):
+                    raise ValueNeeded("input_handle", on_host=True)  # elements of several shapes
                 raise invalid(
                     "Tried to set a tensor with incompatible shape at a list index. Item element "
                     f"shape: {list(np.shape(have))} list shape: {list(want.shape)}"

@@ -588,17 +588,29 @@ def run_host_node(
 
 
 class _Dataflow:
-    """Runs the steps of a partition as their inputs arrive; blocking ones in threads of their own."""
+    """Runs the steps of a partition as their inputs arrive.
+
+    A blocking one runs in a thread of its own, unless nothing else could go on meanwhile.
+    """
 
     def __init__(self, part: Partition, env: list[Any], store: Any, run: Any):
         self.part, self.env, self.store, self.run = part, env, store, run
         self.left = [step.waits_for for step in part.steps]
         self.ready = deque(i for i, n in enumerate(self.left) if n == 0)
         self.unfinished = len(part.steps)
+        self.running = 0  # in threads
         self.changed = threading.Condition()
         self.error: BaseException | None = None
 
     def finish(self) -> None:
+        try:
+            self._run_all()
+        except BaseException:
+            if self.run is not None:
+                self.run.abort()  # what still waits in a thread is not to take an element later
+            raise
+
+    def _run_all(self) -> None:
         while True:
             with self.changed:
                 while not self.ready and self.unfinished and self.error is None:
@@ -610,8 +622,10 @@ class _Dataflow:
                 if not self.unfinished:
                     return
                 i = self.ready.popleft()
-            step = self.part.steps[i]
-            if step.blocking:
+                step = self.part.steps[i]
+                in_thread = step.blocking and bool(self.ready or self.running)
+                self.running += in_thread
+            if in_thread:
                 threading.Thread(target=self._in_thread, args=(i,), daemon=True).start()
             else:
                 self.part.run_step(i, step, self.env, self.store, self.run)
@@ -625,6 +639,8 @@ class _Dataflow:
                 self.error = self.error or error
                 self.changed.notify_all()
             return
+        with self.changed:
+            self.running -= 1
         self._done(i)
 
     def _done(self, i: int) -> None:

@@ -172,7 +172,9 @@ class LoopFacts:
         mine = self.body.inputs[variable]
         if y is mine:
             x, y = y, x
-        if x is not mine or y.op.type != "Const" or not y.dtype.is_integer or y.shape.rank != 0:
+        if mine.shape.rank != 0 or not mine.dtype.is_integer:
+            return None
+        if x is not mine or y.op.type != "Const" or y.shape.rank != 0:
             return None
         return int(y.op.attrs["value"])
 

@@ -110,6 +110,8 @@ class OpDef:
         arithmetic with unknown dimensions folds. "whole": only what is known fully folds. A tuple:
         the inputs that may be known in part, while the others must be known. A function: from a node
         to such a value (a tuple where the op has several outputs), or None.
+      view: in NumPy the outputs are views of the inputs; or, with "shape", they say something of the
+        shapes of the inputs alone. Not worth an executable of its own.
       register: whether the op is one of Reflow's; a signature alone is not.
     """
 
@@ -134,6 +136,7 @@ class OpDef:
         "blocking",
         "broadcast",
         "partial",
+        "view",
         "_lower_attrs",
         "_shape_attrs",
         "_grad_binder",
@@ -163,6 +166,7 @@ class OpDef:
         self.blocking: bool = traits.pop("blocking", False)
         self.broadcast: bool = traits.pop("broadcast", False)
         self.partial: Any = traits.pop("partial", False)
+        self.view: Any = traits.pop("view", False)
         registered = traits.pop("register", True)
         for key, value in traits.items():  # the rest: what the set of a dtype attribute is
             self.attrs[key].allowed = value

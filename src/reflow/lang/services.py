@@ -26,6 +26,7 @@ _PLACES = {
     "reset_eager_generators": "reflow.runtime.eager:reset_generators",
     "eager_tensor": "reflow.runtime.eager:eager_tensor",
     "eager_store": "reflow.runtime.eager:store",
+    "gradient_tape": "reflow.autodiff.tape:GradientTape",
     "gradients": "reflow.autodiff.gradients:gradients",
     "branch_gradient": "reflow.autodiff.branch_gradient:branch_gradient",
     "while_gradient": "reflow.autodiff.loop_gradient:while_gradient",

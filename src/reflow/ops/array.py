@@ -43,6 +43,7 @@ def _vector_of_rank(*inputs: Any) -> Any:
     shape=_vector_of_rank,
     grad=None,
     partial=lambda node: _dims_value(node.inputs[0]),
+    view="shape",
 )
 def shape_op(xp, input, *, out_type):
     """The shape of a tensor."""
@@ -105,6 +106,7 @@ def _is_sparse(x: Any) -> bool:
     "ShapeN(input: N*T, *, out_type: {int32,int64} = int32) -> output: N*out_type",
     grad=None,
     partial=lambda node: tuple(_dims_value(t) for t in node.inputs),
+    view="shape",
 )
 def shape_n_op(xp, input, *, out_type):
     """The shapes of several tensors."""
@@ -143,6 +145,7 @@ def _size_value(node: Any) -> np.ndarray | None:
     shape=shape_rules.scalar,
     grad=None,
     partial=_size_value,
+    view="shape",
 )
 def size_op(xp, input, *, out_type):
     """The number of elements of a tensor."""
@@ -197,6 +200,7 @@ def _rank_value(node: Any) -> np.ndarray | None:
     shape=shape_rules.scalar,
     grad=None,
     partial=_rank_value,
+    view="shape",
 )
 def rank_op(xp, input):
     """The number of dimensions of a tensor."""
@@ -230,6 +234,7 @@ def rank(input: Any, name: str | None = None) -> Any:
     "Reshape(tensor: T, shape: Tshape, *, Tshape: {int32,int64} = int32) -> output: T",
     static=["shape"],
     partial=("tensor",),
+    view=True,
 )
 def reshape_op(xp, tensor, shape):
     """The elements of a tensor in another shape."""
@@ -356,6 +361,7 @@ def _one_integer(value: Any, what: str) -> int:
     static=["dim"],
     partial=("input",),
     grad=lambda g, input: like_input(g, input),
+    view=True,
 )
 def expand_dims_op(xp, input, dim):
     """A tensor with one more dimension, of size 1."""
@@ -431,6 +437,7 @@ def renamed(new_name: str, new: Any, old_name: str, old: Any) -> Any:
     "Squeeze(input: T, *, squeeze_dims: list(int) = []) -> output: T",
     partial=True,
     grad=lambda g, input: like_input(g, input),
+    view=True,
 )
 def squeeze_op(xp, input, *, squeeze_dims):
     """A tensor without (some of) its dimensions of size 1."""
@@ -531,6 +538,7 @@ def _transpose_shape(x, perm):
     shape=_transpose_shape,
     static=["perm"],
     partial=("x",),
+    view=True,
 )
 def transpose_op(xp, x, perm):
     """A tensor with its dimensions in another order."""
@@ -683,6 +691,7 @@ def invert_permutation(x: Any, name: str | None = None) -> Any:
     shape=lambda input, *, shape: input.shape.merge_with(shape),
     grad=lambda g: g,
     partial=True,
+    view=True,
 )
 def ensure_shape_op(xp, input, *, shape, node=None):
     """The input, if it has the shape that was expected."""

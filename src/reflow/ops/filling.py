@@ -45,6 +45,7 @@ def _sizes(vector: Any, what: str = "dims") -> list[int]:
     "Fill(dims: index_type, value: T, *, index_type: {int32,int64} = int32) -> output: T",
     static=["dims"],
     partial=("value",),
+    view=True,
 )
 def fill_op(xp, dims, value):
     """A tensor with one value everywhere."""
@@ -298,6 +299,7 @@ def ones_like_v1(
     "BroadcastTo(input: T, shape: Tidx, *, Tidx: {int32,int64} = int32) -> output: T",
     static=["shape"],
     partial=("input",),
+    view=True,
 )
 def broadcast_to_op(xp, input, shape):
     """The input repeated to a larger shape."""

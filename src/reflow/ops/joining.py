@@ -442,6 +442,7 @@ def _split_axis(split_dim: Any, rank: int) -> int:
     "Split(split_dim: int32, value: T, *, num_split: int) -> output: num_split*T",
     static=["split_dim"],
     partial=("value",),
+    view=True,
 )
 def split_op(xp, split_dim, value, *, num_split):
     """A tensor in parts of equal size along an axis."""
@@ -484,6 +485,7 @@ def _split_grad(gs, split_dim):
     " Tlen: {int8,int32,int64} = int64) -> output: num_split*T",
     static=["size_splits", "split_dim"],
     partial=("value",),
+    view=True,
 )
 def split_v_op(xp, value, size_splits, split_dim, *, num_split):
     """A tensor in parts of given sizes along an axis."""

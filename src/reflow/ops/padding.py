@@ -298,6 +298,7 @@ def _axes(axis: Any, rank: int) -> tuple[int, ...]:
     static=["axis"],
     partial=("tensor",),
     grad=lambda g, axis: (reverse_op(g, axis), None),
+    view=True,
 )
 def reverse_op(xp, tensor, axis):
     """The input reversed along axes."""

@@ -203,10 +203,8 @@ def _eager_py_func_grad(op, gs):
     n = len(op.inputs)
 
     def backward(*values):
-        from reflow.autodiff.tape import GradientTape
-
         inputs, grads = values[:n], values[n:]
-        with GradientTape() as tape:
+        with service("gradient_tape")() as tape:
             tape.watch([x for x in inputs if x.dtype.is_floating or x.dtype.is_complex])
             outputs = holder.function(*inputs)
         flat = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]

@@ -30,6 +30,7 @@ _KNOWN = (np.ndarray, np.generic)
 @op(
     "Slice(input: T, begin: Index, size: Index, *, Index: {int32,int64}) -> output: T",
     partial=("input",),
+    view=True,
 )
 def slice_op(xp, input, begin, size, *, node=None):
     """The block of a given size that begins at a given place."""
@@ -600,6 +601,7 @@ def _strided_slice_shape(
     f"StridedSlice(input: T, {_SPEC}, *, Index: {{int16,int32,int64}}, {_MASKS}) -> output: T",
     shape=_strided_slice_shape,
     partial=("input",),
+    view=True,
 )
 def strided_slice_op(
     xp, input, begin, end, strides, *, begin_mask, end_mask, ellipsis_mask, new_axis_mask,
@@ -737,7 +739,7 @@ def tensor_strided_slice_update_op(
 
 @tensor_strided_slice_update_op.gradient_rule
 def _tensor_strided_slice_update_grad(op, g, begin, end, strides, value):
-    from reflow.autodiff.engine import sum_to_shape_of
+    from reflow.ops.unbroadcast import sum_to_shape_of
 
     masks = _masks_of(op)
     inside = strided_slice_op(g, begin, end, strides, **masks)

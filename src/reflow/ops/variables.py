@@ -615,6 +615,14 @@ class Variable(metaclass=VariableMetaclass):
 
         return RefVariable(variable_def=variable_def, import_scope=import_scope)
 
+    def _serialize_to_tensors(self) -> dict[str, Any]:
+        """What a checkpoint stores of it, by the name of the part."""
+        return {"VARIABLE_VALUE": self.read_value()}
+
+    def _restore_from_tensors(self, restored_tensors: dict[str, Any]) -> Any:
+        """Takes over what a checkpoint stored."""
+        return self.assign(restored_tensors["VARIABLE_VALUE"])
+
     # As a Python object --------------------------------------------------------------------------
 
     def ref(self) -> Reference:

@@ -12,7 +12,7 @@ from reflow.lang import context, dtypes, errors, shapes
 from reflow.lang.dispatch import bind, package
 from reflow.lang.dtypes import DType, as_dtype
 from reflow.lang.numpy_namespace import numpy_namespace
-from reflow.lang.opdef import OpDef, group_inputs, output_dtypes
+from reflow.lang.opdef import OpDef, ValueNeeded, group_inputs, output_dtypes
 from reflow.lang.resource import ResourceHandle
 from reflow.lang.shapes import TensorShape
 from reflow.lang.tensor import Tensor, use_equality
@@ -244,18 +244,31 @@ def _compute(opdef: OpDef, args: list[Any], attrs: dict[str, Any], name: str | N
         args = [_as_numpy(a) for a in args]
         with np.errstate(all="ignore"):
             return opdef.lower(eager_context, *group_inputs(opdef, args, attrs), **keywords)
+    if opdef.view == "shape":
+        return opdef.lower(numpy_namespace, *group_inputs(opdef, args, attrs), **keywords)
     large = False
     for a in args:
         if getattr(a, "size", 0) > _SMALL or not isinstance(a, (np.ndarray, np.generic)):
             large = True
             break
     if opdef.compile and (not opdef.interpret or large and _numeric(args)):
-        from reflow.runtime.eager_compile import compiled_call
+        on_host = opdef.interpret and all(_is_on_host(a) for a in args)
+        if not (opdef.view and on_host):
+            from reflow.runtime.eager_compile import compiled_call
 
-        return compiled_call(opdef, args, attrs, keywords)
+            try:
+                return compiled_call(opdef, args, attrs, keywords, by_value=not on_host)
+            except ValueNeeded:
+                pass  # NumPy knows all values
     with np.errstate(all="ignore"):
         args = [_as_numpy(a) for a in args]
         return opdef.lower(numpy_namespace, *group_inputs(opdef, args, attrs), **keywords)
+
+
+def _is_on_host(value: Any) -> bool:
+    if isinstance(value, (np.ndarray, np.generic)):
+        return True
+    return hasattr(value, "devices") and all(d.platform == "cpu" for d in value.devices())
 
 
 def _numeric(args: Sequence[Any]) -> bool:

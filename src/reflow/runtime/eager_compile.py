@@ -10,26 +10,49 @@ import numpy as np
 
 from reflow.compiler import jax_setup  # noqa: F401
 from reflow.compiler.jax_namespace import jax_namespace
-from reflow.lang.opdef import OpDef, arg_length, group_inputs
+from reflow.lang.opdef import OpDef, ValueNeeded, arg_length, group_inputs
 
 
-def compiled_call(opdef: OpDef, args: list[Any], attrs: dict[str, Any], keywords: dict) -> Any:
-    """Runs the lowering of a stateless op as an executable."""
-    static = _static_positions(opdef, attrs)
-    known = tuple((i, _Frozen(np.asarray(args[i]))) for i in static)
+# The inputs whose values a lowering turned out to need, by op and attributes.
+_needed: dict[Any, frozenset[str]] = {}
+
+
+def compiled_call(
+    opdef: OpDef, args: list[Any], attrs: dict[str, Any], keywords: dict, by_value: bool = True
+) -> Any:
+    """Runs the lowering of a stateless op as an executable.
+
+    Args:
+      by_value: whether to compile anew for each value of an input that the lowering cannot do without.
+
+    Raises:
+      ValueNeeded: if there is such an input, and not `by_value`.
+    """
+    frozen = _Frozen(keywords)
     lengths = tuple(arg_length(arg, attrs) if arg.is_list else None for arg in opdef.inputs)
-    function = _compiled(opdef, known, lengths, _Frozen(keywords))
-    return function([a for i, a in enumerate(args) if i not in static])
+    while True:
+        needed = _needed.get((opdef.name, frozen), frozenset())
+        if needed and not by_value:
+            raise ValueNeeded(min(needed))
+        static = _static_positions(opdef, attrs, opdef.static | needed)
+        known = tuple((i, _Frozen(np.asarray(args[i]))) for i in static)
+        function = _compiled(opdef, known, lengths, frozen)
+        try:
+            return function([a for i, a in enumerate(args) if i not in static])
+        except ValueNeeded as need:
+            if need.name in needed:
+                raise
+            _needed[opdef.name, frozen] = needed | {need.name}
 
 
-def _static_positions(opdef: OpDef, attrs: dict[str, Any]) -> list[int]:
-    if not opdef.static:
+def _static_positions(opdef: OpDef, attrs: dict[str, Any], names: frozenset[str]) -> list[int]:
+    if not names:
         return []
     positions: list[int] = []
     at = 0
     for arg in opdef.inputs:
         length = arg_length(arg, attrs)
-        if arg.name in opdef.static:
+        if arg.name in names:
             positions.extend(range(at, at + length))
         at += length
     return positions
