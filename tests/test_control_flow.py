@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 import pytest
-from golden import control_flow_programs as programs
+from golden import branch_and_loop_programs as programs
 
 import reflow
 from reflow.compiler import policy
@@ -14,7 +14,7 @@ from reflow.lang.func_graph import functions_of
 from reflow.lang.verifier import verify
 
 HERE = pathlib.Path(__file__).resolve().parent
-GOLDEN = json.loads((HERE / "golden" / "control_flow.json").read_text())
+GOLDEN = json.loads((HERE / "golden" / "branch_and_loop.json").read_text())
 tf = reflow.compat.v1
 TIERS = ("interpret", "compile")
 
@@ -74,4 +74,4 @@ def test_bad_program_is_refused_as_tensorflow_refuses_it(program):
     with tf.Graph().as_default(), pytest.raises(Exception) as caught:
         program(tf)
     assert type(caught.value).__name__ == kind
-    assert "control_flow_programs.py:" in str(caught.value).split("\n")[0]
+    assert "branch_and_loop_programs.py:" in str(caught.value).split("\n")[0]

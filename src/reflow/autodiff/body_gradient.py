@@ -230,6 +230,7 @@ def append_outputs(
     shapes = op.attrs.get("output_shapes")
     if shapes:
         op.attrs["output_shapes"] = (*shapes, *(t.shape for t in added))
+    op.__dict__.pop("_host", None)  # what was found out about the node before
     op.graph.mutated()
     return added
 

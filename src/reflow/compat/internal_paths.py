@@ -102,7 +102,6 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.ops.sparse_ops": ((), ("sparse.", "")),
     "python.ops.standard_ops": ((), ("",)),
     "python.ops.string_ops": ((), ("strings.", "")),
-    "python.ops.template": ((), ("",)),
     "python.ops.ctc_ops": ((), ("nn.",)),
     "python.ops.image_ops": ((), ("image.",)),
     "python.ops.metrics": ((), ("metrics.",)),

@@ -23,6 +23,7 @@ from reflow.compiler.evaluate import (
     NotCompilable,
     Program,
     Unusual,
+    body_nodes,
 )
 from reflow.compiler.stats import count, record
 from reflow.lang.dtypes import variant
@@ -361,13 +362,13 @@ def as_numpy(value: Any) -> Any:
 
 def node_count(op: Operation) -> int:
     """How many nodes an executable with this node has: those of the functions that it calls too."""
-    return 1 + sum(node_count(node) for function in functions_of(op) for node in function._nodes)
+    return 1 + sum(node_count(node) for function in functions_of(op) for node in body_nodes(function))
 
 
 def is_interpretable(op: Operation) -> bool:
     """Whether the node, and the functions that it calls, have a NumPy form."""
     return op.opdef.interpret and all(
-        is_interpretable(inner) for function in functions_of(op) for inner in function._nodes
+        is_interpretable(inner) for function in functions_of(op) for inner in body_nodes(function)
     )
 
 

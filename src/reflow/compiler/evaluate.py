@@ -191,11 +191,21 @@ def program_of(function: FuncGraph) -> Program:
 
 def body_nodes(function: FuncGraph) -> list[Operation]:
     """The nodes of a function body that its outputs and its side effects need, in order."""
+    stamp = (function.version, function.mutations)
+    cached = function.__dict__.get("_body_nodes")
+    if cached is None or cached[0] != stamp:
+        cached = (stamp, _body_nodes(function))
+        function.__dict__["_body_nodes"] = cached
+    return cached[1]
+
+
+def _body_nodes(function: FuncGraph) -> list[Operation]:
     given = {t.op for t in function.inputs}
     needed: set[Operation] = set()
     stack = [t.op for t in function.outputs] + list(function.control_outputs)
     if function.side_effects:
-        stack += [op for op in function.get_operations() if op.opdef.stateful]
+        nodes = function.get_operations()
+        stack += [op for op in nodes if op.opdef.stateful and op.type != "Placeholder"]
     while stack:
         op = stack.pop()
         if op in needed or op in given:

@@ -20,6 +20,7 @@ from reflow.compiler.cluster import Cluster, Recut, as_numpy
 from reflow.compiler.evaluate import (
     Context,
     Interpreter,
+    body_nodes,
     dereferenced,
     flat_results,
     node_state,
@@ -243,7 +244,9 @@ class Partition:
                     if source is not None and source != i:
                         after[i].add(source)
         for i in range(1, len(groups)):
-            if groups[i][0] == groups[i - 1][0]:  # pieces of one group share state: keep their order
+            if (
+                groups[i][0] == groups[i - 1][0]
+            ):  # pieces of one group share state: keep their order
                 after[i].add(i - 1)
         for tensor in self.outputs:
             if tensor.op in home and id(tensor) not in self._given:
@@ -366,14 +369,10 @@ def runs_on_host(op: Operation) -> bool:
         cached = (
             not opdef.compile
             or any(t.dtype.base_dtype is dtypes.string for t in (*op.inputs, *op.outputs))
-            or any(runs_on_host(n) for f in functions_of(op) for n in f._nodes if n not in _args(f))
+            or any(runs_on_host(node) for f in functions_of(op) for node in body_nodes(f))
         )
         op.__dict__["_host"] = cached
     return cached
-
-
-def _args(function: FuncGraph) -> set[Operation]:
-    return {t.op for t in function.inputs}
 
 
 def fold(
@@ -475,9 +474,8 @@ def state_of(
             def look_again(tensor, look=look):
                 return look(tensor)
 
-            for node in function._nodes:
-                if node not in _args(function):
-                    visit(node, look, (*path, op.name))
+            for node in body_nodes(function):
+                visit(node, look, (*path, op.name))
 
     def known(tensor: SymbolicTensor) -> ResourceHandle | None:
         found = constants.get(id(tensor))
@@ -541,8 +539,6 @@ def plan_of(
     key = (function.version, function.mutations, place, path, tuple(handles.items()))
     cached = function.__dict__.get("_plan")
     if cached is None or cached[0] != key:
-        from reflow.compiler.evaluate import body_nodes
-
         constants = {id(function.inputs[i]): (function.inputs[i], v) for i, v in handles.items()}
         part = Partition(
             body_nodes(function),

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from reflow.compiler.evaluate import NeedStatic, NotCompilable, Tracer, Unusual
+from reflow.compiler.evaluate import NeedStatic, NotCompilable, Tracer, Unusual, body_nodes
 from reflow.compiler.list_buffer import ListBuffer, buffer_of, in_form_of
 from reflow.compiler.plan import state_of
 from reflow.compiler.trip_count import TripCount, loop_facts, roots
@@ -130,8 +130,6 @@ def _uses_nothing(function: FuncGraph, args: Sequence[Any]) -> bool:
     absent = {id(t) for t, v in zip(function.inputs, args) if v is None}
     if not absent:
         return False
-    from reflow.compiler.evaluate import body_nodes
-
     return any(id(t) in absent for op in body_nodes(function) for t in op.inputs) or any(
         id(t) in absent for t in function.outputs
     )

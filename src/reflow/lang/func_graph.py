@@ -152,7 +152,7 @@ class FuncGraph(Graph):
         return f"<FuncGraph {self.name!r} with {len(self._nodes)} nodes>"
 
 
-_CACHES = frozenset({"_program", "_plan", "_loop_facts"})
+_CACHES = frozenset({"_program", "_plan", "_loop_facts", "_body_nodes"})
 
 
 class BodyGraph(FuncGraph):

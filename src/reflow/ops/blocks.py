@@ -262,7 +262,7 @@ def batch_to_space_nd(input: Any, block_shape: Any, crops: Any, name: str | None
     return batch_to_space_nd_op(input, block_shape, crops, name=name)
 
 
-@export(v2=("batch_to_space", "nn.batch_to_space"))
+@export(v2=("batch_to_space",))
 def batch_to_space(input: Any, block_shape: Any, crops: Any, name: str | None = None) -> Any:
     """Blocks moved from the batch dimension back into the spatial dimensions.
 
@@ -283,7 +283,7 @@ def batch_to_space(input: Any, block_shape: Any, crops: Any, name: str | None = 
     return batch_to_space_nd_op(input, block_shape, crops, name=name)
 
 
-@export(v1=("batch_to_space", "nn.batch_to_space"))
+@export(v1=("batch_to_space",))
 def batch_to_space_v1(
     input: Any,
     crops: Any,

@@ -185,6 +185,8 @@ def abs(x: Any, name: str | None = None) -> Any:
     >>> print(tf.abs([-1.5, 2.0]).numpy(), tf.abs([3.0 + 4.0j]).numpy())
     [1.5 2. ] [5.]
     """
+    if hasattr(x, "with_values"):  # sparse or ragged
+        return x.with_values(abs(x.values, name))
     dtype = getattr(x, "dtype", None)
     if not hasattr(dtype, "is_complex"):
         x = convert_to_tensor(x, name="x")

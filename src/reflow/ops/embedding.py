@@ -84,8 +84,8 @@ def _lookup_in_parts(tables: list[Any], ids: Any, strategy: str, name: str, max_
             f"Unrecognized partition strategy: {strategy}. Must be one of either `mod` or `div`."
         )
     part = cast(part, int32)
-    rows_of = indexing.dynamic_partition(row, part, count)
-    places_of = indexing.dynamic_partition(places, part, count)
+    rows_of = stitching.dynamic_partition(row, part, count)
+    places_of = stitching.dynamic_partition(places, part, count)
     found = [indexing.gather(table, rows) for table, rows in zip(tables, rows_of)]
     result = REGISTRY["ParallelDynamicStitch"](places_of, found, name=name)
     inner = tables[0].shape[1:]

@@ -7,19 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import errors, shapes
+from reflow.lang import shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import INDEX, int16, int32, uint16
-from reflow.lang.dtypes import bool as bool_dtype
 from reflow.lang.export import export
 from reflow.lang.indexed_slices import IndexedSlices
-from reflow.lang.opdef import REGISTRY, ValueNeeded
+from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.static_value import constant_value, constant_value_as_shape
 from reflow.lang.tensor import Tensor
 from reflow.ops import array, joining
 from reflow.ops.define import op
-from reflow.ops.padding import padded
 
 # Indices out of range are errors in NumPy's form. The compiled form cannot raise one: it does as
 # TensorFlow's kernels for accelerators do. What is gathered from nowhere is zero, and what is
@@ -636,8 +634,8 @@ def scatter_nd(
     indices: Any,
     updates: Any,
     shape: Any,
-    name: str | None = None,
     bad_indices_policy: str = "",
+    name: str | None = None,
 ) -> Any:
     """A tensor of zeros of shape `shape`, to which the slices `updates` are added at `indices`.
 
@@ -777,8 +775,8 @@ def tensor_scatter_nd_add(
     tensor: Any,
     indices: Any,
     updates: Any,
-    name: str | None = None,
     bad_indices_policy: str = "",
+    name: str | None = None,
 ) -> Any:
     """`tensor` with `updates` added to the slices at `indices`, which may repeat.
 
@@ -800,8 +798,8 @@ def tensor_scatter_nd_sub(
     tensor: Any,
     indices: Any,
     updates: Any,
-    name: str | None = None,
     bad_indices_policy: str = "",
+    name: str | None = None,
 ) -> Any:
     """`tensor` with `updates` subtracted from the slices at `indices`, which may repeat.
 
@@ -823,8 +821,8 @@ def tensor_scatter_nd_min(
     tensor: Any,
     indices: Any,
     updates: Any,
-    name: str | None = None,
     bad_indices_policy: str = "",
+    name: str | None = None,
 ) -> Any:
     """The minimum of `tensor` and, at `indices`, of `updates`.
 
@@ -846,8 +844,8 @@ def tensor_scatter_nd_max(
     tensor: Any,
     indices: Any,
     updates: Any,
-    name: str | None = None,
     bad_indices_policy: str = "",
+    name: str | None = None,
 ) -> Any:
     """The maximum of `tensor` and, at `indices`, of `updates`.
 
@@ -862,280 +860,6 @@ def tensor_scatter_nd_max(
     return tensor_scatter_max_op(
         tensor, indices, updates, bad_indices_policy=bad_indices_policy, name=name
     )
-
-
-# Where --------------------------------------------------------------------------------------------
-
-
-@op(
-    "Where(input: T, *, T: {float,double,int32,uint8,int16,int8,complex64,int64,bfloat16,uint16,"
-    "complex128,half,uint32,uint64,bool} = bool) -> index: int64",
-    compile=False,
-    grad=None,
-)
-def where_op(xp, input):
-    """The coordinates of the elements that are not zero."""
-    return np.argwhere(input).astype(np.int64, copy=False).reshape(-1, input.ndim)
-
-
-@where_op.shape_rule
-def _where_shape(input):
-    return (None, input.shape.rank)
-
-
-def _coordinates(condition: Any, name: str | None) -> Any:
-    with name_scope(name, "Where") as scope:
-        condition = convert_to_tensor(condition, preferred_dtype=bool_dtype, name="condition")
-        return where_op(condition, name=scope)
-
-
-def _check_branches(x: Any, y: Any) -> None:
-    if (x is None) != (y is None):
-        raise ValueError(
-            f"{errors.where(errors.user_frame())}: x and y must both be non-None or both be None."
-        )
-
-
-@export(v2=("where",), v1=("where_v2",))
-def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Any:
-    """Where `condition` holds the elements of `x`, else those of `y`; or the coordinates of True.
-
-    Args:
-      condition: a tensor of booleans (or numbers, when `x` and `y` are not given).
-      x, y: tensors of one dtype that broadcast together with `condition`.
-
-    Returns:
-      A tensor of the broadcast shape; without `x` and `y` an int64 matrix with one row of coordinates
-      per element of `condition` that is not zero.
-
-    Raises:
-      ValueError: if only one of `x` and `y` is given.
-
-    >>> import reflow as tf
-    >>> tf.where([True, False], [1, 2], 0).numpy().tolist()
-    [1, 0]
-    >>> tf.where([False, True]).numpy().tolist()
-    [[1]]
-    """
-    _check_branches(x, y)
-    if x is None:
-        return _coordinates(condition, name)
-    return REGISTRY["SelectV2"](condition, x, y, name=name)
-
-
-@export(v1=("where",))
-def where_v1(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Any:
-    """TF 1's `tf.where`: `x` and `y` have one shape, and `condition` too or is a vector of rows.
-
-    Raises:
-      ValueError: if only one of `x` and `y` is given.
-    """
-    _check_branches(x, y)
-    if x is None:
-        return _coordinates(condition, name)
-    return REGISTRY["Select"](condition, x, y, name=name)
-
-
-@export(v2=("boolean_mask",))
-def boolean_mask(
-    tensor: Any, mask: Any, axis: Any = None, name: str | None = "boolean_mask"
-) -> Any:
-    """The slices of `tensor` where `mask` is True.
-
-    Args:
-      tensor: a tensor of rank n.
-      mask: a tensor of booleans of known rank k <= n.
-      axis: the first of the k dimensions of `tensor` that `mask` is for; 0 by default.
-
-    Returns:
-      A tensor of rank n - k + 1.
-
-    Raises:
-      ValueError: if `mask` is a scalar, or of unknown rank, or does not fit `tensor`.
-
-    >>> import reflow as tf
-    >>> tf.boolean_mask([1, 2, 3], [True, False, True]).numpy().tolist()
-    [1, 3]
-    """
-    with name_scope(name):
-        tensor = convert_to_tensor(tensor, name="tensor")
-        mask = convert_to_tensor(mask, name="mask")
-        rank = mask.shape.rank
-        if rank == 0:
-            raise ValueError(f"{errors.where(errors.user_frame())}: mask cannot be scalar.")
-        if rank is None:
-            raise ValueError(
-                f"{errors.where(errors.user_frame())}: Number of mask dimensions must be specified, "
-                "even if some dimensions are None.  E.g. shape=[None] is ok, but shape=None is not."
-            )
-        at = constant_value(axis) if isinstance(axis, Tensor) else axis or 0
-        if at is not None:
-            at = int(at)
-            tensor.shape[at : at + rank].assert_is_compatible_with(mask.shape)
-            axis = at
-        masked = REGISTRY["Prod"](array.shape(tensor)[axis : axis + rank], [0])
-        sizes = [array.shape(tensor)[:axis], [masked], array.shape(tensor)[axis + rank :]]
-        flat = array.reshape(tensor, joining.concat(sizes, 0))
-        if at is not None:
-            count = tensor.shape[at : at + rank].num_elements()
-            known = tensor.shape[:at].concatenate([count]).concatenate(tensor.shape[at + rank :])
-            flat.set_shape(known)
-        places = array.squeeze(where(array.reshape(mask, [-1])), axis=[1])
-        return gather(flat, places, axis=axis)
-
-
-@export(v1=("boolean_mask",))
-def boolean_mask_v1(
-    tensor: Any, mask: Any, name: str | None = "boolean_mask", axis: Any = None
-) -> Any:
-    """TF 1's `tf.boolean_mask`, with `name` before `axis`."""
-    return boolean_mask(tensor, mask, axis, name)
-
-
-# Partitions ---------------------------------------------------------------------------------------
-
-
-@op(
-    "DynamicPartition(data: T, partitions: int32, *, num_partitions: int)"
-    " -> outputs: num_partitions*T",
-    compile=False,
-)
-def dynamic_partition_op(xp, data, partitions, *, num_partitions):
-    """The slices of the data, sorted into parts."""
-    rank = partitions.ndim
-    if data.shape[:rank] != partitions.shape:
-        raise ValueError(
-            f"data.shape must start with partitions.shape, got data.shape = {list(data.shape)}, "
-            f"partitions.shape = {list(partitions.shape)}"
-        )
-    check_range(partitions, num_partitions, "partitions")
-    where = partitions.reshape(-1)
-    rows = data.reshape((where.size, *data.shape[rank:]))
-    order = np.argsort(where, kind="stable")
-    ends = np.cumsum(np.bincount(where, minlength=num_partitions))[:-1]
-    return np.split(rows[order], ends)
-
-
-@dynamic_partition_op.shape_rule
-def _dynamic_partition_shape(data, partitions, *, num_partitions):
-    dims, rank = data._shape._dims, partitions.shape.rank
-    if dims is None or rank is None:
-        return [shapes.UNKNOWN] * num_partitions
-    if not shapes.of(dims[:rank]).is_compatible_with(partitions.shape):
-        raise ValueError(
-            f"data.shape must start with partitions.shape, got {data.shape} and {partitions.shape}"
-        )
-    return [shapes.of((None, *dims[rank:]))] * num_partitions
-
-
-@dynamic_partition_op.gradient_rule
-def _dynamic_partition_grad(gs, data, partitions, *, num_partitions):
-    count = array.size(partitions)
-    places = array.like_input(REGISTRY["Range"](0, count, 1), partitions)
-    parts = dynamic_partition_op(places, partitions, num_partitions=num_partitions)
-    stitched = parallel_dynamic_stitch_op(parts, gs)
-    return array.like_input(stitched, data), None
-
-
-@export("dynamic_partition")
-def dynamic_partition(
-    data: Any, partitions: Any, num_partitions: int, name: str | None = None
-) -> list[Any]:
-    """The slices of `data` sorted into parts: slice i goes to part `partitions[i]`.
-
-    Args:
-      data: a tensor whose shape starts with that of `partitions`.
-      partitions: an int32 tensor with values in `[0, num_partitions)`.
-      num_partitions: the number of parts, a Python integer.
-
-    Raises:
-      InvalidArgumentError: if a value of `partitions` is out of range.
-
-    >>> import reflow as tf
-    >>> [t.numpy().tolist() for t in tf.dynamic_partition([1, 2, 3], [1, 0, 1], 2)]
-    [[2], [1, 3]]
-    """
-    return dynamic_partition_op(data, partitions, num_partitions=num_partitions, name=name)
-
-
-def _stitch(xp: Any, indices: list[Any], data: list[Any]) -> Any:
-    if not all(isinstance(index, (np.ndarray, np.generic)) for index in indices):
-        raise ValueNeeded("indices", on_host=True)  # their largest is the size of the result
-    rank = indices[0].ndim
-    inner = data[0].shape[rank:]
-    for i, (index, rows) in enumerate(zip(indices, data)):
-        if rows.shape[: index.ndim] != index.shape or rows.shape[index.ndim :] != inner:
-            raise ValueError(
-                f"data[{i}].shape must start with indices[{i}].shape, got data[{i}].shape = "
-                f"{list(rows.shape)}, indices[{i}].shape = {list(index.shape)}"
-            )
-    count = 1 + max((int(index.max()) for index in indices if index.size), default=-1)
-    for i, index in enumerate(indices):
-        check_range(index, count, f"indices[{i}]")
-    where = np.concatenate([index.reshape(-1) for index in indices])
-    rows = xp.concatenate([r.reshape((i.size, *inner)) for i, r in zip(indices, data)])
-    source = np.full(count, -1)
-    source[where] = np.arange(where.size)  # the last one that says so has the place
-    if (source >= 0).all():
-        return rows[source]
-    zero = padded(xp, rows, [(0, 1), *[(0, 0)] * len(inner)])
-    return zero[source]
-
-
-def _stitch_shape(indices, data):
-    inner = shapes.UNKNOWN
-    for index, rows in zip(indices, data):
-        rank = index.shape.rank
-        if rank is not None and rows.shape.rank is not None:
-            if not rows.shape[:rank].is_compatible_with(index.shape):
-                raise ValueError(
-                    f"data.shape must start with indices.shape, got {rows.shape} and {index.shape}"
-                )
-            inner = inner.merge_with(rows.shape[rank:])
-    known = [constant_value(index) for index in indices]
-    count = None
-    if all(value is not None for value in known):
-        count = 1 + max((int(value.max()) for value in known if value.size), default=-1)
-    return shapes.TensorShape([count]).concatenate(inner)
-
-
-def _stitch_grad(g, indices):
-    g = convert_to_tensor(g)
-    return [None] * len(indices), [gather_op(g, index, 0) for index in indices]
-
-
-def _stitch_op(name: str, doc: str) -> Any:
-    return op(
-        f"{name}(indices: N*int32, data: N*T) -> merged: T",
-        doc,
-        shape=_stitch_shape,
-        partial=("data",),
-        grad=_stitch_grad,
-    )(_stitch)
-
-
-dynamic_stitch_op = _stitch_op("DynamicStitch", "Slices put in the places that indices say.")
-parallel_dynamic_stitch_op = _stitch_op(
-    "ParallelDynamicStitch", "Slices put in the places that indices say, in any order."
-)
-
-
-@export("dynamic_stitch")
-def dynamic_stitch(indices: Any, data: Any, name: str | None = None) -> Any:
-    """The slices of several tensors put together: `merged[indices[m][i]] = data[m][i]`.
-
-    Args:
-      indices: a list of int32 tensors.
-      data: a list of as many tensors; the shape of each starts with that of its indices.
-
-    Raises:
-      InvalidArgumentError: if the shapes do not fit, or an index is negative.
-
-    >>> import reflow as tf
-    >>> tf.dynamic_stitch([[2], [0, 1]], [[30], [10, 20]]).numpy().tolist()
-    [10, 20, 30]
-    """
-    return dynamic_stitch_op(indices, data, name=name)
 
 
 @op(

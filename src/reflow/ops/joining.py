@@ -20,6 +20,7 @@ from reflow.lang.shapes import Dimension
 from reflow.lang.static_value import constant_value, static_int
 from reflow.ops import array
 from reflow.ops.constant import identity
+from reflow.ops.array import brackets
 from reflow.ops.define import op
 
 # Concatenating ------------------------------------------------------------------------------------
@@ -36,19 +37,15 @@ def _concat(xp: Any, axis: Any, values: Sequence[Any]) -> Any:
         if len(value.shape) != rank:
             raise ValueError(
                 f"ConcatOp : Ranks of all input tensors should match: shape[0] = "
-                f"{_brackets(first)} vs. shape[{i}] = {_brackets(value.shape)}"
+                f"{brackets(first)} vs. shape[{i}] = {brackets(value.shape)}"
             )
         for d in range(rank):
             if d != at % rank and value.shape[d] != first[d]:
                 raise ValueError(
                     f"ConcatOp : Dimension {d} in both shapes must be equal: shape[0] = "
-                    f"{_brackets(first)} vs. shape[{i}] = {_brackets(value.shape)}"
+                    f"{brackets(first)} vs. shape[{i}] = {brackets(value.shape)}"
                 )
     return xp.concatenate(values, at)
-
-
-def _brackets(sizes: Any) -> str:
-    return "[" + ",".join("?" if d is None else str(d) for d in sizes) + "]"
 
 
 def _concat_shape(axis: Any, values: Sequence[Any]) -> Any:
@@ -90,7 +87,7 @@ def _concat_shape(axis: Any, values: Sequence[Any]) -> Any:
             elif d is not None and d != result[i]:
                 raise ValueError(
                     f"Dimension {i} in both shapes must be equal, but are {result[i]} and {d}. "
-                    f"Shapes are {_brackets(ranked[0])} and {_brackets(dims)}."
+                    f"Shapes are {brackets(ranked[0])} and {brackets(dims)}."
                 )
     result[at] = length
     return shapes.of(tuple(result))
@@ -260,7 +257,7 @@ def _same_size(a: Any, b: Any, first: Any, second: Any) -> Any:
     if a is not None and b is not None and a != b:
         raise ValueError(
             f"Dimension in both shapes must be equal, but are {a} and {b}. Shapes are "
-            f"{_brackets(first)} and {_brackets(second)}."
+            f"{brackets(first)} and {brackets(second)}."
         )
     return b if a is None else a
 
@@ -301,7 +298,11 @@ def stack(values: Any, axis: int = 0, name: str = "stack") -> Any:
     return pack_op(values, axis=axis, name=name)
 
 
-@op("Unpack(value: T, *, num: int, T: type, axis: int = 0) -> output: num*T", partial=True)
+@op(
+    "Unpack(value: T, *, num: int, T: type, axis: int = 0) -> output: num*T",
+    partial=True,
+    view=True,
+)
 def unpack_op(xp, value, *, num, axis):
     """The slices of a tensor along an axis."""
     rank = len(value.shape)
@@ -309,7 +310,7 @@ def unpack_op(xp, value, *, num, axis):
         raise ValueError(f"axis = {axis} not in [{-rank}, {rank})")
     if value.shape[axis] != num:
         raise ValueError(
-            f"Input shape axis {axis % rank} must equal {num}, got shape {_brackets(value.shape)}"
+            f"Input shape axis {axis % rank} must equal {num}, got shape {brackets(value.shape)}"
         )
     axis %= rank
     if not xp.is_numpy:
@@ -377,7 +378,7 @@ def parallel_concat_op(xp, values):
     for value in values:
         if value.shape[:1] != (1,):
             raise ValueError(
-                f"ParallelConcat: the first dimension of {_brackets(value.shape)} must be 1"
+                f"ParallelConcat: the first dimension of {brackets(value.shape)} must be 1"
             )
     return xp.concatenate(values, 0)
 

@@ -19,6 +19,7 @@ from reflow.lang.dispatch import call
 from reflow.lang.export import export_value
 from reflow.lang.opdef import NO_DEFAULT, OpDef
 from reflow.lang.scopes import name_scope
+from reflow.ops import shape_rules
 
 _WORDS = (
     (dtypes.FLOAT, "floating-point"),
@@ -52,11 +53,12 @@ def public(
       errors: a line per error that the function raises, for its docstring.
     """
     module = sys._getframe(1).f_globals["__name__"]
-    first = (*names, *v2, *v1)[0]
+    first = (*names, *v2, *(f"compat.v1.{name}" for name in v1))[0]
     attribute = attribute or first.rpartition(".")[2]
     count = len(opdef.inputs)
     rest = [key for key, attr in opdef.attrs.items() if not attr.inferred]
     after = (*rest, "name")
+    elementwise = count == 1 and opdef._shape is shape_rules.same
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if len(args) > count:
@@ -66,6 +68,8 @@ def public(
                 )
             kwargs.update(zip(after, args[count:]))
             args = args[:count]
+        if elementwise and args and hasattr(args[0], "with_values"):  # sparse or ragged
+            return args[0].with_values(function(args[0].values, **kwargs))
         name = kwargs.pop("name", None)
         if not scope:
             return call(opdef, args, kwargs, name or node)

@@ -317,7 +317,11 @@ def _shapes_of(given: Any, kinds: Sequence[Any], unknown: bool = False) -> list[
     """The shapes as a list with one for each of the types, or None."""
     if given is None:
         return None
-    if isinstance(given, TensorShape) or not isinstance(given, (list, tuple)) or all(each is None or isinstance(each, int) for each in given):
+    if (
+        isinstance(given, TensorShape)
+        or not isinstance(given, (list, tuple))
+        or all(each is None or isinstance(each, int) for each in given)
+    ):
         given = [given]
     result = [shapes.as_shape(each) for each in given]
     if not unknown and not all(each.is_fully_defined() for each in result):

@@ -205,7 +205,7 @@ def report_uninitialized_variables(
     ...     print(session.run(v1.report_uninitialized_variables()))
     [b'b']
     """
-    from reflow.ops.indexing import boolean_mask
+    from reflow.ops.masking import boolean_mask
     from reflow.ops.state import is_variable_initialized
 
     variables = _or_all(var_list)

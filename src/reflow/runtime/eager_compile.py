@@ -12,7 +12,6 @@ from reflow.compiler import jax_setup  # noqa: F401
 from reflow.compiler.jax_namespace import jax_namespace
 from reflow.lang.opdef import OpDef, ValueNeeded, arg_length, group_inputs
 
-
 # The inputs whose values a lowering turned out to need, by op and attributes.
 _needed: dict[Any, frozenset[str]] = {}
 
