@@ -237,7 +237,7 @@ def test_a_failing_run_takes_nothing_later(session):
 
 def test_what_does_not_fit_is_refused(session):
     queue = tf.queue.FIFOQueue(4, [tf.int32], [[2]])
-    with pytest.raises(ValueError, match="not compatible"):
+    with pytest.raises(ValueError, match="incompatible"):
         queue.enqueue([[1, 2, 3]])
     fed = v1.placeholder(tf.int32)
     put, put_many = queue.enqueue([fed]), queue.enqueue_many([fed])

@@ -296,4 +296,4 @@ def switch_and_merge(tf):
     raw = tf.raw_ops
     off, on = raw.Switch(data=x, pred=b)
     merged, index = raw.Merge(inputs=[tf.negative(off), tf.exp(on)])
-    return both(names(merged, index))
+    return both(names(merged, tf.identity(index, name="index")))

@@ -509,6 +509,20 @@ def random_without_seed(tf):
 
 
 @program
+def seeds_in_bodies(tf):
+    tf.set_random_seed(5)
+    before = tf.random_uniform([2])
+    yes = tf.placeholder_with_default(True, [])
+    branch = tf.cond(yes, lambda: tf.random_uniform([2]), lambda: tf.random_normal([2]))
+    other = tf.cond(yes, lambda: tf.zeros([2]), lambda: tf.random_normal([2]))
+    i, total = tf.while_loop(
+        lambda i, x: i < 3, lambda i, x: (i + 1, x + tf.random_uniform([2])), [0, tf.zeros([2])]
+    )
+    after = tf.random_uniform([2])
+    return [[before, branch, other, i, total, after], [branch, total, after]]
+
+
+@program
 def matrix_initializers(tf):
     out = []
     for i, make in enumerate((

@@ -95,44 +95,6 @@ record(
     bad=[bad(input=f32(3), indices=i32([[3]]), updates=f32(1), match=r"\[3\] does not index")],
 )
 record(
-    "Where",
-    sample(input=bools(3, 4)),
-    sample(input=f32(3)),
-    sample(input=i32([0, 1, 0, 2])),
-    sample(input=bools(0, 2)),
-    sample(input=arr([0, 1j], "complex64")),
-)
-record(
-    "DynamicPartition",
-    sample(data=f32(5), partitions=i32([0, 1, 0, 2, 1]), num_partitions=4),
-    sample(data=f32(2, 2, 3), partitions=i32([[0, 1], [1, 0]]), num_partitions=2),
-    sample(data=f32(3, 2), partitions=i32([1, 1, 0]), num_partitions=2),
-    sample(data=s([b"a", b"b"]), partitions=i32([1, 0]), num_partitions=2),
-    sample(data=f32(0), partitions=i32([]), num_partitions=1),
-    sample(data=f32(3), partitions=i32(0), num_partitions=1),
-    bad=[
-        bad(data=f32(2), partitions=i32([0, 2]), num_partitions=2,
-            match=r"partitions\[1\] = 2 is not in \[0, 2\)"),
-        bad(data=f32(2), partitions=i32([0, 1, 0]), num_partitions=2, match="(?i)start with|equal"),
-    ],
-)  # fmt: skip
-for _name in ("DynamicStitch", "ParallelDynamicStitch"):
-    record(
-        _name,
-        sample(indices=[i32([2, 0]), i32([1])], data=[f32(2, 3), f32(1, 3)]),
-        sample(indices=[i32(1), i32([[0, 2]])], data=[f32(2), f32(1, 2, 2)]),
-        sample(indices=[i32([0, 1])], data=[f32(2)]),
-        sample(indices=[i32([0]), i32([1])], data=[s([b"a"]), s([b"b"])]),
-        sample(indices=[i32([])], data=[f32(0, 2)]),
-        *([sample(indices=[i32([0, 1]), i32([1])], data=[f32(2), f32(1)])]
-          if _name == "DynamicStitch" else []),
-        grad=_name == "ParallelDynamicStitch",
-        bad=[
-            bad(indices=[i32([0]), i32([1])], data=[f32(1), f32(2)], match="(?i)start with|shape"),
-            bad(indices=[i32([-1, 0])], data=[f32(2)], match="(?i)is not in"),
-        ],
-    )  # fmt: skip
-record(
     "UnravelIndex",
     sample(indices=i32([22, 41, 37]), dims=i32([7, 6])),
     sample(indices=i64(1621), dims=i64([6, 7, 8, 9])),

@@ -59,6 +59,7 @@ class GradientGraph(BodyGraph):
             int, SymbolicTensor
         ] = {}  # forward tensors, by id, as tensors of this graph
         self.promises: list[tuple[SymbolicTensor, SymbolicTensor]] = []  # forward tensor, promise
+        self.as_long_as: dict[int, SymbolicTensor] = {}  # lists here, by forward lists as long
 
     def sees(self, tensor: SymbolicTensor) -> bool:
         return tensor.op.graph is self or tensor.op.graph is self.forward
@@ -130,6 +131,7 @@ class GradientGraph(BodyGraph):
 
     def needed_promises(self) -> list[tuple[SymbolicTensor, SymbolicTensor]]:
         """The promises that the outputs depend on."""
+        self._look_at_lengths_only()
         needed: set[Operation] = set()
         stack = [t.op for t in self.outputs]
         stack += [op for op in self._nodes if op.opdef.stateful and op.inputs]
@@ -140,6 +142,46 @@ class GradientGraph(BodyGraph):
                 stack.extend(t.op for t in op.inputs)
                 stack.extend(op._control_inputs)
         return [(tensor, promise) for tensor, promise in self.promises if promise.op in needed]
+
+    def replace(self, old: SymbolicTensor, new: SymbolicTensor) -> None:
+        """Makes all nodes that take `old` take `new`."""
+        for node in self._nodes:
+            for i, tensor in enumerate(node.inputs):
+                if tensor is old:
+                    node._update_input(i, new)
+        self.outputs = [new if tensor is old else tensor for tensor in self.outputs]
+
+    def _look_at_lengths_only(self) -> None:
+        """Spares lists of the forward body of which only the length is asked for.
+
+        A list that is written in a loop is as long before as after: another list, which is here, tells.
+        """
+        left = []
+        for tensor, promise in self.promises:
+            stand_in = None
+            if tensor.dtype is dtypes.variant:
+                takers = self.consumers_of(promise)
+                if takers and all(node.type == "TensorListLength" for node in takers):
+                    stand_in = self._as_long(tensor)
+            if stand_in is None:
+                left.append((tensor, promise))
+            else:
+                self.replace(promise, stand_in)
+        self.promises = left
+
+    def _as_long(self, tensor: SymbolicTensor) -> SymbolicTensor | None:
+        while True:
+            found = self.as_long_as.get(id(tensor))
+            if found is not None:
+                return found
+            given = self._given.get(id(tensor))
+            if given is not None:
+                return super().capture(given)
+            op = tensor.op
+            grows = op.attrs.get("resize_if_index_out_of_bounds", False)
+            if op.type not in ("Identity", "TensorListSetItem") or grows:
+                return None
+            tensor = op.inputs[0]
 
 
 def trainable_inputs(function: FuncGraph) -> list[SymbolicTensor]:

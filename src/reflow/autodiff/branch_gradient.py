@@ -13,7 +13,6 @@ from reflow.autodiff.body_gradient import (
     reverse,
     zeros_for,
 )
-from reflow.lang import dtypes
 from reflow.lang.context import current_graph
 from reflow.lang.func_graph import FuncGraph, functions_of
 from reflow.lang.graph import Operation
@@ -144,19 +143,11 @@ def _become_capture(body: GradientGraph, promise: SymbolicTensor, outside: Symbo
         outside = outer.capture(outside)
     found = body._captures.get(id(outside))
     if found is not None:  # the same tensor was captured already: both mean the same
-        _replace(body, promise, found[1])
+        body.replace(promise, found[1])
         return
     body._captures[id(outside)] = (outside, promise)
     body._outer_of[id(promise)] = outside
     body.inputs.append(promise)
-
-
-def _replace(body: GradientGraph, old: SymbolicTensor, new: SymbolicTensor) -> None:
-    for node in body._nodes:
-        for i, tensor in enumerate(node.inputs):
-            if tensor is old:
-                node._update_input(i, new)
-    body.outputs = [new if tensor is old else tensor for tensor in body.outputs]
 
 
 def _add(
@@ -193,6 +184,3 @@ def _add(
     return add_call(
         graph, opdef, [*predicate, *captured], attrs, graph.op_name(opdef.name), shapes, bodies
     )
-
-
-__all__ = ["branch_gradient", "dtypes"]

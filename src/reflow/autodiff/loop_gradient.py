@@ -96,6 +96,7 @@ class _LoopGradient:
         for i in self.carried:
             inner = body.inputs[i]
             flowing[i] = gradient.add_input(inner.dtype.base_dtype, inner.shape, f"grad_{i}")
+            gradient.as_long_as[id(inner)] = flowing[i]
         with gradient.as_default():
             after = REGISTRY["AddV2"](count, np.int32(1), name="next_iteration")
             self._number_iterations(gradient, count, limit)

@@ -18,7 +18,8 @@ _LANG = "reflow.lang."
 _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.framework.ops": (
         tuple(
-            _LANG + m for m in ["graph", "context", "scopes", "tensor", "convert", "indexed_slices", "errors"]
+            _LANG + m
+            for m in ["graph", "context", "scopes", "tensor", "convert", "indexed_slices", "errors"]
         )
         + ("reflow.autodiff.gradients", "reflow.runtime.session"),
         ("",),
@@ -68,7 +69,12 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("",),
     ),
     "python.ops.variables": (
-        ("reflow.ops.variables", "reflow.ops.variable_collections", "reflow.ops.partitioned"),
+        (
+            "reflow.ops.variables",
+            "reflow.ops.variable_aggregation",
+            "reflow.ops.variable_collections",
+            "reflow.ops.partitioned",
+        ),
         ("",),
     ),
     "python.ops.resource_variable_ops": (

@@ -21,7 +21,6 @@ from reflow.platform import file_io
 from reflow.platform.version import GRAPH_DEF_VERSION
 
 
-
 def graph_to_graph_def(graph: Graph, from_version: int | None, add_shapes: bool) -> Any:
     """The `GraphDef` of a graph: what `Graph.as_graph_def` does.
 

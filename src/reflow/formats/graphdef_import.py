@@ -13,12 +13,11 @@ from typing import Any
 
 from reflow.formats import protos
 from reflow.formats.attr_value import FunctionRef
+from reflow.formats.node_builder import Builder
 from reflow.formats.raise_control_flow import has_control_flow, raise_control_flow
 from reflow.formats.raw_graph import Body, Parser, RawNode, parse_function, unsupported
-from reflow.formats.region import in_order
-from reflow.lang import dtypes, errors, shapes
+from reflow.lang import dtypes, errors
 from reflow.lang.context import get_default_graph
-from reflow.lang.devices import merge_device
 from reflow.lang.export import export
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.graph import Graph, Operation
@@ -216,7 +215,7 @@ class Importer:
             raise unsupported(parser.missing)
         names = {node.name for node in nodes}
         _check_mapped(mapping, nodes, names)
-        builder = _Builder(self, self.graph, scope, mapping)
+        builder = Builder(self, self.graph, scope, mapping)
         builder.colocation_names = names if validate_colocation else None
         if has_control_flow(nodes):
             sources = [_source(each) for each in wanted or ()]
@@ -241,7 +240,7 @@ class Importer:
                     where = f"{proto.name} of function {function.signature.name}"
                     parser.missing[proto.op] = where
 
-    def _element(self, name: str, builder: _Builder, mapping: dict[str, Any]) -> Any:
+    def _element(self, name: str, builder: Builder, mapping: dict[str, Any]) -> Any:
         op_name, colon, index = name.partition(":")
         if colon:
             if name in mapping or (index == "0" and op_name in mapping):
@@ -304,7 +303,7 @@ class Importer:
         graph._device_stack, graph._colocation_stack = [], []
         graph._collections = {}
         graph.attributes = dict(body.attributes)
-        builder = _Builder(self, graph, "", {})
+        builder = Builder(self, graph)
         for i, argument in enumerate(body.arguments):
             shape = argument.shape if known is None else known[i]
             tensor = graph.add_input(argument.dtype, shape, argument.name)
@@ -355,234 +354,3 @@ def _check_mapped(mapping: dict[str, Any], nodes: Sequence[RawNode], names: set[
         raise ValueError(
             f"Attempted to map inputs that were not found in graph_def: [{', '.join(unknown)}]"
         )
-
-
-class _Builder:
-    """Adds raw nodes to a graph, or to the graph of a function body."""
-
-    def __init__(self, importer: Importer, graph: Graph, scope: str, mapping: dict[str, Any]):
-        self.importer = importer
-        self.graph = graph
-        self.scope = scope
-        self.by_name: dict[str, Operation] = {}
-        self.mapped: dict[tuple[str, int], SymbolicTensor] = {}
-        self.mapped_controls: dict[str, Operation] = {}
-        self.colocation_names: set[str] | None = None  # those that the message has, to be checked
-        self.present: set[str] = set()
-        for key, value in mapping.items():
-            if key.startswith("^"):
-                self.mapped_controls[key[1:]] = value if isinstance(value, Operation) else value.op
-            else:
-                name, _, index = key.partition(":")
-                self.mapped[name, int(index) if index.isdigit() else 0] = self._own(value, key)
-
-    def _own(self, value: Any, key: str) -> SymbolicTensor:
-        if isinstance(value, Operation):
-            raise TypeError(f"input_map maps '{key}' to an Operation: a Tensor is needed")
-        return value if value.op.graph is self.graph else self.graph.capture(value)
-
-    def add_all(self, nodes: Sequence[RawNode]) -> None:
-        replaced = {*self.mapped, *((name, -1) for name in self.mapped_controls)}
-        self.present = {node.name for node in nodes}
-        for node in in_order(nodes, self.by_name, replaced):
-            self.add(node)
-
-    def tensor(self, source: tuple[str, int], what: str) -> SymbolicTensor:
-        found = self.mapped.get(source)
-        if found is not None:
-            return found
-        op = self.by_name.get(source[0])
-        if op is None:
-            raise ValueError(f"{what}: Unknown input node '{source[0]:.200}'")
-        try:
-            return op.outputs[source[1]]
-        except IndexError:
-            raise ValueError(
-                f"{what}: Connecting to invalid output {source[1]} of source node {source[0]} which "
-                f"has {len(op.outputs)} outputs."
-            ) from None
-
-    def add(self, node: RawNode) -> None:
-        by_name, mapped = self.by_name, self.mapped
-        inputs = []
-        for source in node.inputs:
-            if mapped and source in mapped:
-                inputs.append(mapped[source])
-                continue
-            outputs = by_name[source[0]].outputs
-            if source[1] >= len(outputs):
-                self.tensor(source, f"Node '{node.name}'")
-            inputs.append(outputs[source[1]])
-        attrs, opdef = node.attrs, node.opdef
-        if inputs:
-            _check_dtypes(node, inputs)
-        self._make_functions(node, inputs)
-        for key in [k for k in attrs if k[0] == "_"] if len(attrs) > len(opdef.attrs) else ():
-            if key == "_class":
-                self._place_beside(node)
-            elif type(attrs[key]) is FunctionRef:
-                attrs[key] = self._function(attrs[key], node)
-        known = attrs.pop("_output_shapes", None)
-        controls = ()
-        if node.controls:
-            controls = tuple([self.mapped_controls.get(c) or by_name[c] for c in node.controls])
-        op = self.graph.add_node(
-            opdef,
-            inputs,
-            attrs,
-            self._name(node.name),
-            control_inputs=controls,
-            device=self._device(node.device),
-            site=self.importer.site,
-        )
-        by_name[node.name] = op
-        if known is not None:
-            _merge_shapes(op, known)
-
-    def _make_functions(self, node: RawNode, inputs: Sequence[SymbolicTensor]) -> None:
-        """Puts function graphs in the places of names and bodies."""
-        attrs = node.attrs
-        for key, attr in node.opdef.attrs.items():
-            if attr.type == "func":
-                if isinstance(attrs[key], Body):
-                    self._make_bodies(node, inputs)
-                    return
-                attrs[key] = self._function(attrs[key], node)
-            elif attr.type == "list(func)":
-                attrs[key] = tuple([self._function(each, node) for each in attrs[key]])
-
-    def _make_bodies(self, node: RawNode, inputs: Sequence[SymbolicTensor]) -> None:
-        """Makes the functions of a conditional or loop that was raised, with static shapes."""
-        build, attrs = self.importer.build, node.attrs
-        known = [t.shape for t in inputs]
-        if "then_branch" in attrs:
-            for key in ("then_branch", "else_branch"):
-                attrs[key] = build(attrs[key], known[1:], inputs[1:])
-            pairs = zip(attrs["then_branch"].outputs, attrs["else_branch"].outputs)
-            shapes_out = [a.shape.most_specific_compatible_shape(b.shape) for a, b in pairs]
-            for i, (a, b) in enumerate(
-                zip(*(attrs[k].outputs for k in ("then_branch", "else_branch")))
-            ):
-                if a.op.type == "FakeParam" or b.op.type == "FakeParam":
-                    shapes_out[i] = b.shape if a.op.type == "FakeParam" else a.shape
-            attrs["output_shapes"] = tuple(shapes_out)
-            return
-        for attempt in range(3):  # a shape that changes in the body is not known
-            body = build(attrs["body"], known, inputs)
-            after = [t.shape for t in body.outputs]
-            changed = [i for i, (x, y) in enumerate(zip(known, after)) if not y.is_subtype_of(x)]
-            if not changed:
-                break
-            for i in changed:
-                common = known[i].most_specific_compatible_shape(after[i])
-                known[i] = shapes.UNKNOWN if attempt else common
-        else:
-            body = build(attrs["body"], known, inputs)
-        attrs["body"] = body
-        attrs["cond"] = build(attrs["cond"], known, inputs)
-        attrs["output_shapes"] = tuple(known)
-
-    def _function(self, value: Any, node: RawNode) -> FuncGraph:
-        try:
-            return self.importer.function(value)
-        except ValueError as error:
-            text = str(error)
-            raise ValueError(
-                text if text.startswith("Node '") else f"Node '{node.name}': {text}"
-            ) from None
-
-    def _name(self, name: str) -> str:
-        graph = self.graph
-        name = self.scope + name
-        if name in graph._by_name:
-            outer, graph._name_stack = graph._name_stack, ""
-            try:
-                return graph.unique_name(name)
-            finally:
-                graph._name_stack = outer
-        graph._names_in_use.setdefault(name.lower(), 1)
-        return name
-
-    def _device(self, device: str) -> str:
-        graph = self.graph
-        if not graph._device_stack:
-            return device
-        for each in reversed(graph._device_stack):
-            if each is None:
-                break
-            if not callable(each):
-                device = merge_device(device, each)
-        return device
-
-    def _place_beside(self, node: RawNode) -> None:
-        groups = []
-        value = node.attrs["_class"]
-        for each in value if isinstance(value, tuple) else (value,):
-            text = each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each)
-            if not text.startswith("loc:@"):
-                groups.append(each)
-                continue
-            name = text[5:]
-            if self.colocation_names is not None and name not in self.colocation_names:
-                raise ValueError(
-                    f"Node '{node.name}' expects to be colocated with unknown node '{name:.200}'"
-                )
-            if name not in self.present:
-                continue  # it became part of a conditional or a loop
-            if (name, 0) in self.mapped:
-                groups.extend(
-                    g.decode() if isinstance(g, bytes) else g
-                    for g in self.mapped[name, 0].op.colocation_groups()
-                )
-            else:
-                groups.append(f"loc:@{self.scope}{name}")
-        if groups:
-            node.attrs["_class"] = tuple(sorted(set(groups)))
-        else:
-            del node.attrs["_class"]
-
-
-def _check_dtypes(node: RawNode, inputs: Sequence[SymbolicTensor]) -> None:
-    index = 0
-    attrs = node.attrs
-    for arg in node.opdef.inputs:
-        if arg.list_attr is not None:
-            wanted = attrs[arg.list_attr]
-            length = len(wanted)
-        else:
-            length = 1 if arg.number_attr is None else attrs[arg.number_attr]
-            wanted = (arg.dtype or attrs[arg.type_attr],) * length
-        for i in range(length):
-            got = inputs[index].dtype
-            if got is not wanted[i] and got.base_dtype is not wanted[i].base_dtype:
-                raise _mismatch(node, index, inputs[index], wanted[i])
-            if arg.is_ref and not got.is_ref_dtype:
-                raise _mismatch(node, index, inputs[index], wanted[i]._as_ref)
-            index += 1
-
-
-def _mismatch(node: RawNode, index: int, got: SymbolicTensor, wanted: dtypes.DType) -> ValueError:
-    return ValueError(
-        f"Input {index} of node {node.name} ({node.op}) was passed {got.dtype.name} from {got.name} "
-        f"incompatible with expected {wanted.name}."
-    )
-
-
-def _merge_shapes(op: Operation, known: Any) -> None:
-    if not isinstance(known, tuple):
-        return
-    if len(known) != len(op.outputs):
-        raise ValueError(
-            f"Node '{op.name}' has {len(op.outputs)} outputs but the _output_shapes attribute "
-            f"specifies shapes for {len(known)} outputs"
-        )
-    for i, (tensor, shape) in enumerate(zip(op.outputs, known)):
-        if type(shape) is not TensorShape or shape is shapes.UNKNOWN:
-            continue
-        try:
-            tensor._shape = tensor._shape.merge_with(shape)
-        except ValueError as error:
-            raise ValueError(
-                f"Node '{op.name}' has an _output_shapes attribute inconsistent with the GraphDef "
-                f"for output #{i}: {error}"
-            ) from None

@@ -74,13 +74,38 @@ class _Branches:
         self.used.update(region.outputs)
 
     def run(self) -> None:
-        for node in self.order:
-            self.guards[node.name] = self._guard(node)
+        self._find_guards()
+        if self._assume():
+            self._find_guards()
         for choices in in_stages(self.order, self._choices()):
             _Conditional(self, choices).build()
         self._clean_up()
 
     # What runs when ------------------------------------------------------------------------------
+
+    def _find_guards(self) -> None:
+        for node in self.order:
+            self.guards[node.name] = self._guard(node)
+
+    def _assume(self) -> bool:
+        """Takes out the Switch nodes whose side is certain; whether there are any.
+
+        The body of a loop in a branch may switch by the predicate of that branch, and has a result
+        on one side only: it runs on that side only.
+        """
+        certain: dict[Source, bool] = {}
+        for source in self.region.outputs:
+            for predicate, side in self.guard_of(source):
+                if predicate[0] in self.arguments:
+                    certain[predicate] = side
+        through: dict[Source, Source] = {}
+        for node in self.order:
+            if node.op in SWITCH and self.predicate(node) in certain:
+                through[node.name, int(certain[self.predicate(node)])] = node.inputs[0]
+        for node in self.order:
+            node.inputs = [_followed(source, through) for source in node.inputs]
+        self.region.outputs = [_followed(source, through) for source in self.region.outputs]
+        return bool(certain)
 
     def predicate(self, switch: RawNode) -> Source:
         """What decides a Switch, without the Identity nodes on the way."""
@@ -438,6 +463,12 @@ class _Conditional:
             node.inputs = [self._resolve(source, side) for source in node.inputs]
             waits = [self._wait_for(each, side) for each in node.controls]
             node.controls = [each for each in dict.fromkeys(waits) if each is not None]
+
+
+def _followed(source: Source, through: dict[Source, Source]) -> Source:
+    while source in through:
+        source = through[source]
+    return source
 
 
 def _contradiction(node: RawNode) -> ValueError:

@@ -374,19 +374,66 @@ class _Loop:
             parallel_iterations=variables[0].enter.attrs["parallel_iterations"],
         )
         self.replacements = [counter, maximum, loop]
-        index = {merge.name: 2 + i for i, merge in enumerate(merges)}
+        after = _AfterLoop(self, loop, {m.name: 2 + i for i, m in enumerate(merges)})
         for node in list(self.around.values()):
             if node.op in EXIT and node.inputs[0][0] in self.nodes:
-                self.replacements.append(self._exit(node, loop, index))
+                self.replacements.append(after.exit(node))
+        self.replacements += after.nodes.values()
 
-    def _exit(self, node: RawNode, loop: RawNode, index: dict[str, int]) -> RawNode:
-        switch = self.nodes[node.inputs[0][0]]
-        merge = switch.inputs[0][0] if switch.op in SWITCH else None
-        if merge not in index or (switch.name, 1) not in self.alias or node.inputs[0][1] != 0:
-            raise ValueError(
-                f"Node '{node.name}': what leaves a loop is a loop variable, not '{switch.name}'"
-            )
-        found = make_identity(node.name, (loop.name, index[merge]), node.attrs["T"], node.controls)
+
+class _AfterLoop:
+    """What leaves a loop, and the nodes of its frame that work on that: they go behind the loop.
+
+    Args:
+      loop: the loop.
+      node: what it has become.
+      index: from the Merge of a variable to the output of `node`.
+    """
+
+    def __init__(self, loop: _Loop, node: RawNode, index: dict[str, int]):
+        self.loop = loop
+        self.node = node
+        self.index = index
+        self.nodes: dict[str, RawNode] = {}
+
+    def exit(self, node: RawNode) -> RawNode:
+        """An `Identity` with the name of an Exit."""
+        source = self._value(node.inputs[0], node.name)
+        found = make_identity(node.name, source, node.attrs["T"], node.controls)
         found.device = node.device
         found.attrs.update((k, v) for k, v in node.attrs.items() if k.startswith("_"))
         return found
+
+    def _value(self, source: Source, user: str) -> Source:
+        """A tensor of the frame, after the last iteration, in terms of the frame around."""
+        inside = self.loop.nodes
+        stack = [source]
+        while stack:
+            each = stack.pop()
+            node = inside.get(each[0])
+            if node is None or node.name in self.nodes or self._leaves(each) is not None:
+                continue
+            if node.op in MERGE or node.op in NEXT or node.op in SWITCH or node.op == "LoopCond":
+                raise ValueError(
+                    f"Node '{user}': what leaves a loop is a loop variable, not '{node.name}'"
+                )
+            copy = self.nodes[node.name] = node.copy()
+            stack.extend(copy.inputs)
+            copy.controls = [
+                name for name in copy.controls if name in inside and inside[name].op not in SWITCH
+            ]
+            stack.extend((name, -1) for name in copy.controls)
+            copy.inputs = [self._leaves(each) or each for each in copy.inputs]
+        return self._leaves(source) or source
+
+    def _leaves(self, source: Source) -> Source | None:
+        """What stands outside for a loop variable or for a loop invariant."""
+        node = self.loop.nodes.get(source[0])
+        if node is None:
+            return source
+        if node.op in SWITCH and source[1] == 0 and (node.name, 1) in self.loop.alias:
+            if node.inputs[0][0] in self.index:
+                return (self.node.name, self.index[node.inputs[0][0]])
+        if node.op in ENTER and node.attrs["is_constant"]:
+            return node.inputs[0]
+        return None

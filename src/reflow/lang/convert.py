@@ -154,8 +154,15 @@ def to_array(value: Any, dtype: DType | None = None, hint: Any = None) -> np.nda
             hinted = hint is not None and as_dtype(hint)
             return np.array(value, hinted.np if hinted and hinted.is_floating else np.float32)
         return np.array(value, dtype.np)
-    if kind is int and dtype is None and hint is None:
-        return np.array(value, np.int32 if -(2**31) <= value < 2**31 else np.int64)
+    if kind is int:
+        if dtype is None and hint is None:
+            return np.array(value, np.int32 if -(2**31) <= value < 2**31 else np.int64)
+        if dtype is not None and dtype.is_integer and dtype.min <= value <= dtype.max:
+            return np.array(value, dtype.np)
+    if kind is list and value and all(type(each) is int for each in value):
+        found = _from_ints(value, dtype, hint)
+        if found is not None:
+            return found
     if isinstance(value, (np.ndarray, np.generic)):
         return _from_numpy(np.asarray(value), dtype)
     if isinstance(value, shapes.TensorShape):
@@ -185,6 +192,15 @@ def to_array(value: Any, dtype: DType | None = None, hint: Any = None) -> np.nda
         f"{errors.where(errors.user_frame(2))}: Failed to convert a {kind.__name__} ({value!r:.80}) "
         "to a Tensor. Consider casting elements to a supported type."
     )
+
+
+def _from_ints(value: list[int], dtype: DType | None, hint: Any) -> np.ndarray | None:
+    """The short way for what is most frequent, a list of integers (a shape, axes); None if unsure."""
+    wanted = dtype if dtype is not None else hint
+    kind = dtypes.int32 if wanted is None else as_dtype(wanted)
+    if kind.is_integer and kind.min <= min(value) and max(value) <= kind.max:
+        return np.array(value, kind.np)
+    return None
 
 
 def _from_list(value: Any, dtype: DType | None, hint: Any) -> np.ndarray | None:

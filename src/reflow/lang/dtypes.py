@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 from typing import Any
 
 import ml_dtypes
@@ -96,6 +97,7 @@ class DType:
     def max(self) -> Any:
         return self._limit("max")
 
+    @functools.cache  # noqa: B019 (there are few dtypes, and they live for ever)
     def _limit(self, which: str) -> Any:
         if self.is_bool:
             return which == "max"

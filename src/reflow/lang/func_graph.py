@@ -10,6 +10,7 @@ from reflow.lang import context
 from reflow.lang.dtypes import DType, resource
 from reflow.lang.graph import Graph, Operation
 from reflow.lang.opdef import REGISTRY
+from reflow.lang.random_seed import eager_seed
 from reflow.lang.resource import handle_type
 from reflow.lang.shapes import TensorShape, as_shape
 from reflow.lang.tensor import SymbolicTensor, Tensor
@@ -43,6 +44,7 @@ class FuncGraph(Graph):
         self.outer_controls: list[Operation] = []
         self.base = self  # the graph that the nodes belong to: see `variant`
         self._variants = [self]
+        self._seed = eager_seed()
         if outer_graph is not None:
             self._seed = outer_graph._seed
             self._device_stack = list(outer_graph._device_stack)

@@ -612,7 +612,7 @@ class Graph:
         if self._consumers[0] != stamp:
             table: dict[int, list[Operation]] = {}
             for op in self._nodes:
-                for t in dict.fromkeys(op._inputs):
+                for t in {id(t): t for t in op._inputs}.values():
                     table.setdefault(id(t), []).append(op)
             self._consumers = (stamp, table)
         return list(self._consumers[1].get(id(tensor), ()))

@@ -14,6 +14,11 @@ _MAX_INT32 = 2**31 - 1
 _eager: dict[str, Any] = {"seed": None, "op_seeds": None}
 
 
+def eager_seed() -> Any:
+    """The global seed of eager code, or None."""
+    return _eager["seed"]
+
+
 @export("random.set_seed")
 def set_seed(seed: Any) -> None:
     """Sets the global seed: ops without a seed of their own then draw the same in every program run.
@@ -54,6 +59,8 @@ def _op_seeds(op_seed: int | None) -> tuple[int, int]:
         if graph is None:
             op_seed = next(_eager["op_seeds"])
         else:
+            while getattr(graph, "v1_style", False):  # a TF 1 branch or loop is part of its graph
+                graph = graph.outer_graph
             op_seed = graph.__dict__.get("_ops_seeded", 0)
             graph.__dict__["_ops_seeded"] = op_seed + 1
     seeds = graph_seed % _MAX_INT32, op_seed % _MAX_INT32
@@ -69,6 +76,8 @@ def op_seeds(op_seed: int | None) -> dict[str, int]:
 
 def _eager_op_seeds(global_seed: Any) -> Iterator[int]:
     """The seeds that ops without one of their own take after `tf.random.set_seed(global_seed)`."""
+    if hasattr(global_seed, "__index__"):  # Python's generator refuses NumPy's integers
+        global_seed = int(global_seed)
     numbers = random.Random(global_seed)
     while True:
         yield numbers.randint(0, _MAX_INT32)

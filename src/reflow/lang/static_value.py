@@ -51,19 +51,46 @@ def partial_value(tensor: Any) -> np.ndarray | None:
     return _fold(tensor, 0, {})
 
 
+def partial_elements(vector: Any) -> list[int | None] | None:
+    """The elements of an integer vector, with None where one is not known; None if not even how many.
+
+    Raises:
+      ValueError: if it is known to be no vector.
+    """
+    dims = vector.shape.sizes
+    if dims is not None and len(dims) != 1:
+        raise ValueError(f"Shape must be rank 1 but is rank {len(dims)}")
+    if isinstance(vector, SymbolicTensor):
+        op = vector.op
+        name = op.opdef.name
+        if name == "Const":
+            return op.attrs["value"].tolist()
+        if name == "Pack":  # of scalars: one after the other, without arrays
+            memo: dict[int, Any] = {}
+            return [_element(each, memo) for each in op.inputs]
+    value = partial_value(vector)
+    if value is None:
+        return [None] * dims[0] if dims is not None and dims[0] is not None else None
+    if value.dtype.kind != "f":
+        return value.tolist()
+    return [None if d != d else int(d) for d in value.tolist()]
+
+
+def _element(scalar: SymbolicTensor, memo: dict[int, Any]) -> int | None:
+    value = _fold(scalar, 1, memo)
+    return None if value is None or value != value else int(value)
+
+
 def constant_value_as_shape(tensor: Any) -> TensorShape:
     """The shape that a vector of dimensions stands for, with None where one is not known (or -1)."""
-    known = partial_value(tensor)
-    if known is None:
-        sizes = tensor.shape.sizes
-        if sizes is not None and len(sizes) == 1 and sizes[0] is not None:
-            return shapes.unknown_shape(sizes[0])
-        return shapes.UNKNOWN
-    if known.ndim == 0:
-        if known == -1:
+    if tensor.shape.rank == 0:
+        if constant_value(tensor) == -1:
             return shapes.UNKNOWN  # TensorFlow's way to say so in a scalar
         raise ValueError("a shape must be a vector, but a scalar was given")
-    return shapes.of(tuple([None if d != d or d < 0 else int(d) for d in known.tolist()]))
+    known = partial_elements(tensor)
+    if known is None:
+        return shapes.UNKNOWN
+    return shapes.of(tuple([None if d is None or d < 0 else d for d in known]))
 
 
 def static_int(tensor: Any) -> int | None:

@@ -12,7 +12,7 @@ from reflow.lang.scopes import name_scope
 from reflow.ops import shape_rules
 from reflow.ops.define import op
 from reflow.ops.filling import zeros_like
-from reflow.ops.math import abs_op, real_div, sign_op
+from reflow.ops.math import real_div, sign_op
 
 _PART = "(input: T, *, T: COMPLEX = complex64, Tout: {float,double} = float) -> output: Tout"
 
@@ -172,25 +172,3 @@ def angle(input: Any, name: str | None = None) -> Any:
 
 def _pi(dtype: Any) -> Any:
     return 3 if dtype.is_integer else 3.141592653589793
-
-
-@export("abs", "math.abs")
-def abs(x: Any, name: str | None = None) -> Any:
-    """The absolute value, element-wise; of complex numbers a real one.
-
-    Args:
-      x: a tensor of numbers, no unsigned integers.
-
-    >>> import reflow as tf
-    >>> print(tf.abs([-1.5, 2.0]).numpy(), tf.abs([3.0 + 4.0j]).numpy())
-    [1.5 2. ] [5.]
-    """
-    if hasattr(x, "with_values"):  # sparse or ragged
-        return x.with_values(abs(x.values, name))
-    dtype = getattr(x, "dtype", None)
-    if not hasattr(dtype, "is_complex"):
-        x = convert_to_tensor(x, name="x")
-        dtype = x.dtype
-    if dtype.is_complex:
-        return complex_abs(x, Tout=dtype.real_dtype, name=name or "Abs")
-    return abs_op(x, name=name)

@@ -84,7 +84,11 @@ def _constant(value, dtype, shape, name, fill_last, verify_shape=False):
             )
         if array.size == count:
             array = array.reshape(sizes)
-        elif array.size == 1 or (fill_last and 0 < array.size < count):
+        elif array.size == 1:
+            array = np.broadcast_to(array.reshape(()), sizes)
+            if current_graph() is None:  # a graph holds it once, and writes it to a file once
+                array = array.copy()
+        elif fill_last and 0 < array.size < count:
             flat = np.empty(count, array.dtype)
             flat[: array.size] = array.ravel()
             flat[array.size :] = array.ravel()[-1]
@@ -95,7 +99,7 @@ def _constant(value, dtype, shape, name, fill_last, verify_shape=False):
                 f"unsupported shape. Tensor has {array.size} elements, but the requested shape "
                 f"{sizes} has {count}."
             )
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and array.flags.writeable:
         array = np.array(array)  # the caller may go on writing into the array
     return constant_node(array, wanted or as_dtype(array.dtype), name or "Const")
 
@@ -144,7 +148,7 @@ def placeholder_with_default_op(xp, input):
 @export(v1=("placeholder_with_default",))
 def placeholder_with_default(input: Any, shape: Any, name: str | None = None) -> Any:
     """A placeholder that passes `input` through when it is not fed."""
-    return placeholder_with_default_op(input, shape=shape, name=name)
+    return placeholder_with_default_op(input, shape=shapes.as_shape(shape), name=name)
 
 
 @op(

@@ -14,7 +14,7 @@ from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.tensor import SymbolicTensor
-from reflow.ops import array, complex, joining, math, sequences, shape_rules
+from reflow.ops import array, joining, math, sequences, shape_rules
 from reflow.ops.array import renamed
 from reflow.ops.cast import cast
 from reflow.ops.define import op
@@ -465,7 +465,7 @@ def weighted_cross_entropy_with_logits_v2(
         labels = convert_to_tensor(labels, name="labels")
         _same_shape(logits, labels, "logits", "labels")
         weight = 1 + (pos_weight - 1) * labels
-        minus_abs = -complex.abs(logits)
+        minus_abs = -REGISTRY["Abs"](logits)
         return math.add(
             (1 - labels) * logits,
             weight * (REGISTRY["Log1p"](REGISTRY["Exp"](minus_abs)) + relu(-logits)),

@@ -12,7 +12,17 @@ from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.shapes import unknown_shape
 from reflow.lang.sparse_tensor import SparseTensor
-from reflow.ops import array, filling, indexing, joining, segments, sequences, sparse, unique
+from reflow.ops import (
+    array,
+    filling,
+    indexing,
+    joining,
+    segments,
+    sequences,
+    sparse,
+    stitching,
+    unique,
+)
 from reflow.ops.cast import cast
 from reflow.ops.clip import clip_by_norm
 from reflow.ops.reduce import reduce_prod, reduce_sum

@@ -159,8 +159,10 @@ def _filled(shape: Any, dtype: Any, scope: str, value: int) -> Any:
                     f"TensorShape {shapes.of(tuple(sizes))} to a Tensor."
                 )
             count = int(np.prod(sizes, dtype=np.int64))
-            if current_graph() is None or count < _SMALL and not is_scalar:
+            if current_graph() is None:
                 return constant_node(_filled_array(sizes, scalar), dtype, scope)
+            if count < _SMALL and not is_scalar:  # held once, and written to a file once
+                return constant_node(np.broadcast_to(scalar, sizes), dtype, scope)
             big = max(sizes) >= 2**31
             kind = int64 if big else int32
             shape = constant_node(np.array(sizes, kind.np), kind, "shape_as_tensor")

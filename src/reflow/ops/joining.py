@@ -19,8 +19,8 @@ from reflow.lang.scopes import name_scope
 from reflow.lang.shapes import Dimension
 from reflow.lang.static_value import constant_value, static_int
 from reflow.ops import array
-from reflow.ops.constant import identity
 from reflow.ops.array import brackets
+from reflow.ops.constant import identity
 from reflow.ops.define import op
 
 # Concatenating ------------------------------------------------------------------------------------

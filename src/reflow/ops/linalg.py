@@ -13,7 +13,6 @@ from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.ops.cast import cast
-from reflow.ops.complex import abs as abs_of
 from reflow.ops.complex import complex as complex_of
 from reflow.ops.complex import imag, real
 from reflow.ops.decompositions import (
@@ -24,6 +23,7 @@ from reflow.ops.decompositions import (
     svd_op,
 )
 from reflow.ops.define import op
+from reflow.ops.math import abs as abs_of
 from reflow.ops.math import conj, maximum_op, mul, pow_op, rsqrt_op, sqrt_op, square_op
 from reflow.ops.matmul import matmul
 from reflow.ops.matrix_diag import band_part, eye, matrix_diag_part, matrix_set_diag

@@ -609,6 +609,28 @@ xlogy = public(xlogy_op, "math.xlogy", example=("[0.0, 1.0], [0.0, 1.0]", "[0. 0
 # fmt: on
 
 
+@export("abs", "math.abs")
+def abs(x: Any, name: str | None = None) -> Any:
+    """The absolute value, element-wise; of complex numbers a real one.
+
+    Args:
+      x: a tensor of numbers, no unsigned integers.
+
+    >>> import reflow as tf
+    >>> print(tf.abs([-1.5, 2.0]).numpy(), tf.abs([3.0 + 4.0j]).numpy())
+    [1.5 2. ] [5.]
+    """
+    if hasattr(x, "with_values"):  # sparse or ragged
+        return x.with_values(abs(x.values, name))
+    dtype = getattr(x, "dtype", None)
+    if not hasattr(dtype, "is_complex"):
+        x = convert_to_tensor(x, name="x")
+        dtype = x.dtype
+    if dtype.is_complex:
+        return REGISTRY["ComplexAbs"](x, Tout=dtype.real_dtype, name=name or "Abs")
+    return abs_op(x, name=name)
+
+
 @export("add", "math.add")
 def add(x: Any, y: Any, name: str | None = None) -> Any:
     """x + y, element-wise; strings are joined.

@@ -5,7 +5,6 @@ Nodes are named as TensorFlow names them: `a + b` is `add`, `a / b` is `truediv`
 
 from __future__ import annotations
 
-from builtins import complex as complex_number
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +16,7 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import string
 from reflow.lang.scopes import name_scope
 from reflow.lang.tensor import Tensor, use_equality
-from reflow.ops import bitwise, compare, complex, math, matmul
+from reflow.ops import bitwise, compare, math, matmul
 
 OPERATORS: dict[str, Callable[..., Any]] = {}  # method name -> function; variables have them too
 
@@ -27,7 +26,7 @@ def _own(other: Any) -> bool:
     return isinstance(other, _PLAIN)
 
 
-_PLAIN = (Tensor, np.ndarray, np.generic, int, float, complex_number, str, bytes, list, tuple)
+_PLAIN = (Tensor, np.ndarray, np.generic, int, float, complex, str, bytes, list, tuple)
 
 
 def _binary(name: str, function: Callable[..., Any]) -> None:
@@ -95,7 +94,7 @@ OPERATORS["__le__"] = lambda self, other: compare.less_equal_op(self, other)
 OPERATORS["__gt__"] = lambda self, other: compare.greater_op(self, other)
 OPERATORS["__ge__"] = lambda self, other: compare.greater_equal_op(self, other)
 OPERATORS["__neg__"] = lambda self: math.neg(self)
-OPERATORS["__abs__"] = lambda self: complex.abs(self)
+OPERATORS["__abs__"] = lambda self: math.abs(self)
 
 
 def _invert(self: Any) -> Any:

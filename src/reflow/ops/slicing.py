@@ -13,7 +13,7 @@ from reflow.lang.export import export, export_value
 from reflow.lang.opdef import REGISTRY, ValueNeeded
 from reflow.lang.scopes import name_scope
 from reflow.lang.shapes import Dimension
-from reflow.lang.static_value import constant_value, partial_value
+from reflow.lang.static_value import constant_value, partial_elements, partial_value
 from reflow.lang.tensor import Tensor
 from reflow.ops import array, joining, shape_rules
 from reflow.ops.define import op
@@ -178,16 +178,9 @@ def _strided_shape(input: Any, begin: Any, end: Any, strides: Any, masks: Masks)
         return shapes.UNKNOWN
     entries = entries_of(count, masks)
     inputs, order = per_dimension(entries, len(dims))
-    rows: list[list[Any]] = []
-    for vector in (begin, end, strides):
-        value = partial_value(vector)
-        if value is None:
-            rows.append([None] * count)
-        elif value.dtype.kind == "f":
-            rows.append([None if x != x else int(x) for x in value.tolist()])
-        else:
-            rows.append(value.tolist())
-    first, last, step = rows
+    first, last, step = (
+        partial_elements(vector) or [None] * count for vector in (begin, end, strides)
+    )
     check_strides(entries, [1 if s is None else s for s in step])
     sizes: dict[Any, int | None] = {None: 1}
     for d, (entry, n) in enumerate(zip(inputs, dims)):

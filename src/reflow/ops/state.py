@@ -202,20 +202,8 @@ def var_is_initialized_op(ctx, resource):
     return ctx.xp.asarray(ctx.peek(resource) is not None)
 
 
-@export(v1=("is_variable_initialized",))
 def is_variable_initialized(ref: Any, name: str | None = None) -> Any:
-    """A boolean tensor: whether a variable has a value when it runs.
-
-    Args:
-      ref: a variable, or the reference or handle of one.
-
-    >>> import reflow as tf
-    >>> v1 = tf.compat.v1
-    >>> with tf.Graph().as_default(), v1.Session() as session:
-    ...     v = v1.Variable(1.0)
-    ...     print(session.run(v1.is_variable_initialized(v)))
-    False
-    """
+    """A boolean tensor: whether a variable, or what a reference or handle names, has a value."""
     if hasattr(ref, "is_initialized"):
         return ref.is_initialized(name=name)
     if ref.dtype.is_ref_dtype:

@@ -250,14 +250,11 @@ def tensor_list_set_item(
 @tensor_list_set_item.gradient_rule
 def _set_item_grad(g, index, item):
     # Where the list had grown, its gradient stays longer than it was: what is too much is zero.
-    before = tensor_list_set_item(g, index, REGISTRY["ZerosLike"](item))
-    if (
-        item.dtype is not dtypes.variant
-        and not item.dtype.is_floating
-        and not item.dtype.is_complex
-    ):
-        return before, None, None
-    return before, None, _item_of(g, index, item)
+    dtype = item.dtype
+    if not (dtype is dtypes.variant or dtype.is_floating or dtype.is_complex):
+        return g
+    mine = _item_of(g, index, item)
+    return tensor_list_set_item(g, index, REGISTRY["ZerosLike"](mine)), None, mine
 
 
 def _item_of(g, index, item):
@@ -442,8 +439,8 @@ def tensor_list_resize(ctx, input_handle, size):
 
 
 @tensor_list_resize.gradient_rule
-def _resize_grad(g, input_handle):
-    return tensor_list_resize(g, tensor_list_length(input_handle))
+def _resize_grad(g):
+    return g  # where it is too long or too short, the rest does not count, or is zero
 
 
 @op(

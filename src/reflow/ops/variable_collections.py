@@ -20,6 +20,7 @@ from reflow.lang.scopes import (
     get_collection,
     name_scope,
 )
+from reflow.ops import state
 from reflow.ops.constant import no_op
 from reflow.ops.grouping import group
 
@@ -164,6 +165,23 @@ def _or_all(var_list: Any) -> list[Any]:
     return list(var_list)
 
 
+@export(v1=("is_variable_initialized",))
+def is_variable_initialized(variable: Any) -> Any:
+    """A boolean tensor: whether a variable has a value when it runs.
+
+    Args:
+      variable: a variable.
+
+    >>> import reflow as tf
+    >>> v1 = tf.compat.v1
+    >>> with tf.Graph().as_default(), v1.Session() as session:
+    ...     v = v1.Variable(1.0)
+    ...     print(session.run(v1.is_variable_initialized(v)))
+    False
+    """
+    return state.is_variable_initialized(variable)
+
+
 @export(v1=("assert_variables_initialized",))
 def assert_variables_initialized(var_list: Any = None) -> Any:
     """An op that fails when a variable has no value yet (deprecated).
@@ -206,11 +224,10 @@ def report_uninitialized_variables(
     [b'b']
     """
     from reflow.ops.masking import boolean_mask
-    from reflow.ops.state import is_variable_initialized
 
     variables = _or_all(var_list)
     with name_scope(name):
-        states = [is_variable_initialized(variable) for variable in variables]
+        states = [state.is_variable_initialized(variable) for variable in variables]
         with device("/cpu:0"):
             if not variables:
                 return constant_node(np.empty(0, object), dtypes.string)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from reflow.lang import context, dtypes, errors
@@ -18,7 +18,12 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.scopes import GraphKeys, get_collection, get_collection_ref, name_scope
 from reflow.lang.tensor import SymbolicTensor
-from reflow.ops.variable_store import AUTO_REUSE, VariableStore
+from reflow.ops.variable_store import (
+    AUTO_REUSE,
+    EagerVariableStore,
+    _get_default_variable_store,
+    with_variable_store,
+)
 
 __all__ = [
     "AUTO_REUSE",
@@ -30,9 +35,9 @@ __all__ = [
     "no_regularizer",
     "variable_op_scope",
     "variable_scope",
+    "with_variable_store",
 ]
 
-_STORE_KEY = ("__variable_store",)
 _SCOPES_KEY = ("__varscope",)
 
 
@@ -349,78 +354,6 @@ def get_variable_scope() -> VariableScope:
     a/b
     """
     return get_variable_scope_store().current_scope
-
-
-def _get_default_variable_store() -> VariableStore:
-    """The variables of the default graph that `tf.get_variable` made."""
-    held = get_collection_ref(_STORE_KEY)
-    if not held:
-        held.append(VariableStore())
-    return held[0]
-
-
-@contextlib.contextmanager
-def with_variable_store(store: VariableStore) -> Iterator[None]:
-    """`tf.get_variable` uses `store` within."""
-    held = get_collection_ref(_STORE_KEY)
-    old = list(held)
-    held[:] = [store]
-    try:
-        yield
-    finally:
-        held[:] = old
-
-
-class EagerVariableStore:
-    """Keeps the variables that `tf.get_variable` makes in eager code, so that they are shared.
-
-    >>> from reflow.ops.variable_scope import EagerVariableStore, get_variable
-    >>> store = EagerVariableStore()
-    >>> with store.as_default():
-    ...     v = get_variable("v", initializer=1.0)
-    >>> with store.as_default():
-    ...     get_variable("v", initializer=2.0) is v
-    True
-    """
-
-    def __init__(self, store: VariableStore | None = None):
-        if store is None:
-            store = VariableStore(keep_eager=True)
-        elif not store._store_eager_variables:
-            raise ValueError(
-                "Cannot construct EagerVariableStore from a VariableStore object that does not hold "
-                "eager variables."
-            )
-        self._store = store
-
-    def as_default(self) -> Any:
-        """A context in which `tf.get_variable` uses this store."""
-        return with_variable_store(self._store)
-
-    def variables(self) -> list[Any]:
-        """All variables, by name."""
-        return sorted(self._store._vars.values(), key=lambda v: v.name)
-
-    def trainable_variables(self) -> list[Any]:
-        """The trainable ones, by name."""
-        return [v for v in self.variables() if v.trainable]
-
-    def non_trainable_variables(self) -> list[Any]:
-        """The others, by name."""
-        return [v for v in self.variables() if not v.trainable]
-
-    def copy(self) -> EagerVariableStore:
-        """A store with copies of the variables, which have the values of this moment."""
-        from reflow.ops.resource_variable import ResourceVariable
-
-        copied = EagerVariableStore()
-        for key, variable in self._store._vars.items():
-            copied._store._vars[key] = ResourceVariable(
-                variable.read_value(),
-                name=variable.name.partition(":")[0],
-                trainable=variable.trainable,
-            )
-        return copied
 
 
 # Getting variables --------------------------------------------------------------------------------

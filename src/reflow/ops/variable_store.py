@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from reflow.lang import context, dtypes, errors
@@ -20,6 +21,7 @@ from reflow.lang.scopes import (
     add_to_collection,
     add_to_collections,
     colocate_with,
+    get_collection_ref,
     name_scope,
 )
 from reflow.lang.shapes import as_shape
@@ -32,7 +34,8 @@ from reflow.ops.partitioned import (
     call_partitioner,
     slices,
 )
-from reflow.ops.variables import VariableV1, validate_synchronization_aggregation_trainable
+from reflow.ops.variable_aggregation import validate_synchronization_aggregation_trainable
+from reflow.ops.variables import VariableV1
 
 
 class _ReuseMode(enum.Enum):
@@ -43,6 +46,9 @@ class _ReuseMode(enum.Enum):
 
 AUTO_REUSE = _ReuseMode.AUTO_REUSE
 export_value(__name__, "AUTO_REUSE", v1=["AUTO_REUSE"])
+
+
+_STORE_KEY = ("__variable_store",)
 
 
 class VariableStore:
@@ -398,6 +404,81 @@ def _needs_no_arguments(f: Callable) -> bool:
     return all(
         p.default is not inspect.Parameter.empty or p.kind in optional for p in _parameters(f)
     )
+
+
+# The stores of a graph, and of eager code -----------------------------------------------------------
+
+
+def _get_default_variable_store() -> VariableStore:
+    """The variables of the default graph that `tf.get_variable` made."""
+    held = get_collection_ref(_STORE_KEY)
+    if not held:
+        held.append(VariableStore())
+    return held[0]
+
+
+@contextlib.contextmanager
+def with_variable_store(store: VariableStore) -> Iterator[None]:
+    """`tf.get_variable` uses `store` within."""
+    held = get_collection_ref(_STORE_KEY)
+    old = list(held)
+    held[:] = [store]
+    try:
+        yield
+    finally:
+        held[:] = old
+
+
+class EagerVariableStore:
+    """Keeps the variables that `tf.get_variable` makes in eager code, so that they are shared.
+
+    >>> from reflow.ops.variable_scope import EagerVariableStore, get_variable
+    >>> store = EagerVariableStore()
+    >>> with store.as_default():
+    ...     v = get_variable("v", initializer=1.0)
+    >>> with store.as_default():
+    ...     get_variable("v", initializer=2.0) is v
+    True
+    """
+
+    def __init__(self, store: VariableStore | None = None):
+        if store is None:
+            store = VariableStore(keep_eager=True)
+        elif not store._store_eager_variables:
+            raise ValueError(
+                "Cannot construct EagerVariableStore from a VariableStore object that does not hold "
+                "eager variables."
+            )
+        self._store = store
+
+    def as_default(self) -> Any:
+        """A context in which `tf.get_variable` uses this store."""
+        return with_variable_store(self._store)
+
+    def variables(self) -> list[Any]:
+        """All variables, by name."""
+        return sorted(self._store._vars.values(), key=lambda v: v.name)
+
+    def trainable_variables(self) -> list[Any]:
+        """The trainable ones, by name."""
+        return [v for v in self.variables() if v.trainable]
+
+    def non_trainable_variables(self) -> list[Any]:
+        """The others, by name."""
+        return [v for v in self.variables() if not v.trainable]
+
+    def copy(self) -> EagerVariableStore:
+        """A store with copies of the variables, which have the values of this moment."""
+        from reflow.ops.resource_variable import ResourceVariable
+
+        copied = EagerVariableStore()
+        for key, variable in self._store._vars.items():
+            copied._store._vars[key] = ResourceVariable(
+                variable.read_value(),
+                name=variable.name.partition(":")[0],
+                trainable=variable.trainable,
+            )
+        return copied
 
 
 # Regularization -----------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ them, through the variable creators that are in force.
 from __future__ import annotations
 
 import abc
-import enum
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,12 @@ from reflow.lang.scopes import GraphKeys
 from reflow.lang.shapes import TensorShape
 from reflow.lang.tensor import Reference, Tensor, use_equality
 from reflow.ops.partitioned import SaveSliceInfo
+from reflow.ops.variable_aggregation import (
+    VariableAggregation,
+    VariableAggregationV2,
+    VariableSynchronization,
+    validate_synchronization_aggregation_trainable,
+)
 
 _resource_by_default = [True]
 
@@ -47,78 +52,6 @@ def resource_variables_enabled() -> bool:
     True
     """
     return _resource_by_default[0]
-
-
-@export("VariableSynchronization")
-class VariableSynchronization(enum.Enum):
-    """When the copies of a variable on several devices are brought together."""
-
-    AUTO = 0
-    NONE = 1
-    ON_WRITE = 2
-    ON_READ = 3
-
-
-class _Aggregation(enum.Enum):
-    """Members of the two enumerations below are equal when their values are."""
-
-    def __hash__(self) -> int:
-        return hash(self.value)
-
-    def __eq__(self, other: Any) -> bool:
-        return self is other or isinstance(other, _Aggregation) and self.value == other.value
-
-
-@export(v2=("VariableAggregation",))
-class VariableAggregationV2(_Aggregation):
-    """How the updates of several devices to one variable are combined."""
-
-    NONE = 0
-    SUM = 1
-    MEAN = 2
-    ONLY_FIRST_REPLICA = 3
-
-
-@export(v1=("VariableAggregation",))
-class VariableAggregation(_Aggregation):
-    """How the updates of several devices to one variable are combined."""
-
-    NONE = 0
-    SUM = 1
-    MEAN = 2
-    ONLY_FIRST_REPLICA = 3
-    ONLY_FIRST_TOWER = 3
-
-
-def validate_synchronization_aggregation_trainable(
-    synchronization: Any, aggregation: Any, trainable: bool | None, name: Any
-) -> tuple[Any, Any, bool]:
-    """The three with their defaults in place.
-
-    Raises:
-      ValueError: if one of the first two is no member of its enumeration.
-    """
-    if aggregation is None:
-        aggregation = VariableAggregation.NONE
-    elif not isinstance(aggregation, _Aggregation):
-        try:
-            aggregation = VariableAggregation(aggregation)
-        except ValueError:
-            raise ValueError(
-                f"Invalid variable aggregation mode: {aggregation} for variable: {name}"
-            ) from None
-    if synchronization is None:
-        synchronization = VariableSynchronization.AUTO
-    else:
-        try:
-            synchronization = VariableSynchronization(synchronization)
-        except ValueError:
-            raise ValueError(
-                f"Invalid variable synchronization mode: {synchronization} for variable: {name}"
-            ) from None
-    if trainable is None:
-        trainable = synchronization != VariableSynchronization.ON_READ
-    return synchronization, aggregation, trainable
 
 
 # Creating -----------------------------------------------------------------------------------------
@@ -346,6 +279,10 @@ class Variable(metaclass=VariableMetaclass):
 
     def get_shape(self) -> TensorShape:
         return self.shape
+
+    def set_shape(self, shape: Any) -> None:
+        """Merges `shape` into the static shape."""
+        raise NotImplementedError(type(self).__name__)
 
     @property
     def trainable(self) -> bool:

@@ -101,7 +101,9 @@ class _Op:
         self.tid = 0
         self.name, self.op, self.inputs = parse_label(stats.timeline_label, stats.node_name)
         self.begin = stats.all_start_micros
-        spent = stats.op_end_rel_micros - (0 if op_time == "schedule" else stats.op_start_rel_micros)
+        spent = stats.op_end_rel_micros - (
+            0 if op_time == "schedule" else stats.op_start_rel_micros
+        )
         if op_time != "schedule":
             self.begin += stats.op_start_rel_micros
         if op_time == "all":
@@ -179,7 +181,7 @@ def _assign_lanes(ops: list[_Op]) -> None:
     """Draws what overlaps in time in different lanes."""
     free_from: list[int] = []
     for op in sorted(ops, key=lambda each: each.begin):
-        for lane, end in enumerate(free_from):
+        for lane, end in enumerate(free_from):  # noqa: B007 (used after the loop)
             if end <= op.begin:
                 break
         else:

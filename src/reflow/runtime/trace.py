@@ -201,5 +201,3 @@ def _fill_partitions(graphs: Any, plan: Any) -> None:
             node = graph.node.add()
             node.CopyFrom(op.node_def)
             node.device = device
-
-

@@ -1,0 +1,19 @@
+"""Ops of ops/queues.py: what they do depends on the order of runs and threads."""
+
+from .base import tested_elsewhere
+
+tested_elsewhere(
+    "test_queues.py",
+    "FIFOQueueV2",
+    "PaddingFIFOQueueV2",
+    "PriorityQueueV2",
+    "RandomShuffleQueueV2",
+    "QueueEnqueueV2",
+    "QueueEnqueueManyV2",
+    "QueueDequeueV2",
+    "QueueDequeueManyV2",
+    "QueueDequeueUpToV2",
+    "QueueCloseV2",
+    "QueueIsClosedV2",
+    "QueueSizeV2",
+)
