@@ -172,8 +172,9 @@ def test_shapes_change():
     wide = tf.sparse.concat(0, [s, sparse(np.ones((1, 6), np.float32))], expand_nonconcat_dims=True)
     assert wide.shape == [4, 6]
     assert tf.sparse.reset_shape(s, [5, 5]).shape == [5, 5]
-    with pytest.raises(ValueError, match="Cannot reshape a tensor with 12 elements"):
-        tf.sparse.reshape(s, [5, 2])
+    with tf.Graph().as_default():
+        with pytest.raises(ValueError, match="Cannot reshape a tensor with 12 elements"):
+            tf.sparse.reshape(sparse(), [5, 2])
     with pytest.raises(ValueError, match="axis"):
         tf.sparse.expand_dims(s, 5)
 

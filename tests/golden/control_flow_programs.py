@@ -7,12 +7,18 @@ run), and feeds by name.
 import numpy as np
 
 CASES = {}
+FUNCTIONS = {}  # with TF 2's control flow
 X = np.array([[1, 2, 3], [4, 5, 6]], np.float32) / 4
 SEQUENCE = np.sin(np.arange(30)).reshape(2, 5, 3).astype(np.float32)
 
 
 def case(f):
     CASES[f.__name__] = f
+    return f
+
+
+def functional(f):
+    FUNCTIONS[f.__name__] = f
     return f
 
 
@@ -297,3 +303,75 @@ def switch_and_merge(tf):
     off, on = raw.Switch(data=x, pred=b)
     merged, index = raw.Merge(inputs=[tf.negative(off), tf.exp(on)])
     return both(names(merged, tf.identity(index, name="index")))
+
+
+@functional
+def v2_cond_and_while(tf):
+    x, b, n = inputs(tf)
+    y = tf.cond(b, lambda: tf.exp(x), lambda: x * 2.0)
+    _, z = tf.while_loop(
+        lambda i, a: i < 3,
+        lambda i, a: [i + 1, tf.cond(i > 1, lambda: tf.sin(a), lambda: a * y)],
+        [0, x],
+    )
+    (g,) = tf.gradients(tf.reduce_sum(z), x)
+    return both(names(y, z, g))
+
+
+@functional
+def v2_functions(tf):
+    x, b, n = inputs(tf)
+
+    @tf.function
+    def inner(a, k):
+        return a * k, a + tf.cast(tf.shape(a)[0], tf.float32)
+
+    @tf.function
+    def outer(a):
+        p, q = inner(a, 3.0)
+        return tf.reduce_sum(p, axis=1) + inner(q, 2.0)[0][:, 0]
+
+    y = outer(x)
+    (g,) = tf.gradients(y, x)
+    return [(names(y, g), {"x:0": X})]
+
+
+@functional
+def v2_lists(tf):
+    x, b, n = inputs(tf)
+    y = tf.map_fn(lambda row: row * tf.reduce_sum(row), x)
+    (g,) = tf.gradients(tf.reduce_sum(y * y), x)
+    return [(names(y, g), {"x:0": X})]
+
+
+@functional
+def v2_variables(tf):
+    x, b, n = inputs(tf)
+    v1 = tf.compat.v1
+    v = v1.Variable(np.float32(1), use_resource=True, name="v")
+    y = tf.cond(b, lambda: v.assign_add(2.0) + x, lambda: x * v)
+    init = v1.global_variables_initializer()
+    return [(init.name, {}), *both(names(y)), *both(names(y))]
+
+
+@functional
+def defun(tf):
+    """A function as an op, as TF 1 wrote calls of functions."""
+    from tensorflow.python.framework import function
+
+    x, b, n = inputs(tf)
+
+    @function.Defun(tf.float32, tf.float32, func_name="my_op")
+    def my_op(p, q):
+        return tf.sin(p) * q, tf.reduce_sum(q)
+
+    y, z = my_op(x, x + 1.0)
+    u, _ = my_op(y, x)
+    return [(names(y, z, u), {"x:0": X})]
+
+
+@functional
+def case_v2(tf):
+    x, b, n = inputs(tf)
+    y = tf.switch_case(n, [lambda: x, lambda: x * 2.0, lambda: -x])
+    return counts(names(y), 0, 1, 2, 5)

@@ -15,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
-from control_flow_programs import CASES
+from control_flow_programs import CASES, FUNCTIONS
 from graphdef_programs import PROGRAMS
 
 HERE = pathlib.Path(__file__).parent / "graphdef"
@@ -33,9 +33,9 @@ def programs():
         yield f"{name} with shapes", as_bytes(graph.as_graph_def(add_shapes=True))
 
 
-def control_flow():
+def control_flow(cases):
     """Rows of a file: `case` is the graph, `case/plan` what was run, `case/run/name` the values."""
-    for name, build in CASES.items():
+    for name, build in cases.items():
         with tf.Graph().as_default() as graph:
             runs = build(tf)
         yield name, as_bytes(graph.as_graph_def())
@@ -57,7 +57,10 @@ def main():
     tf.compat.v1.disable_control_flow_v2()
     HERE.mkdir(exist_ok=True)
     np.savez_compressed(HERE / "programs.npz", **dict(programs()))
-    np.savez_compressed(HERE / "control_flow.npz", **dict(control_flow()))
+    rows = dict(control_flow(CASES))
+    tf.compat.v1.enable_control_flow_v2()
+    rows.update(control_flow(FUNCTIONS))
+    np.savez_compressed(HERE / "control_flow.npz", **rows)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ import numpy as np
 from reflow.compiler import policy, targets
 from reflow.compiler.evaluate import (
     Interpreter,
+    NeedLimit,
     NeedStatic,
     NotCompilable,
     Program,
@@ -26,6 +27,7 @@ from reflow.compiler.evaluate import (
     body_nodes,
 )
 from reflow.compiler.stats import count, record
+from reflow.compiler.trip_count import LoopLimit
 from reflow.lang.dtypes import variant
 from reflow.lang.func_graph import functions_of
 from reflow.lang.graph import Operation, at_node
@@ -34,12 +36,28 @@ from reflow.lang.tensor import SymbolicTensor
 
 
 class Recut(Exception):
-    """The cluster must be cut: at a tensor whose value is needed, or around a host-only node."""
+    """The cluster must be cut or made again.
 
-    def __init__(self, tensor: SymbolicTensor | None = None, node: Operation | None = None, why=""):
+    Args:
+      tensor: where to cut, because its value is needed.
+      node: what has to run on the host.
+      loop: a loop of which it must be known how often it runs at the most.
+      ends: where to cut, because it follows from their values.
+    """
+
+    def __init__(
+        self,
+        tensor: SymbolicTensor | None = None,
+        node: Operation | None = None,
+        why: str = "",
+        loop: Operation | None = None,
+        ends: Sequence[SymbolicTensor] = (),
+    ):
         super().__init__(why)
         self.tensor = tensor
         self.node = node
+        self.loop = loop
+        self.ends = ends
 
 
 class Entry:
@@ -90,6 +108,7 @@ class Cluster:
       reads, writes: the state that the nodes read and write.
       device: the name of the device; "" for the default one.
       path: the calls around the nodes, when they belong to the body of a function.
+      loops: those of the nodes that are loops whose number of iterations is part of the key, rounded.
     """
 
     def __init__(
@@ -102,8 +121,10 @@ class Cluster:
         writes: Sequence[ResourceHandle],
         device: str = "",
         path: tuple[Any, ...] = (),
+        loops: Iterable[Operation] = (),
     ):
         self.path = path
+        self._only: tuple[Any, Entry] | None = None
         self.nodes = list(nodes)
         self.inputs = list(inputs)
         self.outputs = list(outputs)
@@ -115,13 +136,15 @@ class Cluster:
         self.device = device
         self.static: set[int] = set()  # positions of inputs whose values are part of the key
         self.lists = {i for i, t in enumerate(inputs) if t.dtype.base_dtype is variant}
+        self.loops: dict[Operation, LoopLimit] = {}
+        for op in loops:
+            self._limit(op)
         self.weight = sum(node_count(op) for op in nodes)
         self.accelerated = targets.is_accelerated(device)
         self.interpretable = not self.accelerated and all(is_interpretable(op) for op in nodes)
         self.entries: OrderedDict[Any, Entry] = OrderedDict()
         self.recut: Recut | None = None  # found by a compilation in the background
         self._lock = threading.Lock()
-        self._only: tuple[Any, Entry] | None = None
 
     # Running -------------------------------------------------------------------------------------
 
@@ -150,8 +173,9 @@ class Cluster:
             elements += store.elements(self.reads) + store.elements(self.writes)
         choice = policy.choose(self.weight, self.interpretable, elements, entry)
         if choice is policy.COMPILE:
-            entry.executable = self._compile(values, store)
-            return self._run_compiled(entry.executable, values, store)
+            executable = self._compile(values, store)
+            self._entry(values).executable = executable  # the key may be another one by now
+            return self._run_compiled(executable, values, store)
         if choice is policy.BACKGROUND:
             self._compile_in_background(entry, values, store)
         return self._interpret(entry, values, interpreter(store))
@@ -167,6 +191,8 @@ class Cluster:
             else:
                 shape = getattr(value, "shape", None)
                 key.append((shape, value.dtype) if shape is not None else type(value))
+        if self.loops:
+            key.extend(self.limits(values).values())
         signature = tuple(key)
         only = self._only
         if only is not None and only[0] == signature:
@@ -179,6 +205,16 @@ class Cluster:
             self.entries.move_to_end(signature)
         self._only = (signature, entry)
         return entry
+
+    def _limit(self, op: Operation) -> None:
+        constants = {id(t): v for t, v in self.constants}
+        positions = {id(t): i for i, t in enumerate(self.inputs)}
+        self.loops[op] = LoopLimit(op, positions, constants)
+        self._only = None
+
+    def limits(self, values: Sequence[Any]) -> dict[Operation, int | None]:
+        """How often the loops run at the most, rounded up; None where it cannot be told."""
+        return {op: limit.of(values) for op, limit in self.loops.items()}
 
     def _evict(self) -> None:
         """Bounds both the executables and the records of signatures seen."""
@@ -251,8 +287,9 @@ class Cluster:
 
     def _compile_in_background(self, entry: Entry, values: Sequence[Any], store: Any) -> None:
         entry.compiling = True
+        needed = self.static.union(*(limit.positions for limit in self.loops.values()))
         shapes_only = [
-            v if i in self.static or not hasattr(v, "dtype") else _Spec(v.shape, v.dtype)
+            v if i in needed or not hasattr(v, "dtype") else _Spec(v.shape, v.dtype)
             for i, v in enumerate(values)
         ]
         with store.lock:
@@ -302,6 +339,14 @@ class Cluster:
                     raise Recut(why="an input became part of the key") from None
                 self.static.add(position)
                 self._only = None
+            except NeedLimit as need:
+                count("cuts")
+                record("limit", loop=need.op.name, why="its length is the length of a list")
+                known = {id(t) for t in self.inputs} | {id(t) for t, _ in self.constants}
+                ends = [t for t in need.tensors if id(t) not in known]
+                if ends or any(isinstance(v, _Spec) for v in values):
+                    raise Recut(loop=need.op, ends=ends, why=str(need)) from None
+                self._limit(need.op)
             except NotCompilable as error:
                 node = getattr(error, "node", None)
                 record("host", node=node.name if node is not None else "?", why=str(error))
@@ -362,7 +407,9 @@ def as_numpy(value: Any) -> Any:
 
 def node_count(op: Operation) -> int:
     """How many nodes an executable with this node has: those of the functions that it calls too."""
-    return 1 + sum(node_count(node) for function in functions_of(op) for node in body_nodes(function))
+    return 1 + sum(
+        node_count(node) for function in functions_of(op) for node in body_nodes(function)
+    )
 
 
 def is_interpretable(op: Operation) -> bool:

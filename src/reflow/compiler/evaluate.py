@@ -29,6 +29,15 @@ class NeedStatic(Exception):
         self.tensor = tensor
 
 
+class NeedLimit(Exception):
+    """A loop must know, before it runs, how often it runs at the most; the values of `tensors` tell."""
+
+    def __init__(self, op: Operation, tensors: Sequence[SymbolicTensor]):
+        super().__init__(op.name)
+        self.op = op
+        self.tensors = tensors
+
+
 class NotCompilable(Exception):
     """A node of the cluster cannot be part of an executable; the reason is the message."""
 
@@ -273,7 +282,10 @@ class Interpreter(Context):
             values: Any = [env[s] for s in sources]
             if deref is not None:
                 self.op = op
-                values = [self.read(v) if d and type(v) is ResourceHandle else v for v, d in zip(values, deref)]
+                values = [
+                    self.read(v) if d and type(v) is ResourceHandle else v
+                    for v, d in zip(values, deref)
+                ]
             try:
                 if opdef.context:
                     self.op = op
@@ -314,7 +326,7 @@ def flat_results(op: Operation, result: Any, targets: list[int], env: list[Any])
 
 def run_error(error: Exception, op: Operation, values: Sequence[Any]) -> Exception:
     """An error of a lowering as one of TensorFlow's classes, naming the user's line and the node."""
-    if isinstance(error, (NeedStatic, NotCompilable)):
+    if isinstance(error, (NeedStatic, NeedLimit, NotCompilable)):
         return error
     if isinstance(error, errors.OpError):
         return error if error.op is not None and error.op is not op else at_node(error, op)
@@ -361,6 +373,7 @@ class Tracer(Context):
         self.steady = False  # whether the body runs a known number of times, and these are exact
         self._bounds: dict[int, tuple[Any, tuple[int, int]]] = {}  # the same, by the value's id
         self._outer: Tracer | None = None
+        self.limits: dict[Operation, int | None] = {}  # of loops: how often they run at the most
 
     def read(self, handle: ResourceHandle) -> Any:
         value = self.peek(handle)
@@ -450,7 +463,10 @@ class Tracer(Context):
             if not self.depth:
                 self.node = op
             if deref is not None:
-                values = [self.read(v) if d and type(v) is ResourceHandle else v for v, d in zip(values, deref)]
+                values = [
+                    self.read(v) if d and type(v) is ResourceHandle else v
+                    for v, d in zip(values, deref)
+                ]
             if not opdef.compile:
                 if opdef.context or not all(isinstance(v, _KNOWN) for v in values):
                     raise NotCompilable(f"{op.type} '{op.name}' runs on the host only", self.node)

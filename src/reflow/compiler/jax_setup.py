@@ -1,5 +1,37 @@
-"""Settings of JAX that Reflow's semantics need: imported before the first trace."""
+"""JAX, imported so that programs notice nothing, with the settings that Reflow's semantics need.
 
-import jax
+Whatever may be the first to need JAX takes it from here. Importing JAX draws from NumPy's global
+generator (the back-off of its Kubernetes support), and Reflow imports it in the middle of a program,
+perhaps in another thread: a seeded program would go on with other numbers.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+
+@contextlib.contextmanager
+def _draws_of_its_own() -> Iterator[None]:
+    """`np.random.rand` in this thread draws from a generator of its own; other threads see no change."""
+    drawn_by_all, here = np.random.rand, threading.get_ident()
+    own = np.random.RandomState()
+
+    def rand(*shape: int) -> Any:
+        return (own.rand if threading.get_ident() == here else drawn_by_all)(*shape)
+
+    np.random.rand = rand
+    try:
+        yield
+    finally:
+        np.random.rand = drawn_by_all
+
+
+with _draws_of_its_own():
+    import jax
 
 jax.config.update("jax_enable_x64", True)  # TensorFlow has 64-bit types
+
+__all__ = ["jax"]

@@ -66,6 +66,8 @@ class Plan:
         self.references = [i for i, t in enumerate(tensors) if t.dtype.is_ref_dtype]
         self.nodes = topological(needed)
         self.unfed = [op for op in self.nodes if op.opdef.name in _PLACEHOLDERS]
+        if place is not None:
+            place.check(sorted(needed, key=lambda op: op._id))
         count("plans")
         self.part = Partition(self.nodes, self.feeds, tensors, {}, place=place)
         record(
@@ -153,6 +155,8 @@ class Partition:
       cuts: tensors (by `id`) whose value has to be known by the ops that take them.
       on_host: nodes that cannot be part of an executable.
       path: the calls around the nodes, when they are the body of a function.
+      ends: tensors (by `id`) that end a cluster, because a loop's number of iterations follows.
+      loops: the loops for which that is so.
     """
 
     def __init__(
@@ -165,7 +169,11 @@ class Partition:
         on_host: frozenset[Operation] = frozenset(),
         place: Any = None,
         path: tuple[Any, ...] = (),
+        ends: frozenset[int] = frozenset(),
+        loops: frozenset[Operation] = frozenset(),
     ):
+        self.ends = ends
+        self.loops = loops
         self.path = path
         self.inputs = list(inputs)
         self.outputs = list(outputs)
@@ -196,6 +204,7 @@ class Partition:
                 if id(tensor) in given or before not in members:
                     continue
                 up = domain[before] != where or where is None or id(tensor) in self.cuts
+                up = up or id(tensor) in self.ends
                 at = max(at, level[before] + up)
                 waits = _union(waits, blockers[before])
             for before in op._control_inputs:
@@ -262,7 +271,10 @@ class Partition:
                 used = {id(t) for op in group for t in op.inputs}
                 constants = {k: v for k, v in self.constants.items() if k in used}
                 reads, writes = state_of(group, self.constants, self.path)
-                work = Cluster(group, inputs, constants, outputs, reads, writes, key[1], self.path)
+                loops = [op for op in group if op in self.loops]
+                work = Cluster(
+                    group, inputs, constants, outputs, reads, writes, key[1], self.path, loops
+                )
                 for position, tensor in enumerate(inputs):
                     if id(tensor) in self.cuts and position not in work.lists:
                         work.static.add(position)
@@ -342,6 +354,8 @@ class Partition:
         if recut.node is not None:
             host = host | {recut.node}
         cuts |= {id(cluster.inputs[i]) for i in cluster.static}
+        ends = self.ends | {id(t) for t in recut.ends}
+        loops = self.loops if recut.loop is None else self.loops | {recut.loop}
         constants = {id(t): (t, v) for t, v in cluster.constants}
         return Partition(
             cluster.nodes,
@@ -352,6 +366,8 @@ class Partition:
             host,
             self.place,
             self.path,
+            ends,
+            loops,
         )
 
 

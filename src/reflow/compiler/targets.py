@@ -35,9 +35,7 @@ def accelerators() -> tuple[Any, ...]:
     """JAX's accelerator devices."""
     if not may_have_accelerator():
         return ()
-    import jax
-
-    from reflow.compiler import jax_setup  # noqa: F401
+    from reflow.compiler.jax_setup import jax
 
     return tuple(d for d in jax.devices() if d.platform != "cpu")
 
@@ -63,9 +61,7 @@ def device_names() -> tuple[str, ...]:
 @cache
 def jax_device(name: str) -> Any:
     """The JAX device of a short name; "" is the default one."""
-    import jax
-
-    from reflow.compiler import jax_setup  # noqa: F401
+    from reflow.compiler.jax_setup import jax
 
     if not name:
         return accelerators()[0] if accelerators() else jax.devices("cpu")[0]
@@ -83,7 +79,7 @@ def set_cpu_count(count: int) -> None:
     """
     if count == cpu_count[0]:
         return
-    import jax
+    from reflow.compiler.jax_setup import jax
 
     jax.config.update("jax_num_cpu_devices", count)
     cpu_count[0] = count

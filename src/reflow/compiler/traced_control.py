@@ -14,10 +14,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from reflow.compiler.evaluate import NeedStatic, NotCompilable, Tracer, Unusual, body_nodes
+from reflow.compiler.evaluate import (
+    NeedLimit,
+    NeedStatic,
+    NotCompilable,
+    Tracer,
+    Unusual,
+    body_nodes,
+)
 from reflow.compiler.list_buffer import ListBuffer, buffer_of, in_form_of
 from reflow.compiler.plan import state_of
-from reflow.compiler.trip_count import TripCount, loop_facts, roots
+from reflow.compiler.trip_count import LoopFacts, TripCount, loop_facts, roots
 from reflow.lang import errors
 from reflow.lang.func_graph import FuncGraph, call_arguments
 from reflow.lang.graph import Operation
@@ -298,7 +305,7 @@ def loop(tracer: Tracer, cond: FuncGraph, body: FuncGraph, args: Sequence[Any]) 
     if trips.exact == 1:
         return tracer.call(body, args)
     try:
-        return _Loop(tracer, cond, body, args, facts.invariant, trips).run()
+        return _Loop(tracer, cond, body, args, facts, trips).run()
     except _NeedsCounters:
         if trips.exact is None or trips.exact * len(body._nodes) > _UNROLL:
             raise NotCompilable(
@@ -342,9 +349,11 @@ class _Loop:
         cond: FuncGraph,
         body: FuncGraph,
         args: Sequence[Any],
-        invariant: Sequence[bool],
+        facts: LoopFacts,
         trips: TripCount,
     ):
+        self.facts = facts
+        invariant = facts.invariant
         self.tracer = tracer
         self.op = tracer.op
         self.cond, self.body = cond, body
@@ -453,9 +462,7 @@ class _Loop:
             raise NotCompilable("a list of unknown length grows in a loop")
         capacity = value.capacity if isinstance(value, ListBuffer) else length
         if delta > 0:
-            if self.trips.bound is None:
-                raise NotCompilable("a list grows in a loop that runs an unknown number of times")
-            capacity = length + delta * self.trips.bound
+            capacity = length + delta * self._bound()
         elif delta < 0 and self.trips.exact is not None and isinstance(length, int):
             if length + delta * self.trips.exact < 0:
                 raise NotCompilable("a list is emptied in a loop, and then asked for more")
@@ -476,6 +483,23 @@ class _Loop:
         first = ListBuffer(first.data, held, value.element_dtype, value.element_shape)
         self.lists[i] = _List(first, delta, reach, same_data, length)
         self.args[i] = first
+
+    def _bound(self) -> int:
+        """How often the loop runs at the most."""
+        bound = self.trips.bound
+        if bound is not None:
+            return bound
+        tracer = self.tracer
+        bound = tracer.limits.get(self.op)
+        if bound is not None:
+            return bound
+        unknown = self.facts.limiting(self.args)
+        if unknown and self.op not in tracer.limits:
+            tensors = [self.op.inputs[i] for i in unknown]
+            if not tracer.depth:
+                raise NeedLimit(self.op, tensors)
+            raise NeedStatic(tensors[0])  # the function around says what that is for its caller
+        raise NotCompilable("a list grows in a loop that runs an unknown number of times")
 
     # Running -------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ def build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
     dynamic = [i for i, v in enumerate(values) if i not in cluster.static and _is_array(v)]
     present = [h for h in cluster.writes if store.get(h) is not None]
     read = [h for h in cluster.reads if store.get(h) is not None]
+    limits = cluster.limits(values)
     found: dict[str, Any] = {}
 
     def traced(written_state: list, read_state: list, arguments: list) -> Any:
@@ -34,6 +35,7 @@ def build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
             args[i] = np.asarray(values[i])
         tracer = Tracer(jax_namespace, state, cluster.device)
         tracer.path = cluster.path
+        tracer.limits = limits
         outputs = tracer.run(cluster.program, [*args, *cluster.known])
         layout: list[tuple[bool, Any]] = []
         results: list[Any] = []

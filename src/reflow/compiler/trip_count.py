@@ -180,13 +180,42 @@ class LoopFacts:
 
     # With values ---------------------------------------------------------------------------------
 
-    def trip_count(self, args: Sequence[Any]) -> TripCount:
-        """The number of iterations for these values of the loop variables, known or not."""
+    @property
+    def drivers(self) -> frozenset[int]:
+        """The loop variables that decide how often it runs, as far as they can be run ahead."""
+        return frozenset().union(*(term.drivers for term in self.terms if term is not None))
+
+    def limiting(self, args: Sequence[Any]) -> list[int] | None:
+        """The loop variables that would have to be known to tell how often it runs at the most."""
+        choices = [
+            [i for i in sorted(term.drivers) if not _is_known(args[i])]
+            for term in self.terms
+            if term is not None and self._is_exact(term)
+        ]
+        return min(choices, key=len) if choices else None
+
+    def _is_exact(self, term: _Term) -> bool:
+        """Whether NumPy and XLA agree on a term to the last bit: it is about integers and booleans."""
+        tensors = [t for node in term.slice.nodes for t in node.inputs]
+        for i in term.drivers:
+            tensors.append(self.body.inputs[i])
+            update = None if self.invariant[i] else self._update(i)
+            if update is not None:
+                tensors += [t for node in update.nodes for t in node.inputs]
+        return all(t.dtype.is_integer or t.dtype.is_bool for t in tensors)
+
+    def trip_count(self, args: Sequence[Any], ranges: bool = True) -> TripCount:
+        """The number of iterations for these values of the loop variables, known or not.
+
+        Without `ranges`, those of the values in the body are not found out.
+        """
         result = TripCount()
         known = [
             term
             for term in self.terms
-            if term is not None and all(_is_known(args[i]) for i in term.drivers)
+            if term is not None
+            and all(_is_known(args[i]) for i in term.drivers)
+            and self._is_exact(term)
         ]
         if not known:
             return result
@@ -201,7 +230,8 @@ class LoopFacts:
         result.bound = bound
         if len(known) == len(self.terms):
             result.exact, result.finals = bound, finals
-        self._find_ranges(result, sequences, args)
+        if ranges:
+            self._find_ranges(result, sequences, args)
         return result
 
     def _count(self, terms: list[_Term], args: Sequence[Any]) -> Any:
@@ -328,6 +358,41 @@ def _program(function: FuncGraph, slices: Sequence[Slice], drivers: Sequence[int
 
 def _is_known(value: Any) -> bool:
     return isinstance(value, (np.ndarray, np.generic)) and value.size <= _LARGE
+
+
+class LoopLimit:
+    """How often a loop of a cluster runs at the most, from the values of the cluster's inputs.
+
+    Args:
+      op: the loop.
+      positions: of the inputs of the cluster, by the ids of their tensors.
+      constants: values that are known, by the ids of their tensors.
+    """
+
+    def __init__(self, op: Operation, positions: dict[int, int], constants: dict[int, Any]):
+        self.facts = loop_facts(op.attrs["cond"], op.attrs["body"])
+        self.sources = [
+            (positions.get(id(t)), constants.get(id(t)))
+            if i in self.facts.drivers
+            else (None, None)
+            for i, t in enumerate(op.inputs)
+        ]
+        self.positions = frozenset(at for at, _ in self.sources if at is not None)
+
+    def of(self, values: Sequence[Any]) -> int | None:
+        """The limit, rounded up to a power of two so that similar lengths share an executable."""
+        args = [
+            known
+            if at is None
+            else np.asarray(values[at])
+            if hasattr(values[at], "dtype")
+            else None
+            for at, known in self.sources
+        ]
+        bound = self.facts.trip_count(args, ranges=False).bound
+        if bound is None:
+            return None
+        return max(8, 1 << max(bound - 1, 0).bit_length())
 
 
 def loop_facts(cond: FuncGraph, body: FuncGraph) -> LoopFacts:

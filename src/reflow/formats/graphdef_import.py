@@ -121,7 +121,7 @@ def _checked_map(input_map: Any) -> dict[str, Any]:
     if not isinstance(input_map, dict) or not all(isinstance(k, (str, bytes)) for k in input_map):
         raise TypeError(
             "Argument `input_map` must be a dictionary mapping strings to Tensor objects. "
-            f"Received: {input_map!r:.200}"
+            f"Obtained {input_map!r:.200}"
         )
     return {k.decode() if isinstance(k, bytes) else k: v for k, v in input_map.items()}
 
@@ -133,7 +133,7 @@ def _checked_elements(return_elements: Any) -> list[str] | None:
         isinstance(each, (str, bytes)) for each in return_elements
     ):
         raise TypeError(
-            f"Argument `return_elements` must be a list of strings. Received: {return_elements!r:.200}"
+            f"Argument `return_elements` must be a list of strings. Obtained {return_elements!r:.200}."
         )
     return [each.decode() if isinstance(each, bytes) else each for each in return_elements]
 
@@ -242,15 +242,19 @@ class Importer:
 
     def _element(self, name: str, builder: Builder, mapping: dict[str, Any]) -> Any:
         op_name, colon, index = name.partition(":")
-        if colon:
-            if name in mapping or (index == "0" and op_name in mapping):
-                return mapping.get(name, mapping.get(op_name))
-            op = builder.by_name.get(op_name)
-            if op is not None and index.isdigit() and int(index) < len(op.outputs):
-                return op.outputs[int(index)]
-        elif name in builder.by_name:
-            return builder.by_name[name]
-        raise ValueError(f"Requested return_element '{name}' not found in graph_def.")
+        if colon and (name in mapping or (index == "0" and op_name in mapping)):
+            return mapping.get(name, mapping.get(op_name))
+        op = builder.by_name.get(op_name)
+        if op is None:
+            raise ValueError(f"Requested return node '{op_name}' not found in graph def")
+        if not colon:
+            return op
+        if not index.isdigit() or int(index) >= len(op.outputs):
+            raise ValueError(
+                f"Invalid return output {index} of node '{op_name}', which has {len(op.outputs)} "
+                "output(s)"
+            )
+        return op.outputs[int(index)]
 
     def function(self, ref: FunctionRef) -> FuncGraph:
         """The function graph of a function of the library, made once for each set of attributes.

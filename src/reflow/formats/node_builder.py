@@ -9,7 +9,6 @@ from reflow.formats.attr_value import FunctionRef
 from reflow.formats.raw_graph import Body, RawNode
 from reflow.formats.region import in_order
 from reflow.lang import shapes
-from reflow.lang.devices import merge_device
 from reflow.lang.dtypes import DType
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.graph import Graph, Operation
@@ -105,7 +104,7 @@ class Builder:
             inputs.append(outputs[source[1]])
         attrs, opdef = node.attrs, node.opdef
         if inputs:
-            _check_dtypes(node, inputs)
+            self._check_dtypes(node, inputs)
         self._make_functions(node, inputs)
         for key in [k for k in attrs if k[0] == "_"] if len(attrs) > len(opdef.attrs) else ():
             if key == "_class":
@@ -122,12 +121,40 @@ class Builder:
             attrs,
             self._name(node.name),
             control_inputs=controls,
-            device=self._device(node.device),
+            device=node.device,
             site=self.functions.site,
         )
+        if self.graph._device_stack:
+            op._device = self.graph._device_for(op, node.device)
         by_name[node.name] = op
         if known is not None:
             _merge_shapes(op, known)
+
+    def _check_dtypes(self, node: RawNode, inputs: Sequence[SymbolicTensor]) -> None:
+        index = 0
+        attrs = node.attrs
+        for arg in node.opdef.inputs:
+            if arg.list_attr is not None:
+                wanted = attrs[arg.list_attr]
+                length = len(wanted)
+            else:
+                length = 1 if arg.number_attr is None else attrs[arg.number_attr]
+                wanted = (arg.dtype or attrs[arg.type_attr],) * length
+            for i in range(length):
+                got = inputs[index].dtype
+                if got is not wanted[i] and got.base_dtype is not wanted[i].base_dtype:
+                    raise self._mismatch(node, index, inputs[index], wanted[i])
+                if arg.is_ref and not got.is_ref_dtype:
+                    raise self._mismatch(node, index, inputs[index], wanted[i]._as_ref)
+                index += 1
+
+    def _mismatch(
+        self, node: RawNode, index: int, got: SymbolicTensor, wanted: DType
+    ) -> ValueError:
+        return ValueError(
+            f"Input {index} of node {self.scope}{node.name} ({node.op}) was passed {got.dtype.name} "
+            f"from {got.name} incompatible with expected {wanted.name}."
+        )
 
     def _make_functions(self, node: RawNode, inputs: Sequence[SymbolicTensor]) -> None:
         """Puts function graphs in the places of names and bodies."""
@@ -149,13 +176,7 @@ class Builder:
             for key in ("then_branch", "else_branch"):
                 attrs[key] = build(attrs[key], known[1:], inputs[1:])
             pairs = zip(attrs["then_branch"].outputs, attrs["else_branch"].outputs)
-            shapes_out = [a.shape.most_specific_compatible_shape(b.shape) for a, b in pairs]
-            for i, (a, b) in enumerate(
-                zip(*(attrs[k].outputs for k in ("then_branch", "else_branch")))
-            ):
-                if a.op.type == "FakeParam" or b.op.type == "FakeParam":
-                    shapes_out[i] = b.shape if a.op.type == "FakeParam" else a.shape
-            attrs["output_shapes"] = tuple(shapes_out)
+            attrs["output_shapes"] = tuple([_common_shape(a, b) for a, b in pairs])
             return
         for attempt in range(3):  # a shape that changes in the body is not known
             body = build(attrs["body"], known, inputs)
@@ -193,17 +214,6 @@ class Builder:
         graph._names_in_use.setdefault(name.lower(), 1)
         return name
 
-    def _device(self, device: str) -> str:
-        graph = self.graph
-        if not graph._device_stack:
-            return device
-        for each in reversed(graph._device_stack):
-            if each is None:
-                break
-            if not callable(each):
-                device = merge_device(device, each)
-        return device
-
     def _place_beside(self, node: RawNode) -> None:
         groups = []
         value = node.attrs["_class"]
@@ -232,40 +242,16 @@ class Builder:
             del node.attrs["_class"]
 
 
-def _check_dtypes(node: RawNode, inputs: Sequence[SymbolicTensor]) -> None:
-    index = 0
-    attrs = node.attrs
-    for arg in node.opdef.inputs:
-        if arg.list_attr is not None:
-            wanted = attrs[arg.list_attr]
-            length = len(wanted)
-        else:
-            length = 1 if arg.number_attr is None else attrs[arg.number_attr]
-            wanted = (arg.dtype or attrs[arg.type_attr],) * length
-        for i in range(length):
-            got = inputs[index].dtype
-            if got is not wanted[i] and got.base_dtype is not wanted[i].base_dtype:
-                raise _mismatch(node, index, inputs[index], wanted[i])
-            if arg.is_ref and not got.is_ref_dtype:
-                raise _mismatch(node, index, inputs[index], wanted[i]._as_ref)
-            index += 1
-
-
-def _mismatch(node: RawNode, index: int, got: SymbolicTensor, wanted: DType) -> ValueError:
-    return ValueError(
-        f"Input {index} of node {node.name} ({node.op}) was passed {got.dtype.name} from {got.name} "
-        f"incompatible with expected {wanted.name}."
-    )
+def _common_shape(a: SymbolicTensor, b: SymbolicTensor) -> TensorShape:
+    """What is known of a value that one of two branches gives."""
+    if a.op.type == "FakeParam":
+        return b.shape
+    return a.shape if b.op.type == "FakeParam" else a.shape.most_specific_compatible_shape(b.shape)
 
 
 def _merge_shapes(op: Operation, known: Any) -> None:
     if not isinstance(known, tuple):
         return
-    if len(known) != len(op.outputs):
-        raise ValueError(
-            f"Node '{op.name}' has {len(op.outputs)} outputs but the _output_shapes attribute "
-            f"specifies shapes for {len(known)} outputs"
-        )
     for i, (tensor, shape) in enumerate(zip(op.outputs, known)):
         if type(shape) is not TensorShape or shape is shapes.UNKNOWN:
             continue

@@ -287,8 +287,7 @@ class Graph:
             result.extend(c for c in scope.controls if c not in result and c not in producers)
         return result
 
-    def _device_for(self, op: Operation) -> str:
-        device = ""
+    def _device_for(self, op: Operation, device: str = "") -> str:
         for each in reversed(self._device_stack):
             if each is None:
                 break

@@ -83,10 +83,6 @@ def _element(scalar: SymbolicTensor, memo: dict[int, Any]) -> int | None:
 
 def constant_value_as_shape(tensor: Any) -> TensorShape:
     """The shape that a vector of dimensions stands for, with None where one is not known (or -1)."""
-    if tensor.shape.rank == 0:
-        if constant_value(tensor) == -1:
-            return shapes.UNKNOWN  # TensorFlow's way to say so in a scalar
-        raise ValueError("a shape must be a vector, but a scalar was given")
     known = partial_elements(tensor)
     if known is None:
         return shapes.UNKNOWN
@@ -94,7 +90,14 @@ def constant_value_as_shape(tensor: Any) -> TensorShape:
 
 
 def static_int(tensor: Any) -> int | None:
-    """A scalar integer where it is known; else None."""
+    """A scalar integer where it is known; else None.
+
+    Raises:
+      ValueError: if it is known to be no scalar.
+    """
+    rank = tensor.shape.rank
+    if rank:
+        raise ValueError(f"Shape must be rank 0 but is rank {rank}")
     known = constant_value(tensor)
     return None if known is None else int(known)
 
@@ -130,6 +133,8 @@ def _compute(tensor: SymbolicTensor, depth: int, memo: dict[int, Any]) -> np.nda
         for i, each in enumerate(op.inputs):
             value = _fold(each, depth + 1, memo)
             if value is None:
+                if not each._shape._dims and not tensor._shape._dims:
+                    return None  # a scalar that follows from one that is not known
                 value = _nothing_known(each)
                 if value is None:
                     return None

@@ -15,7 +15,7 @@ from reflow.lang.export import export
 from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
-from reflow.lang.static_value import constant_value, partial_value
+from reflow.lang.static_value import constant_value, partial_elements
 from reflow.lang.tensor import Tensor, is_tensor
 from reflow.ops import shape_rules
 from reflow.ops.define import op
@@ -273,13 +273,10 @@ def _misfit(have: Any, sizes: Any) -> str:
 @reshape_op.shape_rule
 def _reshape_shape(tensor, shape):
     have = tensor._shape._dims
-    wanted = partial_value(shape)
+    wanted = partial_elements(shape)
     if wanted is None:
-        length = shape._shape._dims
-        return shapes.unknown_shape(length[0] if length else None)
-    if wanted.ndim != 1:
-        raise ValueError("Shape must be rank 1 but is rank 0")
-    sizes = [None if d != d or d == -1 else int(d) for d in wanted.tolist()]
+        return shapes.UNKNOWN
+    sizes = [None if d == -1 else d for d in wanted]
     for i, d in enumerate(sizes):
         if d is not None and d < 0:
             raise ValueError(f"Size {i} must be non-negative, not {d}")
@@ -524,6 +521,8 @@ def _permutation(perm: Any, rank: int) -> list[int]:
 
 def _transpose_shape(x, perm):
     dims = x._shape._dims
+    if perm.shape.rank not in (None, 1):
+        raise ValueError(f"Shape must be rank 1 but is rank {perm.shape.rank}")
     axes = constant_value(perm)
     if axes is None:
         length = perm._shape._dims

@@ -23,7 +23,7 @@ from reflow.lang.dtypes import bool as bool_dtype
 from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
-from reflow.lang.static_value import constant_value, constant_value_as_shape
+from reflow.lang.static_value import constant_value_as_shape, partial_elements
 from reflow.lang.tensor import Tensor, is_tensor
 from reflow.ops import array, shape_rules
 from reflow.ops.array import brackets
@@ -33,9 +33,7 @@ from reflow.ops.define import op
 
 
 def _sizes(vector: Any, what: str = "dims") -> list[int]:
-    sizes = vector.tolist()
-    if not isinstance(sizes, list):
-        raise ValueError(f"{what} must be a vector, got shape []")
+    sizes = vector.reshape(-1).tolist()
     for i, size in enumerate(sizes):
         if size < 0:
             raise ValueError(f"{what}[{i}] = {size} must be nonnegative.")
@@ -59,10 +57,13 @@ def fill_op(xp, dims, value):
 def _fill_shape(dims, value):
     if value._shape._dims:
         raise ValueError(f"Shape must be rank 0 but is rank {value.shape.rank} (value of Fill)")
-    known = constant_value(dims)
-    if known is not None:
-        return shapes.of(tuple(_sizes(np.asarray(known))))
-    return constant_value_as_shape(dims)
+    sizes = partial_elements(dims)
+    if sizes is None:
+        return shapes.UNKNOWN
+    for i, size in enumerate(sizes):
+        if size is not None and size < 0:
+            raise ValueError(f"dims[{i}] = {size} must be nonnegative.")
+    return shapes.of(tuple(sizes))
 
 
 @fill_op.gradient_rule

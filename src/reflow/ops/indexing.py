@@ -14,7 +14,7 @@ from reflow.lang.export import export
 from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
-from reflow.lang.static_value import constant_value, constant_value_as_shape
+from reflow.lang.static_value import constant_value, constant_value_as_shape, static_int
 from reflow.lang.tensor import Tensor
 from reflow.ops import array, joining
 from reflow.ops.define import op
@@ -176,8 +176,7 @@ def gather_op(xp, params, indices, axis, *, batch_dims):
 
 @gather_op.shape_rule
 def _gather_v2_shape(params, indices, axis, *, batch_dims):
-    known = constant_value(axis)
-    return _gather_shape(params, indices, None if known is None else int(known), batch_dims)
+    return _gather_shape(params, indices, static_int(axis), batch_dims)
 
 
 @gather_op.gradient_rule

@@ -433,7 +433,7 @@ def _parts(xp: Any, value: Any, axis: int, sizes: Sequence[int]) -> list[Any]:
 
 
 def _split_axis(split_dim: Any, rank: int) -> int:
-    at = int(split_dim.reshape(-1)[0])
+    at = int(split_dim)
     if not -rank <= at < rank:
         raise ValueError(f"-input rank(-{rank}) <= split_dim < input rank ({rank}), but got {at}")
     return at % rank
@@ -462,7 +462,7 @@ def _split_shape(split_dim, value, *, num_split):
     dims = value._shape._dims
     if dims is None:
         return [shapes.UNKNOWN] * num_split
-    axis = constant_value(split_dim)
+    axis = static_int(split_dim)
     if axis is None:
         return [shapes.unknown_shape(len(dims))] * num_split
     at = _split_axis(axis, len(dims))
@@ -517,7 +517,7 @@ def _split_v_shape(value, size_splits, split_dim, *, num_split):
     dims = value._shape._dims
     if dims is None:
         return [shapes.UNKNOWN] * num_split
-    axis = constant_value(split_dim)
+    axis = static_int(split_dim)
     if axis is None:
         return [shapes.unknown_shape(len(dims))] * num_split
     at = _split_axis(axis, len(dims))

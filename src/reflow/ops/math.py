@@ -933,3 +933,22 @@ def polyval(coeffs: Any, x: Any, name: str | None = None) -> Any:
         for term in terms[1:]:
             result = term + result * x
         return result
+
+
+@export("math.log_sigmoid", v1=("log_sigmoid",))
+def log_sigmoid(x: Any, name: str | None = None) -> Any:
+    """log(sigmoid(x)), element-wise, without underflow.
+
+    Args:
+      x: a floating-point tensor.
+
+    Raises:
+      TypeError: if the dtype is another.
+
+    >>> import reflow as tf
+    >>> print(tf.math.log_sigmoid(-1000.0).numpy())
+    -1000.0
+    """
+    with name_scope(name, "LogSigmoid") as scope:
+        x = convert_to_tensor(x, name="x")
+        return neg(REGISTRY["Softplus"](neg(x)), name=scope or None)

@@ -273,6 +273,8 @@ def reverse_v1_op(xp, tensor, dims):
 
 
 def _reversed_shape(tensor: Any, axis: Any) -> Any:
+    if axis.shape.rank not in (None, 1):
+        raise ValueError(f"Shape must be rank 1 but is rank {axis.shape.rank}")
     known = constant_value(axis)
     if known is not None and tensor._shape._dims is not None:
         _axes(known, len(tensor._shape._dims))

@@ -14,7 +14,7 @@ from reflow.lang.dtypes import bool as bool_dtype
 from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
-from reflow.lang.static_value import constant_value, partial_value
+from reflow.lang.static_value import constant_value, partial_elements
 from reflow.ops import array, joining
 from reflow.ops.define import op
 from reflow.ops.filling import broadcast_to, ones
@@ -34,36 +34,40 @@ def tile_op(xp, input, multiples):
 
 
 def _multiples(multiples: Any, rank: int) -> list[int]:
+    if multiples.ndim != 1:
+        raise ValueError(f"Expected multiples to be 1-D, but got shape {list(multiples.shape)}")
     times = multiples.tolist()
-    if not isinstance(times, list) or len(times) != rank:
+    _check_multiples(times, rank)
+    return times
+
+
+def _check_multiples(times: list[int], rank: int) -> None:
+    if len(times) != rank:
         raise ValueError(
             f"Expected multiples argument to be a vector of length {rank} but got length "
-            f"{np.size(multiples)}"
+            f"{len(times)}"
         )
     for i, each in enumerate(times):
         if each < 0:
             raise ValueError(f"Expected multiples[{i}] >= 0, but got {each}")
-    return times
 
 
 @tile_op.shape_rule
 def _tile_shape(input, multiples):
     dims = input._shape._dims
-    times = partial_value(multiples)
+    times = partial_elements(multiples)
     if dims is None:
-        length = multiples._shape._dims
-        return shapes.unknown_shape(length[0] if length else None)
+        return shapes.unknown_shape(None if times is None else len(times))
     if times is None:
-        multiples = [np.nan] * len(dims)
-    else:
-        multiples = _multiples(times, len(dims))
-    return shapes.of(tuple([_times(d, n) for d, n in zip(dims, multiples)]))
+        times = [None] * len(dims)
+    _check_multiples([1 if n is None else n for n in times], len(dims))
+    return shapes.of(tuple([_times(d, n) for d, n in zip(dims, times)]))
 
 
-def _times(size: int | None, n: float) -> int | None:
+def _times(size: int | None, n: int | None) -> int | None:
     if size == 0 or n == 0:
         return 0
-    return None if size is None or n != n else size * int(n)
+    return None if size is None or n is None else size * n
 
 
 @tile_op.gradient_rule

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from reflow.lang.opdef import ValueNeeded
-from reflow.lang.static_value import constant_value, partial_value
+from reflow.lang.static_value import constant_value, partial_elements
 from reflow.lang.tensor import SymbolicTensor
 
 KNOWN = (np.ndarray, np.generic)
@@ -16,10 +16,8 @@ KNOWN = (np.ndarray, np.generic)
 
 def elements_of(node: Any, name: str, rank: int) -> list[int | None]:
     """What is known of the elements of an input, a vector, from the graph."""
-    known = None if node is None else partial_value(node.input(name))
-    if known is None:
-        return [None] * rank
-    return [None if v != v else int(v) for v in known.tolist()]
+    known = None if node is None else partial_elements(node.input(name))
+    return [None] * rank if known is None else known
 
 
 # The specification of a strided slice -------------------------------------------------------------

@@ -13,7 +13,7 @@ from reflow.lang.export import export, export_value
 from reflow.lang.opdef import REGISTRY, ValueNeeded
 from reflow.lang.scopes import name_scope
 from reflow.lang.shapes import Dimension
-from reflow.lang.static_value import constant_value, partial_elements, partial_value
+from reflow.lang.static_value import constant_value, partial_elements
 from reflow.lang.tensor import Tensor
 from reflow.ops import array, joining, shape_rules
 from reflow.ops.define import op
@@ -89,35 +89,28 @@ def _block(dims: Any, begin: list[int], size: list[int]) -> tuple[list[int], lis
 @slice_op.shape_rule
 def _slice_shape(input, begin, size):
     dims = input._shape._dims
-    starts, sizes = partial_value(begin), partial_value(size)
-    rank = len(dims) if dims is not None else _length(size) if _length(size) else _length(begin)
+    starts, sizes = partial_elements(begin), partial_elements(size)
+    rank = len(dims) if dims is not None else next((len(v) for v in (sizes, starts) if v), None)
     if rank is None:
         return shapes.UNKNOWN
-    for vector in (starts, sizes):
-        if vector is not None and vector.shape != (rank,):
-            raise ValueError(
-                f"Shape must be rank {vector.size} but is rank {rank}: begin and size of a slice "
-                "have one element per dimension"
-            )
-    if sizes is None:
-        return shapes.unknown_shape(rank)
+    starts, sizes = (v if v is not None else [None] * rank for v in (starts, sizes))
+    if len(starts) != rank or len(sizes) != rank:
+        raise ValueError(
+            f"Shape must be rank {len(sizes)} but is rank {rank}: begin and size of a slice have "
+            "one element per dimension"
+        )
     result: list[int | None] = []
-    for i, s in enumerate(sizes.tolist()):
-        n = dims[i] if dims is not None else None
-        b = starts[i] if starts is not None else np.nan
-        if b < 0:
-            raise ValueError(f"Expected begin[{i}] in [0, {n}], but got {int(b)}")
-        if s == s and s < -1:
-            raise ValueError(f"Expected size[{i}] in [0, {n}], but got {int(s)}")
-        if n is not None and (b > n or s == s and b == b and b + max(s, 0) > n or s > n):
+    for i, (n, b, s) in enumerate(zip(dims or [None] * rank, starts, sizes)):
+        if b is not None and (b < 0 or n is not None and b > n):
+            raise ValueError(f"Expected begin[{i}] in [0, {n}], but got {b}")
+        if s is not None and (s < -1 or n is not None and s > n - (b or 0)):
             raise ValueError(
-                f"Slice is out of bounds: begin[{i}] = {b:g}, size[{i}] = {s:g}, for a dimension "
-                f"of size {n}"
+                f"Expected size[{i}] in [0, {None if n is None else n - (b or 0)}], but got {s}: "
+                "the slice is out of bounds"
             )
         if s == -1:
-            result.append(None if n is None or b != b else n - int(b))
-        else:
-            result.append(None if s != s else int(s))
+            s = None if n is None or b is None else n - b
+        result.append(s)
     return shapes.of(tuple(result))
 
 
@@ -173,6 +166,9 @@ _MASKS = (
 
 def _strided_shape(input: Any, begin: Any, end: Any, strides: Any, masks: Masks) -> Any:
     dims = input._shape._dims
+    for vector in (begin, end, strides):
+        if vector.shape.rank not in (None, 1):
+            raise ValueError(f"Shape must be rank 1 but is rank {vector.shape.rank}")
     count = next((n for n in map(_length, (begin, end, strides)) if n is not None), None)
     if count is None or dims is None:
         return shapes.UNKNOWN

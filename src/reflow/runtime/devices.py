@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from collections.abc import Iterable
 from typing import Any
 
 from reflow.compiler.targets import accelerators, cpu_count, device_names, set_cpu_count
@@ -53,10 +54,20 @@ class Placer:
         found = self._known.get(device)
         if found is None:
             found = self._known[device] = self._resolve(device, op)
-        if self.log:
-            shown = found or device_names()[-1 if len(device_names()) > cpu_count[0] else 0]
-            print(f"{op.name}: ({op.type}): {_HOST}/device:{shown}")
         return found
+
+    def check(self, ops: Iterable[Operation]) -> None:
+        """Places all nodes of a plan, also those that will be folded; prints where, if asked to.
+
+        Raises:
+          errors.InvalidArgumentError: for a node whose device does not exist.
+        """
+        for op in ops:
+            if self.log:
+                shown = self(op) or device_names()[-1 if len(device_names()) > cpu_count[0] else 0]
+                print(f"{op.name}: ({op.type}): {_HOST}/device:{shown}")
+            elif op._device:
+                self(op)
 
     def _resolve(self, device: str, op: Operation) -> str:
         spec = DeviceSpec.from_string(device)

@@ -254,6 +254,7 @@ def _compute(opdef: OpDef, args: list[Any], attrs: dict[str, Any], name: str | N
     if opdef.compile and (not opdef.interpret or large and _numeric(args)):
         on_host = opdef.interpret and all(_is_on_host(a) for a in args)
         if not (opdef.view and on_host):
+            import reflow.compiler.jax_setup  # noqa: F401
             from reflow.runtime.eager_compile import compiled_call
 
             try:
