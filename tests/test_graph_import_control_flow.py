@@ -68,3 +68,244 @@ def test_what_was_imported_can_be_exported_and_imported_again(case):
     again = imported(exported)
     assert [n.name for n in again.as_graph_def().node] == [n.name for n in exported.node]
     check_runs(again, case)
+
+
+# Names --------------------------------------------------------------------------------------------
+
+
+def test_names_below_a_prefix():
+    graph = imported(graph_def_of("cond"), name="model")
+    with tf.compat.v1.Session(graph=graph) as session:
+        feeds = {"model/x:0": np.ones([1, 3], np.float32), "model/b:0": False}
+        assert session.run("model/cond/Merge:0", feeds) == 3.0
+
+
+def test_merges_and_exits_keep_their_names():
+    graph = imported(graph_def_of("while_loop"))
+    exits = [graph.get_operation_by_name(name) for name in ("while/Exit", "while/Exit_1")]
+    assert [op.type for op in exits] == ["Identity", "Identity"]
+    assert exits[0].inputs[0].op is exits[1].inputs[0].op
+    assert exits[0].inputs[0].op.type == "StatelessWhile"
+    assert graph.get_operation_by_name("while/While").type == "StatelessWhile"
+
+
+def test_shapes_are_inferred_through_loops_and_conditionals():
+    graph = imported(graph_def_of("cond_in_while"))
+    assert graph.get_tensor_by_name("while/Exit_1:0").shape.as_list() == [None, 3]
+    assert graph.get_tensor_by_name("while/Exit:0").shape.as_list() == []
+
+
+def test_the_second_output_of_a_merge_is_there_when_it_is_asked_for():
+    with tf.Graph().as_default() as graph:
+        (index,) = tf.import_graph_def(graph_def_of("cond"), return_elements=["cond/Merge:1"])
+    with tf.compat.v1.Session(graph=graph) as session:
+        feeds = {"import/x:0": np.ones([1, 3], np.float32)}
+        assert session.run(index, {**feeds, "import/b:0": True}) == 1
+        assert session.run(index, {**feeds, "import/b:0": False}) == 0
+
+
+def test_what_a_branch_does_not_give_cannot_be_asked_for():
+    with tf.Graph().as_default(), pytest.raises(ValueError, match="'cond/Exp'.*conditional"):
+        tf.import_graph_def(graph_def_of("cond"), return_elements=["cond/Exp:0"])
+
+
+def test_input_map_reaches_into_conditionals():
+    with tf.Graph().as_default() as graph:
+        x = tf.constant([[2.0, 3.0, 4.0]])
+        b = tf.compat.v1.placeholder(tf.bool, [], name="b")
+        (y,) = tf.import_graph_def(
+            graph_def_of("conds_in_a_row"),
+            input_map={"x:0": x, "b:0": b},
+            return_elements=["cond/Merge:0"],
+        )
+    with tf.compat.v1.Session(graph=graph) as session:
+        np.testing.assert_allclose(session.run(y, {b: False}), [[3.0, 4.0, 5.0]])
+
+
+def copies(graph_def, *prefixes):
+    """Several copies of a graph in one, as importing it several times gives in TensorFlow."""
+    result = protos.GraphDef(versions=graph_def.versions)
+    for prefix in prefixes:
+        for node in graph_def.node:
+            new = result.node.add()
+            new.CopyFrom(node)
+            new.name = prefix + node.name
+            new.ClearField("input")
+            for text in node.input:
+                mark = "^" if text.startswith("^") else ""
+                new.input.append(mark + prefix + text.removeprefix("^"))
+            if "_class" in new.attr:
+                del new.attr["_class"]
+    return result
+
+
+def test_two_loops_of_one_frame_name():
+    graph = imported(copies(graph_def_of("while_gradient"), "a/", "b/"))
+    fetches, feeds, values = list(runs_of("while_gradient"))[-1]
+    with tf.compat.v1.Session(graph=graph) as session:
+        for prefix in ("a/", "b/"):
+            found = session.run(
+                [prefix + name for name in fetches],
+                {prefix + name: value for name, value in feeds.items()},
+            )
+            for got, want in zip(found, values):
+                np.testing.assert_allclose(got, want, rtol=3e-5)
+
+
+def test_gradients_of_an_imported_loop():
+    with tf.Graph().as_default() as graph:
+        x, y = tf.import_graph_def(
+            graph_def_of("while_gradient"), return_elements=["x:0", "while/Exit_1:0"], name=""
+        )
+        (g,) = tf.gradients(tf.reduce_sum(y * y), x)
+    fetches, feeds, values = list(runs_of("while_gradient"))[-1]
+    with tf.compat.v1.Session(graph=graph) as session:
+        np.testing.assert_allclose(session.run(g, feeds), values[1], rtol=3e-5)
+
+
+# What is no loop and no conditional ---------------------------------------------------------------
+
+
+def make(*nodes):
+    graph_def = protos.GraphDef()
+    for name, op, inputs, attrs in nodes:
+        node = graph_def.node.add(name=name, op=op, input=inputs)
+        for key, value in attrs.items():
+            field = {bool: "b", int: "i", str: "s"}[type(value)] if key != "T" else "type"
+            setattr(node.attr[key], field, value.encode() if type(value) is str else value)
+    return graph_def
+
+
+FLOAT, BOOL = {"T": 1}, {"T": 10}
+
+
+def placeholder(name, dtype):
+    return name, "Placeholder", [], {"dtype": dtype}
+
+
+def with_placeholders(*nodes):
+    graph_def = make(*nodes)
+    for name, dtype in (("x", 1), ("p", 10), ("q", 10)):
+        graph_def.node.add(name=name, op="Placeholder").attr["dtype"].type = dtype
+    return graph_def
+
+
+LOOP = [
+    ("enter", "Enter", ["x"], {**FLOAT, "frame_name": "f"}),
+    ("merge", "Merge", ["enter", "next"], {**FLOAT, "N": 2}),
+    ("limit", "Enter", ["p"], {**BOOL, "frame_name": "f", "is_constant": True}),
+    ("cond", "LoopCond", ["limit"], {}),
+    ("switch", "Switch", ["merge", "cond"], FLOAT),
+    ("next", "NextIteration", ["switch:1"], FLOAT),
+    ("exit", "Exit", ["switch"], FLOAT),
+]
+
+
+def without(name, *more):
+    return [node for node in LOOP if node[0] != name] + list(more)
+
+
+@pytest.mark.parametrize(
+    "nodes, message",
+    [
+        (
+            [
+                ("s", "Switch", ["x", "p"], FLOAT),
+                ("m", "Merge", ["s", "x"], {**FLOAT, "N": 2}),
+            ],
+            "Node 'm'.*not the two sides of one condition.*not p:0.*in any case",
+        ),
+        (
+            [
+                ("s", "Switch", ["x", "p"], FLOAT),
+                ("t", "Switch", ["x", "q"], FLOAT),
+                ("m", "Merge", ["s", "t:1"], {**FLOAT, "N": 2}),
+            ],
+            "Node 'm'.*not the two sides of one condition",
+        ),
+        (
+            [
+                ("s", "Switch", ["x", "p"], FLOAT),
+                ("m", "Merge", ["s", "s:1", "s"], {**FLOAT, "N": 3}),
+            ],
+            "Node 'm'.*3 inputs",
+        ),
+        (
+            [
+                ("s", "Switch", ["x", "p"], FLOAT),
+                ("both", "AddV2", ["s", "s:1"], FLOAT),
+                ("m", "Merge", ["both", "s:1"], {**FLOAT, "N": 2}),
+            ],
+            "Node 'm'",
+        ),
+        (without("exit", ("exit", "Exit", ["x"], FLOAT)), "'exit': Exit is not part of a loop"),
+        (without("exit", ("exit", "Exit", ["switch:1"], FLOAT)), "'exit'.*not 'switch'"),
+        (without("cond", ("cond", "Identity", ["limit"], BOOL)), "has no LoopCond"),
+        (without("next", ("next", "Identity", ["switch:1"], FLOAT)), "cycle: .*merge"),
+        (
+            [*LOOP, ("cond2", "LoopCond", ["limit"], {})],
+            "two conditions, 'cond' and 'cond2'",
+        ),
+        (
+            without("merge", ("merge", "Merge", ["enter", "enter", "next"], {**FLOAT, "N": 3})),
+            "'merge'.*one Enter and one NextIteration",
+        ),
+        (
+            without("next", ("next", "NextIteration", ["switch"], FLOAT)),
+            "'switch'.*after the loop",
+        ),
+        (
+            [
+                *LOOP,
+                ("other", "Enter", ["x"], {**FLOAT, "frame_name": "g", "is_constant": True}),
+                ("mixed", "AddV2", ["switch:1", "other"], FLOAT),
+            ],
+            "Node 'mixed'.*two loops, 'f' and 'g'",
+        ),
+        (
+            [("pop", "StackPopV2", ["h"], {"elem_type": 1})],
+            "Node 'pop'.*'h:0' is not the handle",
+        ),
+    ],
+)
+def test_errors(nodes, message):
+    graph_def = with_placeholders(*nodes)
+    for node in graph_def.node:
+        if node.op == "StackPopV2":
+            node.attr["elem_type"].type = 1
+            graph_def.node.add(name="h", op="Placeholder").attr["dtype"].type = 20
+            break
+    with tf.Graph().as_default() as graph, pytest.raises(ValueError, match=message):
+        tf.import_graph_def(graph_def, name="")
+    assert not graph.get_operations()
+
+
+def test_the_loop_of_these_tests_is_one():
+    graph = imported(with_placeholders(*LOOP))
+    with tf.compat.v1.Session(graph=graph) as session:
+        assert session.run("exit:0", {"x:0": 5.0, "p:0": False}) == 5.0
+
+
+def test_deep_nesting_ends_in_an_error():
+    nodes = [("s0", "Switch", ["x", "p"], FLOAT)]
+    for i in range(1, 400):
+        nodes.append((f"q{i}", "Placeholder", [], {"dtype": 10}))
+        nodes.append((f"s{i}", "Switch", [f"s{i - 1}:1", f"q{i}"], FLOAT))
+    graph_def = with_placeholders(*nodes)
+    for node in graph_def.node:
+        if node.op == "Placeholder" and node.name.startswith("q"):
+            node.attr["dtype"].type = 10
+    with tf.Graph().as_default(), pytest.raises(ValueError, match="nested more than"):
+        tf.import_graph_def(graph_def)
+
+
+def test_long_chains_in_branches_and_loops():
+    """No pass recurses along the edges of a graph."""
+    nodes, last = [("s", "Switch", ["x", "p"], FLOAT)], "s:1"
+    for i in range(5000):
+        nodes.append((f"n{i}", "Neg", [last], FLOAT))
+        last = f"n{i}"
+    nodes.append(("m", "Merge", ["s", last], {**FLOAT, "N": 2}))
+    graph = imported(with_placeholders(*nodes))
+    branch = graph.get_operation_by_name("If").attrs["then_branch"]
+    assert len(branch.get_operations()) == 5001

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import arr, bad, f32, f64, i32, i64, dtypes_differ, record, sample
+from .base import arr, bad, dtypes_differ, f32, f64, i32, i64, record, sample
 
 SEEDS = {"seed": 87654321, "seed2": 7}
 FLOATS = ("float32", "float64", "float16", "bfloat16")
@@ -74,7 +74,10 @@ record(
 )
 record(
     "StatelessRandomUniformFullIntV2",
-    *[sample(shape=i32([5]), dtype=d, **KEY, **ALG) for d in ("int32", "int64", "uint32", "uint64")],
+    *[
+        sample(shape=i32([5]), dtype=d, **KEY, **ALG)
+        for d in ("int32", "int64", "uint32", "uint64")
+    ],
 )
 record("StatelessRandomUniformInt",
        sample(shape=i32([5]), seed=SEED, minval=arr(2, "int32"), maxval=arr(50, "int32")),

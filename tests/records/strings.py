@@ -13,7 +13,7 @@ record(
     sample(inputs=[s(b"a"), WORDS, s(b"z")]),
     sample(inputs=[s(b"a")]),
     sample(inputs=[NONE, s(b"a")], separator=","),
-    bad=[bad(inputs=[s([b"a"]), s([b"a", b"b"])], match="shape")],
+    bad=[bad(inputs=[s([b"a"]), s([b"a", b"b"])], match="[Ss]hape")],
 )
 record(
     "ReduceJoin",
@@ -32,8 +32,11 @@ record(
 record(
     "UnsortedSegmentJoin",
     sample(inputs=WORDS, segment_ids=i32([1, 0]), num_segments=i32(3), separator=":"),
-    sample(inputs=WORDS, segment_ids=i64([[1, 0, 1], [1, -1, 0]]), num_segments=i32(2)),
-    bad=[bad(inputs=WORDS, segment_ids=i32([0, 5]), num_segments=i32(3), match="segment")],
+    sample(inputs=WORDS, segment_ids=i64([[1, 0, 1], [1, 1, 0]]), num_segments=i32(2)),
+    bad=[
+        bad(inputs=WORDS, segment_ids=i32([0, 5]), num_segments=i32(3), match="not allowed"),
+        bad(inputs=WORDS, segment_ids=i32([0, -1]), num_segments=i32(3), match="not allowed"),
+    ],
 )
 record(
     "StringSplit",

@@ -7,7 +7,7 @@ import platform
 import sys
 import time
 
-_NEEDED = ("numpy", "ml_dtypes", "jax", "jaxlib", "protobuf", "optree", "absl-py")
+_NEEDED = ("numpy", "ml_dtypes", "jax", "jaxlib", "protobuf", "scipy", "absl-py")
 _OPTIONAL = ("keras", "tensorboard", "pillow", "fsspec", "grpcio", "optuna")
 
 

@@ -324,7 +324,7 @@ def flat_results(op: Operation, result: Any, targets: list[int], env: list[Any])
         )
 
 
-def run_error(error: Exception, op: Operation, values: Sequence[Any]) -> Exception:
+def run_error(error: Exception, op: Any, values: Sequence[Any]) -> Exception:
     """An error of a lowering as one of TensorFlow's classes, naming the user's line and the node."""
     if isinstance(error, (NeedStatic, NeedLimit, NotCompilable)):
         return error

@@ -402,7 +402,7 @@ def buffer_of(
         merged = items.element_shape.merge_with(shape)
         if not merged.is_fully_defined():
             raise ShapeUnknown("input_handle", on_host=True)
-        size = merged.sizes
+        size = tuple(merged)
     dtype = items.element_dtype.np
     if not present:
         data: Any = jnp.zeros((room, *size), dtype)
@@ -427,7 +427,8 @@ def _buffer_of_lists(items: TensorList, present: list, like: Any, room: int) -> 
             row = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), like)
         else:
             row = in_form_of(each, like)
-        if jax.tree.structure(row) != jax.tree.structure(like):
+        form: Any = jax.tree.structure(row)
+        if form != jax.tree.structure(like):
             raise ValueNeeded("input_handle", on_host=True)
         rows.append(row)
     if rows:
@@ -495,8 +496,8 @@ def _unflatten(static: Any, children: Any) -> ListBuffer:
     buffer.element_dtype, buffer.element_shape = element_dtype, element_shape
     buffer.single = None
     buffer.reach = reach
-    leaves = jax.tree.leaves(buffer._data)
-    buffer.capacity = leaves[0].shape[0] if leaves and getattr(leaves[0], "shape", ()) else 0
+    leaves: list[Any] = jax.tree.leaves(buffer._data)
+    buffer.capacity = leaves[0].shape[0] if leaves and np.ndim(leaves[0]) else 0
     return buffer
 
 

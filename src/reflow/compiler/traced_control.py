@@ -219,8 +219,8 @@ def _output_forms(
 
     for function in functions:
         found.append(jax.eval_shape(look(function)))
-    for i, *column in zip(special, *found):
-        forms[i] = _common_form(column, columns[i])
+    for i, *given in zip(special, *found):
+        forms[i] = _common_form(given, columns[i])
     return forms
 
 
@@ -228,13 +228,14 @@ def _common_form(column: Sequence[Any], tensors: Sequence[SymbolicTensor]) -> An
     present = [each for each in column if each is not None]
     if not present:
         raise NotCompilable("no branch computes a value that is asked for")
-    lists = [each for each in present if isinstance(each, _LISTS)]
+    lists: list[Any] = [each for each in present if isinstance(each, _LISTS)]
     if not lists:
         return present[0]
     buffers = [each for each in lists if isinstance(each, ListBuffer)]
     if not buffers:
         first = lists[0]
-        if all(jax.tree.structure(each) == jax.tree.structure(first) for each in lists):
+        form: Any = jax.tree.structure(first)
+        if all(form == jax.tree.structure(each) for each in lists):
             return first
         buffers = [jax.eval_shape(lambda x: buffer_of(x), each) for each in lists if _is_set(each)]
         if not buffers:

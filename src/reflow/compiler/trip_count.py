@@ -319,7 +319,7 @@ def _arithmetic(start: Any, step: int, count: int) -> tuple[np.ndarray | None, n
     return values, np.asarray(first + step * count).astype(dtype)
 
 
-_ELEMENTWISE = {
+_ELEMENTWISE: dict[str, Any] = {
     "Identity": lambda x: x,
     "Cast": lambda x: x,
     "AddV2": np.add,

@@ -55,12 +55,12 @@ def in_stages(order: Sequence[RawNode], choices: Sequence[Choice]) -> list[list[
     Choices of one family are made together unless one depends on another through nodes outside of
     the conditional; nor are they where that would close a cycle through other conditionals.
     """
-    before = _ancestors(order, choices)
+    before, nearest = _ancestors(order, choices)
     cluster = _by_family(choices, before)
-    ordered = _linear(cluster, before)
+    ordered = _linear(cluster, nearest)
     if ordered is None:
-        cluster = _split_cycles(cluster, before)
-        ordered = _linear(cluster, before)
+        cluster = _split_cycles(cluster, nearest)
+        ordered = _linear(cluster, nearest)
         assert ordered is not None, "an edge between two levels goes up"
     groups: dict[Any, list[Choice]] = {}
     for key in ordered:
@@ -70,26 +70,34 @@ def in_stages(order: Sequence[RawNode], choices: Sequence[Choice]) -> list[list[
     return sorted(groups.values(), key=lambda group: -len(group[0].guard))
 
 
-def _ancestors(order: Sequence[RawNode], choices: Sequence[Choice]) -> list[int]:
-    """For each choice, the set of those that it depends on, as the bits of an integer."""
+def _ancestors(order: Sequence[RawNode], choices: Sequence[Choice]) -> tuple[list[int], list[int]]:
+    """For each choice, those that it depends on, and of these those with no other in between.
+
+    The sets are the bits of integers.
+    """
     own: dict[str, int] = {}
     for i, choice in enumerate(choices):
         at = choice.node.name if choice.waiter is None else choice.waiter
         own[at] = own.get(at, 0) | 1 << i
-    reached: dict[str, int] = {}
+    all_of: dict[str, int] = {}
+    last_of: dict[str, int] = {}
+    arriving: dict[str, int] = {}
     for node in order:
-        bits = own.get(node.name, 0)
-        for name, _ in node.inputs:
-            bits |= reached.get(name, 0)
-        for name in node.controls:
-            bits |= reached.get(name, 0)
-        reached[node.name] = bits
-    return [
-        reached[choice.node.name] & ~(1 << i)
-        if choice.waiter is None
-        else reached[choice.node.name]
-        for i, choice in enumerate(choices)
-    ]
+        all_bits = last_bits = 0
+        for name in (*[name for name, _ in node.inputs], *node.controls):
+            all_bits |= all_of.get(name, 0)
+            last_bits |= last_of.get(name, 0)
+        mine = own.get(node.name, 0)
+        arriving[node.name] = last_bits
+        all_of[node.name] = all_bits | mine
+        last_of[node.name] = mine or last_bits
+    before, nearest = [], []
+    for i, choice in enumerate(choices):
+        name = choice.node.name
+        merges = choice.waiter is None
+        before.append(all_of[name] & ~(1 << i) if merges else all_of[name])
+        nearest.append(arriving[name] if merges else last_of[name])
+    return before, nearest
 
 
 def _members(bits: int) -> Iterator[int]:
@@ -111,10 +119,10 @@ def _by_family(choices: Sequence[Choice], before: Sequence[int]) -> list[Any]:
     return [(choice.family, stage[i]) for i, choice in enumerate(choices)]
 
 
-def _linear(cluster: Sequence[Any], before: Sequence[int]) -> list[Any] | None:
+def _linear(cluster: Sequence[Any], nearest: Sequence[int]) -> list[Any] | None:
     """The clusters such that each comes after those it depends on; None if there is a cycle."""
     needs: dict[Any, int] = {}
-    for key, bits in zip(cluster, before):
+    for key, bits in zip(cluster, nearest):
         needs[key] = needs.get(key, 0) | bits
     rank = {key: (key[0][3], i) for i, key in enumerate(needs)}
     after: dict[Any, list[Any]] = {key: [] for key in needs}
@@ -139,9 +147,9 @@ def _linear(cluster: Sequence[Any], before: Sequence[int]) -> list[Any] | None:
     return result if len(result) == len(keys) else None
 
 
-def _split_cycles(cluster: Sequence[Any], before: Sequence[int]) -> list[Any]:
+def _split_cycles(cluster: Sequence[Any], nearest: Sequence[int]) -> list[Any]:
     """Smaller clusters: of one level each, which an edge from one choice to another raises."""
     level: list[int] = []
-    for bits in before:
+    for bits in nearest:
         level.append(1 + max((level[j] for j in _members(bits)), default=-1))
     return [(*key, level[i]) for i, key in enumerate(cluster)]

@@ -26,6 +26,8 @@ from reflow.lang.dtypes import DType
 SWITCH = frozenset(("Switch", "RefSwitch"))
 MERGE = frozenset(("Merge", "RefMerge"))
 
+_DEEPEST = 300  # conditionals in each other
+
 Guard = frozenset[tuple[Source, bool]]  # what has to be true, or false, for a node to run
 NONE: Guard = frozenset()
 
@@ -85,7 +87,11 @@ class _Branches:
 
     def _find_guards(self) -> None:
         for node in self.order:
-            self.guards[node.name] = self._guard(node)
+            guard = self.guards[node.name] = self._guard(node)
+            if len(guard) > _DEEPEST:
+                raise ValueError(
+                    f"Node '{node.name}': conditionals are nested more than {_DEEPEST} deep"
+                )
 
     def _assume(self) -> bool:
         """Takes out the Switch nodes whose side is certain; whether there are any.

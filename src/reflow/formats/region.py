@@ -167,9 +167,9 @@ def in_order(
                         f"Node '{node.name}': Unknown input node '{mark}{source[0]:.200}'"
                     )
                 continue
+            if is_back_edge is not None and is_back_edge(nodes[at], node):
+                continue
             if at >= i:
-                if is_back_edge is not None and is_back_edge(nodes[at], node):
-                    continue
                 sorted_already = False
             needs.append(at)
         before.append(needs)

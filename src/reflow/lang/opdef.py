@@ -225,7 +225,7 @@ class OpDef:
                     None, None, f"The op {self.name} has no implementation in Reflow yet."
                 )
             wanted = self._lower_attrs = keyword_names(self.lower, self.attrs)
-            self.takes_node = "node" in keyword_names(self.lower, {"node": None})
+            self.takes_node = "node" in _keywords(self.lower)
         return {key: attrs[key] for key in wanted}
 
     def output_shapes(self, inputs: Sequence[Any], attrs: dict[str, Any], count: int) -> list:
@@ -331,11 +331,12 @@ REGISTRY = _Registry()
 
 def keyword_names(f: Callable, attrs: dict[str, Attr]) -> tuple[str, ...]:
     """Which of `attrs` the function takes by keyword."""
+    return tuple(name for name in _keywords(f) if name in attrs)
+
+
+def _keywords(f: Callable) -> Sequence[str]:
     code = getattr(f, "__code__", None)
-    if code is None:
-        return ()
-    names = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
-    return tuple(name for name in names if name in attrs)
+    return code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount] if code else ()
 
 
 def arg_length(arg: Arg, attrs: dict[str, Any]) -> int:

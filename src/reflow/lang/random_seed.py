@@ -49,7 +49,7 @@ def get_seed(op_seed: Any) -> tuple[int | None, int | None]:
 
 
 def _op_seeds(op_seed: int | None) -> tuple[int, int]:
-    graph = context.current_graph()
+    graph: Any = context.current_graph()
     graph_seed = _eager["seed"] if graph is None else graph.seed
     if graph_seed is None:
         if op_seed is None:

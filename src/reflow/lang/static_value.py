@@ -133,7 +133,7 @@ def _compute(tensor: SymbolicTensor, depth: int, memo: dict[int, Any]) -> np.nda
         for i, each in enumerate(op.inputs):
             value = _fold(each, depth + 1, memo)
             if value is None:
-                if not each._shape._dims and not tensor._shape._dims:
+                if each._shape._dims == () == tensor._shape._dims:
                     return None  # a scalar that follows from one that is not known
                 value = _nothing_known(each)
                 if value is None:
@@ -181,7 +181,8 @@ def _nothing_known(tensor: SymbolicTensor) -> np.ndarray | None:
     size = tensor.shape.num_elements() if tensor.dtype.is_integer else None
     if size is None or size > _PARTIAL_LIMIT:
         return None
-    return np.full(tensor.shape.as_list(), np.nan)
+    sizes: Any = tensor.shape.sizes
+    return np.full(sizes, np.nan)
 
 
 def _arg(op: Any, index: int) -> str:

@@ -107,8 +107,8 @@ def compiled(pattern: bytes) -> re.Pattern[str]:
 
 
 @lru_cache(256)
-def _rewrite_parts(rewrite: bytes, groups: int) -> tuple[Any, ...]:
-    """A rewrite as literal texts and numbers of groups."""
+def _rewrite_parts(rewrite: bytes, groups: int) -> tuple[Any, ...] | None:
+    """A rewrite as literal texts and numbers of groups; None if it asks for one that is not there."""
     text = rewrite.decode("utf-8", "surrogateescape")
     parts: list[Any] = []
     for literal, escape in re.findall(r"([^\\]+)|\\(.?)", text, re.DOTALL):
@@ -116,11 +116,7 @@ def _rewrite_parts(rewrite: bytes, groups: int) -> tuple[Any, ...]:
             parts.append(literal)
         elif escape.isdigit() and escape.isascii():
             if int(escape) > groups:
-                raise errors.InvalidArgumentError(
-                    None,
-                    None,
-                    f"Invalid rewrite: {text}: it asks for group {escape}, the pattern has {groups}",
-                )
+                return None  # RE2 then replaces nothing
             parts.append(int(escape))
         elif escape == "\\":
             parts.append("\\")
@@ -155,6 +151,8 @@ def _replaced(text: bytes, pattern: re.Pattern[str], parts: Any, everywhere: boo
 def _replace(input: Any, pattern: Any, rewrite: Any, everywhere: bool) -> np.ndarray:
     ready = compiled(_scalar(pattern, "Pattern"))
     parts = _rewrite_parts(_scalar(rewrite, "Rewrite"), ready.groups)
+    if parts is None:
+        return np.asarray(input, object)
     return mapped(lambda text: _replaced(text, ready, parts, everywhere), input)
 
 

@@ -190,7 +190,7 @@ _TRAITS: dict[str, Any] = {
 }
 
 
-def _check(true_classes: np.ndarray, num_true: int) -> None:
+def _check(true_classes: np.ndarray, num_true: int, range_max: int) -> None:
     if true_classes.ndim != 2:
         raise errors.InvalidArgumentError(None, None, "true_classes must be a matrix")
     if true_classes.shape[1] != num_true:
@@ -199,6 +199,13 @@ def _check(true_classes: np.ndarray, num_true: int) -> None:
             None,
             f"true_classes must have num_true columns, expected: {true_classes.shape[1]} was: "
             f"{num_true}",
+        )
+    outside = (true_classes < 0) | (true_classes >= range_max)
+    if outside.any():
+        raise errors.InvalidArgumentError(
+            None,
+            None,
+            f"`true_candidate` out of range [0, {range_max}), received {true_classes[outside][0]}",
         )
 
 
@@ -213,18 +220,9 @@ def _sample(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One run of a sampler."""
     true_classes = np.asarray(true_classes)
-    _check(true_classes, num_true)
     if unique and num_sampled > distribution.range:
         raise errors.InvalidArgumentError(None, None, "Sampler's range is too small.")
-    if true_classes.size and not (
-        true_classes.min() >= 0 and true_classes.max() < distribution.range
-    ):
-        raise errors.InvalidArgumentError(
-            None,
-            None,
-            f"true_classes has values outside of [0, {distribution.range}): "
-            f"{true_classes.min()} to {true_classes.max()}",
-        )
+    _check(true_classes, num_true, distribution.range)
     handle = ctx.node_state(ctx.op.opdef.name)
     state = np.asarray(ctx.read(handle))
     key, counter = philox.split_state(state[:3])
@@ -342,17 +340,14 @@ def fixed_unigram_sampler_op(
     shape=_shape,
     grad=None,
     stateful=True,
+    compile=False,
 )
 def all_sampler_op(ctx, true_classes, *, num_true, num_sampled):
     """All classes, each once."""
-    xp = ctx.xp
-    if len(true_classes.shape) != 2 or true_classes.shape[1] != num_true:
-        _check(np.zeros(true_classes.shape), num_true)
-    return (
-        xp.arange(num_sampled, dtype=np.int64),
-        xp.ones(true_classes.shape, np.float32),
-        xp.ones((num_sampled,), np.float32),
-    )
+    true_classes = np.asarray(true_classes)
+    _check(true_classes, num_true, num_sampled)
+    ones = np.ones(true_classes.shape, np.float32)
+    return np.arange(num_sampled), ones, np.ones(num_sampled, np.float32)
 
 
 @op(
@@ -364,7 +359,10 @@ def all_sampler_op(ctx, true_classes, *, num_true, num_sampled):
 )
 def compute_accidental_hits_op(xp, true_classes, sampled_candidates, *, num_true):
     """Where a true class was sampled: its row, its place among the samples, and a large weight."""
-    _check(true_classes, num_true)
+    if true_classes.ndim != 2 or true_classes.shape[1] != num_true:
+        raise errors.InvalidArgumentError(
+            None, None, f"true_classes must be a matrix with num_true columns: {num_true}"
+        )
     order = np.argsort(sampled_candidates, kind="stable")
     ranked = sampled_candidates[order]
     flat = true_classes.ravel()

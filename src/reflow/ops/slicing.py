@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from reflow.lang import dtypes, errors, shapes
-from reflow.lang.convert import convert_to_tensor
+from reflow.lang.context import current_graph
+from reflow.lang.convert import constant_node, convert_to_tensor
 from reflow.lang.export import export, export_value
 from reflow.lang.opdef import REGISTRY, ValueNeeded
 from reflow.lang.scopes import name_scope
@@ -505,7 +506,11 @@ def getitem(tensor: Any, key: Any, var: Any = None) -> Any:
             shrink_axis_mask |= bit
         bit <<= 1
     with name_scope(None, "strided_slice") as scope:
-        if begin:
+        if current_graph() is None and all(type(n) is int for n in (*begin, *end, *strides)):
+            packed: Any = [
+                constant_node(np.array(v, np.int64), dtypes.int64) for v in (begin, end, strides)
+            ]
+        elif begin:
             packed = _same_dtype([joining.stack(v) for v in (begin, end, strides)])
         else:
             packed = [convert_to_tensor([], dtypes.int32)] * 3

@@ -112,7 +112,7 @@ def string_join(inputs: Any, separator: str = "", name: str | None = None) -> An
 def reduce_join_op(xp, inputs, reduction_indices, *, keep_dims, separator):
     """Strings joined along dimensions, of which the first that is named varies fastest."""
     inputs = np.asarray(inputs, object)
-    axes = _join_axes(reduction_indices, inputs.ndim)
+    axes = _join_axes(reduction_indices, inputs.ndim, _out_of_range)
     rest = [d for d in range(inputs.ndim) if d not in axes]
     kept = [inputs.shape[d] for d in rest]
     count = int(np.prod([inputs.shape[d] for d in axes], dtype=np.int64))
@@ -126,24 +126,30 @@ def reduce_join_op(xp, inputs, reduction_indices, *, keep_dims, separator):
     return result.reshape(kept)
 
 
-def _join_axes(given: Any, rank: int) -> list[int]:
+def _join_axes(
+    given: Any, rank: int, outside: Callable[[str], Exception] = ValueError
+) -> list[int]:
     axes = []
     for each in np.asarray(given).ravel().tolist():
         if not -rank <= each < rank:
-            raise ValueError(
-                f"Invalid reduction dimension {each} for input with {rank} dimension(s)"
-            )
+            raise outside(f"Invalid reduction dimension {each} for input with {rank} dimension(s)")
         if each % rank in axes:
             raise ValueError(f"Duplicate reduction dimension {each}")
         axes.append(each % rank)
     return axes
 
 
+def _out_of_range(message: str) -> Exception:
+    return errors.OutOfRangeError(None, None, message)
+
+
 @reduce_join_op.shape_rule
 def _reduce_join_shape(inputs, reduction_indices, *, keep_dims):
     sizes, axes = inputs._shape._dims, constant_value(reduction_indices)
-    if sizes is None or axes is None:
+    if sizes is None:
         return shapes.UNKNOWN
+    if axes is None:
+        return shapes.unknown_shape(len(sizes)) if keep_dims else shapes.UNKNOWN
     gone = _join_axes(axes, len(sizes))
     if keep_dims:
         return tuple(1 if d in gone else n for d, n in enumerate(sizes))
@@ -224,10 +230,11 @@ def unsorted_segment_join_op(xp, inputs, segment_ids, num_segments, *, separator
     rows = inputs.reshape(segment_ids.size, width).tolist()
     groups: list[list[Any]] = [[] for _ in range(count)]
     for row, segment in zip(rows, segment_ids.ravel().tolist()):
-        if segment >= count:
-            raise ValueError(f"segment_ids must be less than num_segments, got {segment}")
-        if segment >= 0:
-            groups[segment].append(row)
+        if not 0 <= segment < count:
+            raise ValueError(
+                "segment_ids are not allowed to exceed num_segments or to have negative values."
+            )
+        groups[segment].append(row)
     glue = separator.encode() if isinstance(separator, str) else separator
     result = np.empty(count * width, object)
     result[:] = [glue.join(row[j] for row in group) for group in groups for j in range(width)]
@@ -294,6 +301,7 @@ def string_split_op(xp, input, delimiter, *, skip_empty):
     else:
         pattern = re.compile(b"[" + re.escape(at) + b"]")
         cut = [pattern.split(row) for row in rows]
+    cut = [pieces if row else [] for pieces, row in zip(cut, rows)]
     if skip_empty:
         cut = [[each for each in row if each] for row in cut]
     return _split_result(cut)
@@ -484,10 +492,9 @@ def _piece(text: bytes, at: int, count: int, unit: str) -> bytes:
     if not -size <= at <= size:
         raise ValueError(f"pos {at} out of range for string b'{text.decode('latin-1')}'")
     at = at + size if at < 0 else at
-    if count < 0:
-        end = max(size + 1 + count, at) if unit == "BYTE" else at
-    else:
-        end = at + count
+    if count < 0 and unit != "BYTE":
+        raise ValueError(f"len {count} out of range for string b'{text.decode('latin-1')}'")
+    end = at + count if count >= 0 else size  # a negative one means the rest, as it does in C++
     return b"".join(parts[at:end]) if unit != "BYTE" else parts[at:end]
 
 
@@ -551,8 +558,12 @@ string_lower_op = _cased(
 string_upper_op = _cased(
     "StringUpper", "Strings in upper case: ASCII's, or that of UTF-8.", bytes.upper, str.upper
 )
-string_lower = public(string_lower_op, "strings.lower", example=('"Ab"', "b'ab'"))
-string_upper = public(string_upper_op, "strings.upper", example=('"Ab"', "b'AB'"))
+string_lower = public(
+    string_lower_op, "strings.lower", attribute="string_lower", example=('"Ab"', "b'ab'")
+)
+string_upper = public(
+    string_upper_op, "strings.upper", attribute="string_upper", example=('"Ab"', "b'AB'")
+)
 
 
 @op("StringStrip(input: string) -> output: string", shape=shape_rules.same, grad=None)
@@ -562,7 +573,11 @@ def string_strip_op(xp, input):
 
 
 string_strip = public(
-    string_strip_op, "strings.strip", v1=["string_strip"], example=('" a b\\n"', "b'a b'")
+    string_strip_op,
+    "strings.strip",
+    attribute="string_strip",
+    v1=["string_strip"],
+    example=('" a b\\n"', "b'a b'"),
 )
 
 # Numbers ------------------------------------------------------------------------------------------
@@ -657,9 +672,10 @@ def as_string_op(xp, input, *, T, precision, scientific, shortest, width, fill):
         raise ValueError(f"Fill argument not supported: {fill}")
     field = f"%{fill}{width if width > -1 else ''}{f'.{precision}' if precision > -1 else ''}"
     values = np.asarray(input).ravel().tolist()
-    if T in BOOL or T in STRING:
-        texts = [("true" if v else "false") if T in BOOL else v.decode("latin-1") for v in values]
-        texts = [f"{field}s" % text for text in texts]
+    if T in BOOL:
+        texts = ["true" if value else "false" for value in values]  # without the width
+    elif T in STRING:
+        texts = [f"{field}s" % value.decode("latin-1") for value in values]
     elif T in INTEGER:
         texts = [f"{field}d" % value for value in values]
     else:
@@ -725,12 +741,14 @@ def string_to_hash_bucket_strong_op(xp, input, *, num_buckets, key):
 string_to_hash_bucket_fast = public(
     string_to_hash_bucket_fast_op,
     "strings.to_hash_bucket_fast",
+    attribute="string_to_hash_bucket_fast",
     v1=["string_to_hash_bucket_fast"],
     example=('["Hello", "TensorFlow", "2.x"], 3', "[0 2 2]"),
 )
 string_to_hash_bucket_strong = public(
     string_to_hash_bucket_strong_op,
     "strings.to_hash_bucket_strong",
+    attribute="string_to_hash_bucket_strong",
     v1=["string_to_hash_bucket_strong"],
     example=('["Hello", "TF"], 3, [1, 2]', "[2 0]"),
 )

@@ -313,8 +313,8 @@ def _explain(error, opdef, flat, attrs, args, name) -> Exception:
         except (ValueError, TypeError) as better:
             error = errors.InvalidArgumentError(None, None, str(better))
         except Exception:
-            return run_error(error, record, args)  # type: ignore[arg-type]
-    return run_error(error, record, args)  # type: ignore[arg-type]
+            return run_error(error, record, args)
+    return run_error(error, record, args)
 
 
 class _Known:
