@@ -223,6 +223,20 @@ def test_slice_with_a_computed_begin():
         same(slope, wanted)
 
 
+def test_a_run_that_is_made_again_does_not_change_state_twice(monkeypatch):
+    monkeypatch.setattr(policy, "forced", ["compile"])
+    values = np.arange(1, 6, dtype=np.float32)
+    with Graph().as_default() as graph:
+        total = tf1.Variable(0.0, use_resource=True)
+        x, i = tf1.placeholder(tf.float32, [None]), tf1.placeholder(tf.int32, [])
+        step = total.assign_add(tf.reduce_sum(x[i : i + 2]))
+        session = tf1.Session(graph=graph)
+        session.run(total.initializer)
+        for place, wanted in ((0, 3), (4, 8), (9, 8), (1, 13)):
+            session.run(step, {x: values, i: place})
+            assert session.run(total) == wanted
+
+
 def test_a_window_in_a_loop_compiles():
     values = np.arange(12, dtype=np.float32)
 
@@ -234,6 +248,24 @@ def test_a_window_in_a_loop_compiles():
 
     for tier in ("interpret", "compile"):
         same(in_graph(total, tier, values), np.float32((values[1:] * values[:-1]).sum()))
+
+
+def test_large_eager_tensors():
+    values = np.arange(90000, dtype=np.float32).reshape(300, 300)
+    x = tf.constant(values)
+    for y, wanted in (
+        (x, values),
+        (x + 1, values + 1),
+    ):  # in NumPy, and as the result of an executable
+        same(y[3:290:7, ::-1], wanted[3:290:7, ::-1])
+        same(tf.slice(y, [1, 2], [-1, 5]), wanted[1:, 2:7])
+        same(tf.shape(y), [300, 300])
+        same(tf.transpose(y)[4], wanted[:, 4])
+        same(tf.gather(y, [5, 2], axis=1), wanted[:, [5, 2]])
+        same(tf.split(y, [100, 200])[1], wanted[100:])
+        same(tf.boolean_mask(y, y[:, 0] > 80000), wanted[wanted[:, 0] > 80000])
+        same(tf.math.top_k(y, 2)[1][7], [299, 298])
+        same(tf.dynamic_stitch([[1], [0]], [y[:1], y[1:2]]), wanted[[1, 0]])
 
 
 # Writing into slices of variables -----------------------------------------------------------------

@@ -223,6 +223,17 @@ def test_waiting_has_a_deadline_and_ends_with_the_session(graph):
     assert ended(thread) and "closed" in str(caught[0])
 
 
+def test_waiting_inside_of_a_branch_has_a_deadline_too(session):
+    queue = tf.queue.FIFOQueue(4, [tf.int32], [[]])
+    condition = v1.placeholder(tf.bool, [])
+    taken = tf.cond(condition, lambda: queue.dequeue(), lambda: tf.constant(-1))
+    assert session.run(taken, {condition: False}) == -1
+    with pytest.raises(tf.errors.DeadlineExceededError):
+        session.run(taken, {condition: True}, options=v1.RunOptions(timeout_in_ms=100))
+    session.run(queue.enqueue(3))
+    assert session.run(taken, {condition: True}) == 3
+
+
 def test_a_failing_run_takes_nothing_later(session):
     queue = tf.queue.FIFOQueue(4, [tf.int32], [[]])
     other = tf.queue.FIFOQueue(4, [tf.int32], [[]])

@@ -161,7 +161,8 @@ record(
     "MaxPool3DGradGrad",
     grad_grad_sample(f32(2, 4, 3, 5, 2), **CUBES, padding="SAME"),
     grad_grad_sample(f32(2, 4, 3, 5, 2), **CUBES, padding="VALID"),
-    grad=["grad"],
+    grad=False,
+    why="MaxPool3DGrad, of which its gradient is made, takes no float64",
 )
 record(
     "AvgPool",

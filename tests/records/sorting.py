@@ -26,6 +26,8 @@ record(
     sample(input=arr([-128, 127, 0], "int8"), k=arr(2, "int16"), index_type="int16"),
     sample(input=floats(4, dtype="bfloat16"), k=i32(3)),
     sample(input=f32(2, 3), k=i32(0)),
+    sample(input=f32(3, 80), k=i32(4), gradient=False),
+    sample(input=ints(2, 100, lo=0, hi=9), k=i32(20)),
     sample(input=f32(0, 3), k=i32(2)),
     sample(input=f32(4, 3), k=i32(1)),
     sample(input=arr([np.inf, -np.inf, 0.0, -0.0, 1.0], "float32"), k=i32(5), gradient=False),
@@ -76,5 +78,6 @@ for _name in ("LowerBound", "UpperBound"):
                values=i32([[2, 4, 9], [0, 2, 6]])),
         sample(sorted_inputs=arr([[0.0, 1.0]], "float32"), values=f32(1, 3), out_type="int64"),
         sample(sorted_inputs=f32(2, 0), values=f32(2, 2)),
+        sample(sorted_inputs=np.sort(ints(12, 5, lo=0, hi=9)), values=ints(12, 4, lo=-1, hi=10)),
         bad=[bad(sorted_inputs=f32(2, 2), values=f32(1, 2), match="(?i)leading|dimension")],
     )  # fmt: skip

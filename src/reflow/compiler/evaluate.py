@@ -478,6 +478,8 @@ class Tracer(Context):
             grouped = values if opdef._simple else group_inputs(opdef, values, op.attrs)
             try:
                 result = opdef.lower(self if opdef.context else xp, *grouped, **attrs)
+                if xp is numpy_namespace and _is_large(result):  # no such constants in executables
+                    result = opdef.lower(self.xp, *grouped, **attrs)
             except ValueNeeded as need:
                 self.op = op
                 if need.assume is None:
@@ -523,6 +525,12 @@ class Tracer(Context):
 
 
 _KNOWN = (np.ndarray, np.generic)
+
+
+def _is_large(result: Any) -> bool:
+    if isinstance(result, (tuple, list)):
+        return any(_is_large(each) for each in result)
+    return getattr(result, "size", 0) > _FOLD_LIMIT
 
 
 def _foldable(values: Sequence[Any]) -> bool:

@@ -112,6 +112,8 @@ class ListBuffer:
         if isinstance(item, TensorList) and item is ANY_ZEROS:
             return jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), like)
         item = in_form_of(item, like)
+        if jax.tree.structure(item) != jax.tree.structure(like):
+            raise ValueNeeded("input_handle", on_host=True)  # lists of several lengths
         for have, want in zip(jax.tree.leaves(item), jax.tree.leaves(like)):
             if np.shape(have) != want.shape:
                 if self.element_shape.is_compatible_with(np.shape(have)):
@@ -334,6 +336,97 @@ class ListBuffer:
         return f"<ListBuffer {self.length} of {self.capacity} x {self.element_dtype.name}>"
 
 
+class UniformList:
+    """A list of equal elements that are known when it is compiled: needs no buffer.
+
+    A loop whose body keeps a static shape, or the length of an inner loop, makes such a list.
+    """
+
+    __slots__ = ("item", "length", "element_dtype", "element_shape")
+
+    shape = ()
+    limit = -1
+    reach = 0
+
+    def __init__(
+        self, item: np.ndarray, length: Any, element_dtype: DType, element_shape: TensorShape
+    ):
+        self.item = item
+        self.length = length
+        self.element_dtype = element_dtype
+        self.element_shape = element_shape
+
+    def with_length(self, length: Any) -> UniformList:
+        return UniformList(self.item, length, self.element_dtype, self.element_shape)
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is done by the list with its elements one by one."""
+        if name in ("set", "stack", "gather", "scatter", "concat", "resized", "zeros_like"):
+            return getattr(self.as_items(), name)
+        raise AttributeError(name)
+
+    def _check_dtype(self, element_dtype: DType) -> None:
+        self.as_items_of(0)._check_dtype(element_dtype)
+
+    def as_items(self, ctx: Any = None) -> TensorList:
+        if not isinstance(self.length, int):
+            raise ValueNeeded("input_handle")
+        return self.as_items_of(self.length)
+
+    def as_items_of(self, length: int) -> TensorList:
+        return TensorList([self.item] * length, self.element_dtype, self.element_shape)
+
+    def to_host(self) -> TensorList:
+        return self.as_items_of(int(self.length))
+
+    def form(self) -> Any:
+        return "uniform", int(self.length), self.item.dtype, self.item.shape, self.item.tobytes()
+
+    def same(self, item: Any) -> bool:
+        return (
+            isinstance(item, (np.ndarray, np.generic))
+            and item.dtype == self.item.dtype
+            and np.array_equal(item, self.item)
+        )
+
+    def get(self, ctx: Any, index: Any, shape: TensorShape) -> Any:
+        length = self.length
+        ctx.check(
+            (index >= 0) & (index < length),
+            lambda: "Trying to access an element of a list at an index outside of it.",
+        )
+        return self.item
+
+    def push(self, ctx: Any, item: Any) -> Any:
+        if self.same(item):
+            return self.with_length(self.length + 1)
+        return self.as_items().push(ctx, item)
+
+    def pop(self, ctx: Any, shape: TensorShape) -> tuple[Any, Any]:
+        if isinstance(self.length, int) and not self.length:
+            raise invalid("Trying to pop from an empty list.")
+        return self.with_length(self.length - 1), self.item
+
+    def __add__(self, other: Any) -> Any:
+        return self.as_items() + other
+
+    __radd__ = __add__
+
+
+def uniform(items: Any) -> UniformList | None:
+    """A list all of whose elements are one and the same known array, as such; else None."""
+    if isinstance(items, UniformList):
+        return items
+    if not isinstance(items, TensorList) or not items.length:
+        return None
+    first, *rest = items.items
+    if not isinstance(first, (np.ndarray, np.generic)) or first.size > 64:
+        return None
+    if any(each is not first for each in rest):
+        return None
+    return UniformList(np.asarray(first), items.length, items.element_dtype, items.element_shape)
+
+
 def _adds(array: Any) -> bool:
     return jnp.issubdtype(array.dtype, jnp.inexact)
 
@@ -366,6 +459,8 @@ def _padded(array: Any, more: int) -> Any:
 
 def in_form_of(value: Any, like: Any) -> Any:
     """An element that is a list, in the form in which the other elements of its list are."""
+    if isinstance(value, UniformList) and not isinstance(like, UniformList):
+        value = value.as_items()
     if isinstance(value, TensorList) and isinstance(like, ListBuffer):
         return buffer_of(value, like=like.item_like(), capacity=like.capacity)
     return value
@@ -419,7 +514,7 @@ def _buffer_of_lists(items: TensorList, present: list, like: Any, room: int) -> 
         if not present:
             raise ShapeUnknown("input_handle", on_host=True)
         first = present[0]
-        inner = first if isinstance(first, ListBuffer) else buffer_of(first)
+        inner = first if isinstance(first, ListBuffer) else buffer_of(first.as_items(None))
         like = jax.tree.map(_spec, inner)
     rows = []
     for each in items.items:
@@ -472,8 +567,13 @@ def list_set(items: TensorList, ctx: Any, index: Any, item: Any, grow: bool) -> 
 
 def at_boundary(value: Any) -> Any:
     """A list as it enters an executable: in one buffer if it can be, of a length that is known."""
+    if isinstance(value, UniformList):
+        return value.with_length(int(value.length))
     if isinstance(value, ListBuffer):
         return value.replaced(value.data, int(value.length), 0)
+    same = uniform(value)
+    if same is not None:
+        return same
     if isinstance(value, TensorList) and any(each is not None for each in value.items):
         try:
             return buffer_of(value)
@@ -516,16 +616,48 @@ def _unflatten_items(static: Any, children: Any) -> TensorList:
     )
 
 
+class _Known:
+    """A known array as a part of a structure: hashable, equal when the values are."""
+
+    __slots__ = ("array", "key")
+
+    def __init__(self, array: np.ndarray):
+        self.array = array
+        self.key = (array.shape, array.dtype.str, array.tobytes())
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, _Known) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+def _flatten_uniform(items: UniformList) -> tuple[Any, Any]:
+    static = items.length if isinstance(items.length, int) else None
+    children = () if static is not None else (items.length,)
+    return children, (static, _Known(items.item), items.element_dtype, items.element_shape)
+
+
+def _unflatten_uniform(static: Any, children: Any) -> UniformList:
+    length, known, element_dtype, element_shape = static
+    if children:
+        (length,) = children
+    return UniformList(known.array, length, element_dtype, element_shape)
+
+
+jax.tree_util.register_pytree_node(UniformList, _flatten_uniform, _unflatten_uniform)
 jax.tree_util.register_pytree_node(ListBuffer, _flatten, _unflatten)
 jax.tree_util.register_pytree_node(TensorList, _flatten_items, _unflatten_items)
 
 __all__ = [
     "ListBuffer",
     "ShapeUnknown",
+    "UniformList",
     "as_shape",
     "buffer_of",
     "in_form_of",
     "list_from_rows",
     "list_set",
+    "uniform",
     "zeros_like",
 ]

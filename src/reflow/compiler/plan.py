@@ -211,7 +211,7 @@ class Partition:
                 if before in members:
                     at = max(at, level[before] + (domain[before] != where or where is None))
                     waits = _union(waits, blockers[before])
-            if op.opdef.blocking:
+            if may_block(op):
                 waits = waits | {op}
             level[op], domain[op], blockers[op] = at, where, waits
             key = (at, op) if where is None else (at, where, waits)
@@ -265,7 +265,7 @@ class Partition:
             inputs = list(takes[i].values())
             if domain[group[0]] is None:
                 op = group[0]
-                step = Step(op, inputs, list(op.outputs), op.opdef.blocking)
+                step = Step(op, inputs, list(op.outputs), may_block(op))
             else:
                 outputs = list(wanted_outside[i].values())
                 used = {id(t) for op in group for t in op.inputs}
@@ -388,6 +388,15 @@ def runs_on_host(op: Operation) -> bool:
             or any(runs_on_host(node) for f in functions_of(op) for node in body_nodes(f))
         )
         op.__dict__["_host"] = cached
+    return cached
+
+
+def may_block(op: Operation) -> bool:
+    """Whether a node, or one in a body that it calls, may wait for another op."""
+    cached = op.__dict__.get("_blocks")
+    if cached is None:
+        cached = op.opdef.blocking or any(may_block(n) for f in functions_of(op) for n in f._nodes)
+        op.__dict__["_blocks"] = cached
     return cached
 
 

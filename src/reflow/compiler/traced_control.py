@@ -23,6 +23,7 @@ from reflow.compiler.evaluate import (
     body_nodes,
 )
 from reflow.compiler.list_buffer import ListBuffer, buffer_of, in_form_of
+from reflow.compiler.loop_sums import Sums, find_sums, put, stack_like
 from reflow.compiler.plan import state_of
 from reflow.compiler.trip_count import LoopFacts, TripCount, loop_facts, roots
 from reflow.lang import errors
@@ -367,6 +368,8 @@ class _Loop:
             if handle not in tracer.state:
                 raise NotCompilable(f"the loop initializes {handle.name}")
         self.lists: dict[int, _List] = {}
+        self.sums: Sums | None = None
+        self.stacks: list[tuple[Any, Any]] = []  # the operands of the products of all iterations
         self.failures = _Failures()
 
     # One iteration -------------------------------------------------------------------------------
@@ -375,7 +378,7 @@ class _Loop:
         self, function: FuncGraph, values: dict[int, Any], state: Sequence[Any]
     ) -> tuple[Tracer, list[Any]]:
         child = self.tracer.child({**self.tracer.state, **dict(zip(self.writes, state))})
-        child.ranges = self.trips.ranges if function is self.body else {}
+        child.ranges = {} if function is self.cond else self.trips.ranges
         child.steady = self.trips.exact is not None
         args = self.args.copy()
         for i, value in values.items():
@@ -386,6 +389,15 @@ class _Loop:
             raise self._need(function, need) from None
         except errors.OpError as error:  # it may never run: on the host it fails if it does
             raise NotCompilable(str(error)) from None
+
+    def _iterate(
+        self, values: dict[int, Any], state: Sequence[Any]
+    ) -> tuple[Tracer, list[Any], list[tuple[Any, Any]]]:
+        """An iteration: the new values of the loop variables, and the operands of products."""
+        if self.sums is None:
+            return *self._call(self.body, values, state), []
+        child, outs = self._call(self.sums.function, values, state)
+        return child, *self.sums.split(outs)
 
     def _need(self, function: FuncGraph, need: NeedStatic) -> Exception:
         positions = roots(function, need.tensor)
@@ -410,23 +422,58 @@ class _Loop:
                 raise NotCompilable("a resource is a loop variable that changes")
             if not isinstance(value, _LISTS):
                 self.args[i] = _array(value, self.body.inputs[i])
+        if self._known_bound() is not None:
+            self.sums = find_sums(self.body, self.invariant, frozenset(self.carried))
         lists = [i for i in self.carried if isinstance(self.args[i], _LISTS)]
-        if not lists:
+        if not lists and self.sums is None:
             return
-        outs, same_data, same_length = self._look_ahead(lists)
+        outs, operands, same_data, same_length = self._look_ahead(lists)
         for i, out in zip(lists, outs):
             self._plan_list(i, out, i in same_data, i in same_length)
+        if self.sums is not None:
+            self._choose_sums(operands)
 
-    def _look_ahead(self, lists: Sequence[int]) -> tuple[list[Any], set[int], set[int]]:
-        """What the lists look like after an iteration, in shapes only; which buffers and which
-        lengths are as they were."""
+    def _choose_sums(self, operands: Sequence[tuple[Any, Any]]) -> None:
+        """Leaves in the loop the sums of products that do not pay outside, and makes room for the
+        operands of the others."""
+        assert self.sums is not None
+        paying = {p.variable for p in self.sums.products}
+        for product, (a, b) in zip(self.sums.products, operands):
+            if product.popped is not None:
+                a = self._popped_items(product.popped)
+            if a is None or not product.pays(a, b):
+                paying.discard(product.variable)
+        rows = {id(p.b): b for p, (_, b) in zip(self.sums.products, operands)}
+        firsts = {id(p.a): a for p, (a, _) in zip(self.sums.products, operands)}
+        self.sums = find_sums(self.body, self.invariant, frozenset(paying))
+        count = self._known_bound()
+        for product in self.sums.products if self.sums is not None else ():
+            if product.popped is not None:
+                room = self.lists[product.popped].first.capacity
+                self.stacks.append((None, stack_like(rows[id(product.b)], room)))
+            else:
+                a, b = firsts[id(product.a)], rows[id(product.b)]
+                self.stacks.append((stack_like(a, count), stack_like(b, count)))  # type: ignore
+
+    def _popped_items(self, i: int) -> Any:
+        """Shapes and dtypes of the elements of a list that the loop empties; None if it does not."""
+        plan = self.lists.get(i)
+        if plan is None or not plan.fixed or plan.delta != -1:
+            return None
+        if isinstance(plan.length, int) and plan.length != self.trips.exact:
+            return None  # what the loop leaves in it must not count
+        return plan.first.item_like()
+
+    def _look_ahead(self, lists: Sequence[int]) -> Any:
+        """What the lists look like after an iteration, and the operands of products: shapes only;
+        which buffers and which lengths are as they were."""
         values = {i: self.args[i] for i in self.carried}
         state = [self.tracer.state[h] for h in self.writes]
         same_data: set[int] = set()
         same_length: set[int] = set()
 
-        def iteration(values: dict[int, Any], state: list[Any]) -> list[Any]:
-            child, outs = self._call(self.body, values, state)
+        def iteration(values: dict[int, Any], state: list[Any]) -> Any:
+            _, outs, operands = self._iterate(values, state)
             for i in lists:
                 before, after = values[i], outs[i]
                 if isinstance(before, ListBuffer) and isinstance(after, ListBuffer):
@@ -434,9 +481,9 @@ class _Loop:
                         same_data.add(i)
                     if before.length is after.length:
                         same_length.add(i)
-            return [outs[i] for i in lists]
+            return [outs[i] for i in lists], operands
 
-        return jax.eval_shape(iteration, values, state), same_data, same_length
+        return *jax.eval_shape(iteration, values, state), same_data, same_length
 
     def _plan_list(self, i: int, out: Any, same_data: bool, same_length: bool) -> None:
         value = self.args[i]
@@ -485,15 +532,16 @@ class _Loop:
         self.lists[i] = _List(first, delta, reach, same_data, length)
         self.args[i] = first
 
+    def _known_bound(self) -> int | None:
+        bound = self.trips.bound
+        return self.tracer.limits.get(self.op) if bound is None else bound
+
     def _bound(self) -> int:
         """How often the loop runs at the most."""
-        bound = self.trips.bound
+        bound = self._known_bound()
         if bound is not None:
             return bound
         tracer = self.tracer
-        bound = tracer.limits.get(self.op)
-        if bound is not None:
-            return bound
         unknown = self.facts.limiting(self.args)
         if unknown and self.op not in tracer.limits:
             tensors = [self.op.inputs[i] for i in unknown]
@@ -521,9 +569,10 @@ class _Loop:
             return carry[0] < exact if exact is not None else carry[1]
 
         def step(carry: Any) -> Any:
-            k, _, values, state, failed = carry
+            k, _, values, state, failed, stacks = carry
             current = dict(zip(self.carried, values))
-            child, outs = self._call(self.body, self._unpacked(current), state)
+            child, outs, operands = self._iterate(self._unpacked(current), state)
+            stacks = self._put(stacks, operands, k, current)
             new = [self._next(i, outs[i]) for i in self.carried]
             state = self._new_state(child)
             code = self.failures.code(child.checks)
@@ -532,15 +581,37 @@ class _Loop:
             if exact is None:
                 go, state, code = self._condition(dict(zip(self.carried, new)), state)
                 failed = jnp.where(failed == 0, code, failed)
-            return k + 1, go, new, state, failed
+            return k + 1, go, new, state, failed, stacks
 
-        _, _, values, state, failed = lax.while_loop(more, step, (start, go, values, state, failed))
+        carry = (start, go, values, state, failed, self.stacks)
+        _, _, values, state, failed, stacks = lax.while_loop(more, step, carry)
         tracer.state.update(zip(self.writes, state))
         self.failures.hand_over(tracer, failed)
         results = self.args.copy()
         for i, value in self._unpacked(dict(zip(self.carried, values))).items():
             results[i] = self._last(i, value)
+        for product, (a, b) in zip(self.sums.products if self.sums is not None else (), stacks):
+            if product.popped is not None:
+                a = self.lists[product.popped].first.data
+            results[product.variable] += product.of(a, b)
         return results
+
+    def _put(
+        self,
+        stacks: Sequence[tuple[Any, Any]],
+        operands: Sequence[tuple[Any, Any]],
+        k: Any,
+        current: dict[int, Any],
+    ) -> list[tuple[Any, Any]]:
+        """The operands of all iterations with those of this one."""
+        result = []
+        products = self.sums.products if self.sums is not None else ()
+        for product, (a, b), (one, other) in zip(products, stacks, operands):
+            if product.popped is not None:  # the other operand stands in the list at this place
+                result.append((None, put(b, current[product.popped] - 1, other)))
+            else:
+                result.append((put(a, k, one), put(b, k, other)))
+        return result
 
     def _condition(self, packed: dict[int, Any], state: Sequence[Any]) -> tuple[Any, list, Any]:
         child, (go,) = self._call(self.cond, self._unpacked(packed), state)

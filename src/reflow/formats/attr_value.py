@@ -237,7 +237,9 @@ def write_tensor(proto: Any, value: Any) -> None:
         return
     array = np.asarray(value)
     if array.size > 1 and not any(array.strides):
-        proto.CopyFrom(tensor_codec.make_tensor_proto(array.ravel()[:1].copy(), shape=array.shape))
+        single = array[(0,) * array.ndim]
+        single = np.asarray(single, array.dtype).reshape(1)
+        proto.CopyFrom(tensor_codec.make_tensor_proto(single, shape=array.shape))
     else:
         proto.CopyFrom(tensor_codec.make_tensor_proto(array))
 

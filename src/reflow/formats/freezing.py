@@ -225,16 +225,28 @@ class _Freezer:
         for i, value in given.items():
             new.signature.input_arg[i].type = value
             known[new.signature.input_arg[i].name, 0] = value
+        reads = {node.name for node in new.node_def if node.op == "ReadVariableOp"}
         nodes = self.convert(new.node_def, known, _body_source)
         del new.node_def[:]
         for each in nodes:
             new.node_def.extend(each)
+        reads &= {node.name for node in new.node_def if node.op == "Identity"}
+        for node in new.node_def:
+            node.input[:] = [_renamed(text, reads) for text in node.input]
+        for key in list(new.ret):
+            new.ret[key] = _renamed(new.ret[key], reads)
         for arg in new.signature.output_arg:
             place = _body_source(new.ret[arg.name])
             if arg.type == dtypes.resource.as_datatype_enum and place in known:
                 arg.type = known[place]
         self.library.function.append(new)
         return label
+
+
+def _renamed(text: str, reads: set[str]) -> str:
+    """An edge of a body, where `reads` have become `Identity` nodes: their output is called otherwise."""
+    name, *rest = text.split(":")
+    return f"{name}:output:0" if name in reads and rest else text
 
 
 def _become(node: Any, op: str, keep: Sequence[str] = (), **types: int) -> None:

@@ -5,6 +5,8 @@ Nothing else in Reflow branches on the mode.
 
 from __future__ import annotations
 
+import math
+import struct
 from collections import namedtuple
 from collections.abc import Sequence
 from typing import Any
@@ -270,6 +272,18 @@ def _as_int(value: Any) -> int:
     return value if type(value) is int else int(value.__index__())
 
 
+_FLOAT32 = struct.Struct("f")
+
+
+def _as_float(value: Any) -> float:
+    """A number in the precision that attributes have on the wire, float32."""
+    value = float(value)
+    try:
+        return _FLOAT32.unpack(_FLOAT32.pack(value))[0]
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
 def _as_bool(value: Any) -> bool:
     if type(value) is bool:
         return value
@@ -291,7 +305,7 @@ def _as_string(value: Any) -> Any:
 
 _ATTR_FORMS: dict[str, Any] = {
     "int": _as_int,
-    "float": float,
+    "float": _as_float,
     "bool": _as_bool,
     "string": _as_string,
     "type": lambda value: as_dtype(value).base_dtype,

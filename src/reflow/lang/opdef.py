@@ -496,4 +496,6 @@ def _default(kind: str, text: str) -> Any:
     value = ast.literal_eval(text)
     if isinstance(value, str):
         return value.encode() if kind == "bytes" else value
+    if isinstance(value, list):
+        return tuple(value)
     return float(value) if kind == "float" else value

@@ -125,10 +125,11 @@ def _forward_shape(x: Any, w: Any, windows: Windows, data_format: str) -> Any:
 
 def _to_input_shape(sizes: Any, w: Any, dy: Any, rank: int, data_format: str) -> Any:
     known = constant_value_as_shape(sizes)
-    if known.rank is None:
-        return shapes.unknown_shape(rank)
+    batch = known_sizes(dy, rank, "out_backprop")[0]
+    if known.rank is None or (None in known._dims and known.rank == rank):
+        return shapes.of((batch,) + (None,) * (rank - 1)).merge_with(known)
     if known.rank == rank - 2:
-        batch, depth = known_sizes(dy, rank, "out_backprop")[0], known_sizes(w, rank, "filter")[-2]
+        depth = known_sizes(w, rank, "filter")[-2]
         return sizes_back((batch, *known._dims, depth), data_format)
     return known
 

@@ -371,6 +371,8 @@ def _native_filter_gradient(xp: Any, x: Any, dy: Any, geometry: Geometry, groups
 def by_images(f: Callable[..., np.ndarray], *arrays: Any) -> np.ndarray:
     """`f(*arrays)`, a few images of the batch at a time, so that what `f` makes stays in the cache."""
     batch = arrays[0].shape[0]
+    if not arrays[0].size:
+        return f(*arrays)
     images = max(_CACHED * batch // max(a.size for a in arrays), 1)
     if images >= batch:
         return f(*arrays)

@@ -29,7 +29,9 @@ from reflow.ops.repeating import sequence_mask
 _WIDE = frozenset((float32, float64))
 
 
-def _check_inputs(inputs: np.ndarray, lengths: np.ndarray) -> None:
+def _check_inputs(
+    inputs: np.ndarray, lengths: np.ndarray, kind: type = errors.InvalidArgumentError
+) -> None:
     if inputs.ndim != 3:
         raise errors.InvalidArgumentError(None, None, "inputs is not a 3-Tensor")
     if lengths.ndim != 1:
@@ -44,7 +46,7 @@ def _check_inputs(inputs: np.ndarray, lengths: np.ndarray) -> None:
         )  # fmt: skip
     for i, length in enumerate(lengths.tolist()):
         if not 0 <= length <= time:
-            raise errors.InvalidArgumentError(
+            raise kind(
                 None, None, f"sequence_length({i}) <= {time}, and not negative: it is {length}"
             )
 
@@ -357,7 +359,7 @@ def _sparse(paths: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray, np.
 )
 def ctc_greedy_decoder_op(xp, inputs, sequence_length, *, merge_repeated, blank_index):
     """The labels of the most probable class of each step, and the sum of their logits, negated."""
-    _check_inputs(inputs, sequence_length)
+    _check_inputs(inputs, sequence_length, errors.FailedPreconditionError)
     time, batch, classes = inputs.shape
     if not -classes <= blank_index < classes:
         raise errors.InvalidArgumentError(
@@ -395,7 +397,7 @@ def ctc_beam_search_decoder_op(
     xp, inputs, sequence_length, *, beam_width, top_paths, merge_repeated
 ):
     """The most probable label sequences that a beam search finds; the last class is the blank."""
-    _check_inputs(inputs, sequence_length)
+    _check_inputs(inputs, sequence_length, errors.FailedPreconditionError)
     if top_paths > beam_width:
         raise errors.InvalidArgumentError(None, None, "requested more paths than the beam width.")
     _, batch, classes = inputs.shape

@@ -562,14 +562,28 @@ def _scatter_numpy(kind: str, table: np.ndarray, at: np.ndarray, values: np.ndar
     table = np.array(table)
     if kind == "update":
         table[at] = values
-    elif kind == "add":
-        if table.dtype == np.bool_:
-            np.logical_or.at(table, at, values)
-        else:
-            np.add.at(table, at, values)
-    else:
-        (np.minimum if kind == "min" else np.maximum).at(table, at, values)
+        return table
+    change = {"add": np.add, "min": np.minimum, "max": np.maximum}[kind]
+    places, combined = combine_rows(change, values, at)
+    table[places] = change(table[places], combined)
     return table
+
+
+def combine_rows(ufunc: Any, rows: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct ids in order, and for each of them its rows taken together by `ufunc`."""
+    if not ids.size:
+        return ids, rows
+    if (ids[1:] < ids[:-1]).any():
+        order = np.argsort(ids, kind="stable")
+        ids, rows = ids[order], rows[order]
+    starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]]))
+    if starts.size == ids.size:
+        return ids, rows
+    if rows.dtype.itemsize == 2 and rows.dtype.kind not in "iu":  # half precision: wider sums
+        combined = ufunc.reduceat(rows.astype(np.float32), starts, axis=0).astype(rows.dtype)
+    else:
+        combined = ufunc.reduceat(rows, starts, axis=0, dtype=rows.dtype)
+    return ids[starts], combined
 
 
 @op(

@@ -20,7 +20,7 @@ from reflow.lang.scopes import name_scope
 from reflow.lang.static_value import constant_value
 from reflow.ops import array, filling, joining
 from reflow.ops.define import op
-from reflow.ops.indexing import beyond, check_range, gather_op
+from reflow.ops.indexing import beyond, check_range, combine_rows, gather_op
 
 # The arithmetic -----------------------------------------------------------------------------------
 
@@ -43,15 +43,9 @@ def _neutral(kind: str, dtype: Any) -> Any:
 def _reduced(kind: str, rows: np.ndarray, ids: np.ndarray, count: int, empty: Any) -> np.ndarray:
     """Rows of one id reduced together: `count` rows, `empty` where an id has none. In NumPy."""
     result = np.full((count, *rows.shape[1:]), empty, rows.dtype)
-    if not ids.size or not result.size:
-        return result
-    if (ids[1:] < ids[:-1]).any():
-        order = np.argsort(ids, kind="stable")
-        ids, rows = ids[order], rows[order]
-    starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]]))
-    if rows.dtype.itemsize == 2 and rows.dtype.kind not in "iu":
-        rows = rows.astype(np.float32)  # sums of half-precision numbers
-    result[ids[starts]] = _UFUNC[kind].reduceat(rows, starts, axis=0)
+    if result.size:
+        places, combined = combine_rows(_UFUNC[kind], rows, ids)
+        result[places] = combined
     return result
 
 

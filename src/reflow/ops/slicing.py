@@ -128,6 +128,7 @@ def _slice_grad(g, input, begin, output):
             ends = [n - b - s for n, b, s in zip(dims, starts.tolist(), taken)]
             return REGISTRY["Pad"](g, np.stack([starts, np.array(ends, starts.dtype)], 1))
     # Adding a margin needs its size; writing into zeros needs only the place.
+    g = convert_to_tensor(g)
     kind = begin.dtype
     end = REGISTRY["AddV2"](begin, array.shape_op(g, out_type=kind))
     if dims is not None:
