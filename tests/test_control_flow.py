@@ -8,7 +8,8 @@ import pytest
 from golden import branch_and_loop_programs as programs
 
 import reflow
-from reflow.compiler import policy
+from reflow.compiler import policy, traced_control
+from reflow.compiler.evaluate import NotCompilable
 
 from reflow.lang.func_graph import functions_of
 from reflow.lang.verifier import verify
@@ -16,19 +17,27 @@ from reflow.lang.verifier import verify
 HERE = pathlib.Path(__file__).resolve().parent
 GOLDEN = json.loads((HERE / "golden" / "branch_and_loop.json").read_text())
 tf = reflow.compat.v1
-TIERS = ("interpret", "compile")
+TIERS = ("interpret", "compile", "host")
 
 
 @pytest.fixture(autouse=True)
-def _policy(monkeypatch):
+def _policy():
     before = policy.forced[0]
     yield
     policy.forced[0] = before
 
 
 @pytest.fixture(params=TIERS)
-def tier(request):
-    policy.forced[0] = request.param
+def tier(request, monkeypatch):
+    """Interpreted; compiled; or compiled in pieces, with branches and loops driven from the host."""
+    policy.forced[0] = "interpret" if request.param == "interpret" else "compile"
+    if request.param == "host":
+
+        def refuse(*args):
+            raise NotCompilable("the test says so")
+
+        monkeypatch.setattr(traced_control, "loop", refuse)
+        monkeypatch.setattr(traced_control, "branch", refuse)
     return request.param
 
 

@@ -79,6 +79,7 @@ def backpropagate(
     keep: set[int],
     stop: frozenset[int] = frozenset(),
     scope: Callable[[Any], Any] | None = None,
+    through: Callable[[Any], Any] | None = None,
 ) -> dict[int, Any]:
     """The gradients at the tensors in `keep`.
 
@@ -88,6 +89,7 @@ def backpropagate(
       keep: the ids of the tensors whose gradients are wanted.
       stop: the ids of the tensors beyond which not to go.
       scope: a context manager for a node, around the making of its gradients.
+      through: gives the tensor that an input stands for: one outside of the body that captured it.
     """
     pending: dict[int, list[Any]] = {}
     for tensor, gradient in seeds:
@@ -132,6 +134,8 @@ def backpropagate(
             if gradient is None or not is_trainable(tensor):
                 continue
             hint_shape(gradient, tensor)
+            if through is not None:
+                tensor = through(tensor)
             pending.setdefault(id(tensor), []).append(gradient)
     for key, parts in pending.items():  # tensors that no node of the walk produces
         if key in keep:

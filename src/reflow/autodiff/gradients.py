@@ -121,9 +121,9 @@ def gradients(
         raise ValueError(f"Passed {len(grad_ys)} grad_ys for {len(ys)} ys")
     with name_scope(name, "gradients") as scope:
         ys = [_differentiable(y, graph) for y in ys]
-        sources = [_source(x, graph) for x in xs]
+        sources = [_source(x) for x in xs]
         seeds = [(y, _seed(y, given, i)) for i, (y, given) in enumerate(zip(ys, grad_ys))]
-        stopped = frozenset(id(_source(t, graph)) for t in stop)
+        stopped = frozenset(id(_source(t)) for t in stop)
         found = _walk(graph, seeds, sources, stopped, colocate_gradients_with_ops, scope)
         result = [found.get(id(source)) for source in sources]
         if unconnected_gradients == UnconnectedGradients.ZERO:
@@ -168,20 +168,15 @@ def _as_list(values: Any) -> list[Any]:
     return [values]
 
 
-def _source(x: Any, graph: Graph) -> SymbolicTensor:
+def _source(x: Any) -> SymbolicTensor:
     """The tensor at which the gradient of `x` arrives: for a variable its handle or reference."""
     if isinstance(x, SymbolicTensor):
-        tensor = x
-    elif hasattr(x, "_gradient_source"):
-        tensor = x._gradient_source()
-    elif hasattr(x, "values") and hasattr(x, "indices"):
-        tensor = x.values
-    else:
-        tensor = convert_to_tensor(x)
-    if tensor.op.graph is not graph and hasattr(graph, "_captures"):
-        captured = graph._captures.get(id(tensor))
-        return captured[1] if captured is not None else tensor
-    return tensor
+        return x
+    if hasattr(x, "_gradient_source"):
+        return x._gradient_source()
+    if hasattr(x, "values") and hasattr(x, "indices"):
+        return x.values
+    return convert_to_tensor(x)
 
 
 def _differentiable(y: Any, graph: Graph) -> SymbolicTensor:
@@ -207,29 +202,66 @@ def _seed(y: SymbolicTensor, given: Any, i: int) -> Any:
     return seed
 
 
+def _no_further(tensor: SymbolicTensor) -> SymbolicTensor:
+    return tensor
+
+
 def between(
-    ys: Sequence[SymbolicTensor], sources: Sequence[SymbolicTensor], stop: frozenset[int]
+    ys: Sequence[SymbolicTensor],
+    sources: Sequence[SymbolicTensor],
+    stop: frozenset[int],
+    through: Callable[[SymbolicTensor], SymbolicTensor] = _no_further,
 ) -> list[Operation]:
-    """The nodes on the paths from `sources` to `ys`, last first."""
+    """The nodes on the paths from `sources` to `ys`, last first; `through` leads out of bodies."""
     wanted = {id(s) for s in sources}
     ancestors: set[Operation] = set()
-    stack = [y.op for y in ys]
+    stack = [through(y).op for y in ys]
     while stack:
         op = stack.pop()
         if op in ancestors:
             continue
         ancestors.add(op)
-        stack.extend(t.op for t in op.inputs if id(t) not in stop)
+        stack.extend(t.op for t in map(through, op.inputs) if id(t) not in stop)
     on_path: set[Operation] = set()
     result = []
-    for op in topological(ancestors):
-        if any(id(t) in wanted or (t.op in on_path and id(t) not in stop) for t in op.inputs):
+    for op in _outermost_first(ancestors):
+        inputs = map(through, op.inputs)
+        if any(id(t) in wanted or (t.op in on_path and id(t) not in stop) for t in inputs):
             on_path.add(op)
             result.append(op)
         elif any(id(t) in wanted for t in op.outputs):
             result.append(op)
     result.reverse()
     return result
+
+
+def _outermost_first(nodes: set[Operation]) -> list[Operation]:
+    """`nodes` in the order of their edges: those of a body after all nodes around it."""
+    of_graph: dict[Graph, set[Operation]] = {}
+    for op in nodes:
+        of_graph.setdefault(op.graph, set()).add(op)
+    if len(of_graph) < 2:
+        return topological(nodes)
+
+    def depth(graph: Any) -> int:
+        outer = getattr(graph, "outer_graph", None)
+        return 0 if outer is None else 1 + depth(outer)
+
+    return [op for graph in sorted(of_graph, key=depth) for op in topological(of_graph[graph])]
+
+
+def _outside(wanted: set[int]) -> Callable[[SymbolicTensor], SymbolicTensor]:
+    """From a tensor that a body captured to the one around it, unless its own gradient is wanted."""
+
+    def through(tensor: SymbolicTensor) -> SymbolicTensor:
+        while id(tensor) not in wanted:
+            outer = getattr(tensor.op.graph, "_outer_of", {}).get(id(tensor))
+            if not isinstance(outer, SymbolicTensor):
+                break
+            tensor = outer
+        return tensor
+
+    return through
 
 
 def _walk(
@@ -240,8 +272,10 @@ def _walk(
     colocate: bool,
     scope: str,
 ) -> dict[int, Any]:
-    nodes = between([y for y, _ in seeds], sources, stop)
     wanted = {id(s) for s in sources}
+    through = _outside(wanted) if hasattr(graph, "_outer_of") else _no_further
+    seeds = [(through(y), seed) for y, seed in seeds]
+    nodes = between([y for y, _ in seeds], sources, stop, through)
     producers = {s.op for s in sources}
 
     def around(op: Operation) -> Any:
@@ -250,9 +284,14 @@ def _walk(
         return name_scope(op.name + "_grad")
 
     # The nodes that only produce a source are walked for its sum, not differentiated further.
-    on_path = {op for op in nodes if any(t.op in set(nodes) or id(t) in wanted for t in op.inputs)}
+    walked = set(nodes)
+    on_path = {
+        op
+        for op in nodes
+        if any(t.op in walked or id(t) in wanted for t in map(through, op.inputs))
+    }
     leaves = frozenset(id(t) for op in producers - on_path for t in op.outputs)
-    return engine.backpropagate(nodes, seeds, wanted, stop | leaves, around)
+    return engine.backpropagate(nodes, seeds, wanted, stop | leaves, around, through)
 
 
 class _ScopeAndColocation:

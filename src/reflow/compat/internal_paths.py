@@ -138,6 +138,8 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.training.training_ops": ((), ("train.",)),
     "python.tf2": (("reflow.compat.tf2",), ()),
 }
+# Names that are neither public nor a module's own: (path, name) -> the public name.
+_FORMER = {("python.framework.tensor_util", "MakeNdarray"): "make_ndarray"}
 _PROTO = re.compile(r"core\.(?:framework|protobuf|example|util)\.(?:\w+\.)*\w+_pb2$")
 _GENERATED = re.compile(r"python\.ops\.gen_\w+$")
 
@@ -211,6 +213,7 @@ def resolves(rest: str) -> bool:
 def _find(path: str, name: str) -> Any:
     if _GENERATED.match(path):
         return _raw_op(name)
+    name = _FORMER.get((path, name), name)
     modules, prefixes = _PATHS.get(path, ((), ()))
     for where in modules:
         try:

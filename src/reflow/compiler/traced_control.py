@@ -22,7 +22,7 @@ from reflow.compiler.evaluate import (
     Unusual,
     body_nodes,
 )
-from reflow.compiler.list_buffer import ListBuffer, buffer_of, in_form_of
+from reflow.compiler.list_buffer import ListBuffer, UniformList, buffer_of, in_form_of, uniform
 from reflow.compiler.loop_sums import Sums, find_sums, put, stack_like
 from reflow.compiler.plan import state_of
 from reflow.compiler.trip_count import LoopFacts, TripCount, loop_facts, roots
@@ -35,7 +35,7 @@ from reflow.lang.tensor import SymbolicTensor
 from reflow.lang.tensor_list import TensorList
 
 _KNOWN = (np.ndarray, np.generic)
-_LISTS = (TensorList, ListBuffer)
+_LISTS = (TensorList, ListBuffer, UniformList)
 _UNROLL = (
     4000  # nodes: up to so many, a loop whose body needs the values of its counters is unrolled
 )
@@ -232,6 +232,11 @@ def _common_form(column: Sequence[Any], tensors: Sequence[SymbolicTensor]) -> An
     lists: list[Any] = [each for each in present if isinstance(each, _LISTS)]
     if not lists:
         return present[0]
+    if isinstance(lists[0], UniformList):
+        kind: Any = jax.tree.structure(lists[0])
+        if all(kind == jax.tree.structure(each) for each in lists):
+            return lists[0]
+    lists = [each.as_items() if isinstance(each, UniformList) else each for each in lists]
     buffers = [each for each in lists if isinstance(each, ListBuffer)]
     if not buffers:
         first = lists[0]
@@ -271,6 +276,8 @@ def list_in_form(value: Any, form: ListBuffer) -> ListBuffer:
       NotCompilable: if its elements are of another shape, or too many.
     """
     try:
+        if isinstance(value, UniformList):
+            value = value.as_items()
         if isinstance(value, TensorList):
             value = buffer_of(value, like=form.item_like(), capacity=form.capacity)
     except ValueNeeded:
@@ -334,7 +341,7 @@ class _List:
 
     __slots__ = ("first", "delta", "reach", "fixed", "length")
 
-    def __init__(self, first: ListBuffer, delta: int, reach: int, fixed: bool, length: Any):
+    def __init__(self, first: Any, delta: int, reach: int, fixed: bool, length: Any):
         self.first = first
         self.delta = delta
         self.reach = reach
@@ -368,6 +375,7 @@ class _Loop:
             if handle not in tracer.state:
                 raise NotCompilable(f"the loop initializes {handle.name}")
         self.lists: dict[int, _List] = {}
+        self.uniform: dict[int, np.ndarray] = {}  # the known element of lists of equal elements
         self.sums: Sums | None = None
         self.stacks: list[tuple[Any, Any]] = []  # the operands of the products of all iterations
         self.failures = _Failures()
@@ -422,6 +430,8 @@ class _Loop:
                 raise NotCompilable("a resource is a loop variable that changes")
             if not isinstance(value, _LISTS):
                 self.args[i] = _array(value, self.body.inputs[i])
+            else:
+                self.args[i] = uniform(value) or value
         if self._known_bound() is not None:
             self.sums = find_sums(self.body, self.invariant, frozenset(self.carried))
         lists = [i for i in self.carried if isinstance(self.args[i], _LISTS)]
@@ -460,6 +470,8 @@ class _Loop:
         plan = self.lists.get(i)
         if plan is None or not plan.fixed or plan.delta != -1:
             return None
+        if not isinstance(plan.first, ListBuffer):
+            return None
         if isinstance(plan.length, int) and plan.length != self.trips.exact:
             return None  # what the loop leaves in it must not count
         return plan.first.item_like()
@@ -476,6 +488,9 @@ class _Loop:
             _, outs, operands = self._iterate(values, state)
             for i in lists:
                 before, after = values[i], outs[i]
+                same = uniform(after)
+                if same is not None:
+                    self._note_uniform(i, before, same)
                 if isinstance(before, ListBuffer) and isinstance(after, ListBuffer):
                     if before._data is after._data:
                         same_data.add(i)
@@ -485,7 +500,33 @@ class _Loop:
 
         return *jax.eval_shape(iteration, values, state), same_data, same_length
 
+    def _note_uniform(self, i: int, before: Any, after: UniformList) -> None:
+        """Notes that an iteration leaves a list of known equal elements, if it was one before."""
+        empty = isinstance(before, TensorList) and not before.length
+        if empty or isinstance(before, UniformList) and before.same(after.item):
+            self.uniform[i] = after.item
+
+    def _plan_uniform(self, i: int, out: Any) -> bool:
+        """Whether a list has known equal elements throughout: only its length is carried then."""
+        value = self.args[i]
+        if i not in self.uniform:
+            if isinstance(value, UniformList):
+                self.args[i] = value.as_items()
+            return False
+        delta = 0
+        if isinstance(out.length, int) and isinstance(value.length, int):
+            delta = out.length - value.length
+            if self.trips.exact is not None and value.length + delta * self.trips.exact < 0:
+                raise NotCompilable("a list is emptied in a loop, and then asked for more")
+        held = jnp.asarray(value.length, np.int32)
+        first = UniformList(self.uniform[i], held, value.element_dtype, value.element_shape)
+        self.lists[i] = _List(first, delta, 0, True, value.length)
+        self.args[i] = first
+        return True
+
     def _plan_list(self, i: int, out: Any, same_data: bool, same_length: bool) -> None:
+        if self._plan_uniform(i, out):
+            return
         value = self.args[i]
         length = value.length
         if isinstance(value, TensorList) and not _is_set(value) and not _has_elements(out):
@@ -635,6 +676,8 @@ class _Loop:
             if plan is not None and plan.fixed:
                 if isinstance(plan.first.length, int):
                     value = plan.first
+                elif isinstance(plan.first, UniformList):
+                    value = plan.first.with_length(value)
                 else:
                     value = plan.first.replaced(plan.first.data, value)
             result[i] = value
@@ -647,7 +690,7 @@ class _Loop:
             if getattr(value, "reach", 0) > plan.reach:
                 raise NotCompilable("a list grows in several ways in a loop")
             if plan.fixed:
-                if not isinstance(value, ListBuffer):
+                if type(value) is not type(plan.first):
                     raise NotCompilable("a list changes its form in a loop")
                 return jnp.asarray(value.length, np.int32)
             return list_in_form(in_form_of(value, plan.first), plan.first)
@@ -679,7 +722,10 @@ class _Loop:
         plan = self.lists.get(i)
         if plan is None:
             return value
-        if exact is None or not isinstance(plan.length, int):
+        known = exact is not None and isinstance(plan.length, int)
+        if isinstance(plan.first, UniformList):
+            return value.with_length(plan.length + plan.delta * exact) if known else value
+        if not known:
             return value.replaced(value.data, value.length, plan.reach)
         length = max(plan.length + plan.delta * exact, plan.reach)
         return value.replaced(value.data, length, 0)

@@ -10,15 +10,18 @@ from reflow.formats.attr_value import attr_to_proto
 from reflow.lang.dtypes import DType
 from reflow.lang.opdef import NO_DEFAULT, Arg, Attr, OpDef
 
-# Reflow says `stateful` of what must run and stay in order; TensorFlow does not of these.
-_STATELESS = frozenset(
-    ("NoOp", "Placeholder", "PlaceholderV2", "Assign", "AssignAdd", "AssignSub", "ControlTrigger")
-)
+# Reflow says `stateful` of what must run and stay in order; TensorFlow does not of these, nor of ops
+# that take references.
+_STATELESS = frozenset(("NoOp", "Placeholder", "PlaceholderV2"))
 
 
 def is_stateful(opdef: OpDef) -> bool:
     """Whether TensorFlow calls the op stateful."""
-    return opdef.stateful and opdef.name not in _STATELESS
+    return (
+        opdef.stateful
+        and opdef.name not in _STATELESS
+        and not any(arg.is_ref for arg in opdef.inputs)
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -34,34 +34,44 @@ def assign_moving_average(
 
             rest = cast(rest, variable.dtype.base_dtype)
         if zero_debias:
-            return _zero_debias(variable, value, rest)
+            return _zero_debias(variable, value, rest, scope or None)
         return variable.assign_sub((variable - value) * rest, name=scope or None)
 
 
-def _zero_debias(unbiased: Any, value: Any, decay: Any) -> Any:
+def _zero_debias(unbiased: Any, value: Any, decay: Any, name: str | None) -> Any:
     """A moving average that starts at zero, divided by the weight it has gathered so far."""
     from reflow.ops import initializers, math
 
+    dtype = unbiased.dtype.base_dtype
     with variable_scope.variable_scope(unbiased.op.name, values=[unbiased, value, decay]):
         with init_scope():
-            biased = variable_scope.get_variable(
-                "biased",
-                initializer=initializers.Zeros(),
-                shape=unbiased.get_shape(),
-                dtype=unbiased.dtype.base_dtype,
-                trainable=False,
+            biased, local_step = (
+                variable_scope.get_variable(
+                    _unused_name(part),
+                    initializer=initializers.Zeros(),
+                    shape=shape,
+                    dtype=dtype,
+                    trainable=False,
+                )
+                for part, shape in (("biased", unbiased.get_shape()), ("local_step", []))
             )
-            local_step = variable_scope.get_variable(
-                "local_step",
-                shape=[],
-                dtype=unbiased.dtype.base_dtype,
-                initializer=initializers.Zeros(),
-                trainable=False,
-            )
-        update_biased = biased.assign_sub((biased - value) * decay, name=None)
-        update_step = local_step.assign_add(1)
-        weight = 1 - math.pow(1.0 - decay, convert_to_tensor(update_step))
-        return unbiased.assign(convert_to_tensor(update_biased) / weight)
+    update_biased = biased.assign_sub((biased - value) * decay)
+    update_step = local_step.assign_add(1)
+    weight = 1 - math.pow(1.0 - decay, convert_to_tensor(update_step))
+    return unbiased.assign(convert_to_tensor(update_biased) / weight, name=name)
+
+
+def _unused_name(name: str) -> str:
+    """`name`, with a number if the variable scope, not being reused, has a variable of that name."""
+    scope = variable_scope.get_variable_scope()
+    if scope.reuse:
+        return name
+    taken = {v.op.name for v in scope.global_variables()}
+    number, unused = 0, name
+    while f"{scope.name}/{unused}" in taken:
+        number += 1
+        unused = f"{name}_{number}"
+    return unused
 
 
 def weighted_moving_average(

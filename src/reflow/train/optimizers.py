@@ -25,13 +25,15 @@ class _Regular(Optimizer):
     _rule = ""
     _slot_inputs: tuple[str, ...] = ()
     _scalars: dict[str, str] = {}
+    _labels: dict[str, str] = {}  # names of the tensors that are not the attributes' names
     _gradient_input = "grad"
 
     def _prepare(self) -> None:
         self._tensors = {}
         for name, attribute in self._scalars.items():
             value = self._call_if_callable(getattr(self, attribute))
-            self._tensors[name] = convert_to_tensor(value, name=_label(attribute))
+            label = self._labels.get(attribute) or attribute.strip("_")
+            self._tensors[name] = convert_to_tensor(value, name=label)
 
     def _options(self) -> dict[str, Any]:
         return {}
@@ -66,10 +68,6 @@ class _Regular(Optimizer):
 
     def _resource_apply_sparse(self, grad: Any, handle: Any, indices: Any) -> Any:
         return self._apply_rule("ResourceSparseApply", grad, handle, indices=indices)
-
-
-def _label(attribute: str) -> str:
-    return attribute.strip("_")
 
 
 @export(v1=("train.GradientDescentOptimizer",))
@@ -480,6 +478,7 @@ class AdamOptimizer(_Regular):
     _rule = "Adam"
     _slot_inputs = ("m", "v")
     _scalars = {"lr": "_lr", "beta1": "_beta1", "beta2": "_beta2", "epsilon": "_epsilon"}
+    _labels = {"_lr": "learning_rate"}
 
     def __init__(
         self,
