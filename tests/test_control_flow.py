@@ -10,7 +10,6 @@ from golden import branch_and_loop_programs as programs
 import reflow
 from reflow.compiler import policy, traced_control
 from reflow.compiler.evaluate import NotCompilable
-
 from reflow.lang.func_graph import functions_of
 from reflow.lang.verifier import verify
 

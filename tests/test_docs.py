@@ -36,7 +36,9 @@ def test_the_readme_program_runs(tmp_path):
 def test_the_files_that_the_documentation_names_exist():
     missing = []
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
-        for name in re.findall(r"`?((?:lang|ops|compiler|runtime|autodiff|formats)/\w+\.py)`?", page.read_text()):
+        for name in re.findall(
+            r"`?((?:lang|ops|compiler|runtime|autodiff|formats)/\w+\.py)`?", page.read_text()
+        ):
             if not (ROOT / "src" / "reflow" / name).exists():
                 missing.append(f"{page.name}: {name}")
     assert not missing

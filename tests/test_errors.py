@@ -57,7 +57,9 @@ def test_a_traceback_shows_the_users_frames_only(tmp_path):
         )
     )
     done = subprocess.run(
-        [sys.executable, "-m", "reflow.cli.main", "run", str(script)], capture_output=True, text=True
+        [sys.executable, "-m", "reflow.cli.main", "run", str(script)],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 1
     lines = [line for line in done.stderr.splitlines() if not line.startswith("reflow:")]

@@ -248,7 +248,9 @@ def test_defaults_are_filled_in_and_unknown_marks_kept():
 
 
 def test_what_the_writer_knew_and_this_version_does_not():
-    newer = f'node {{ name: "y" op: "Identity" input: "x" {T} attr {{ key: "new" value {{ i: 1 }} }} }}'
+    newer = (
+        f'node {{ name: "y" op: "Identity" input: "x" {T} attr {{ key: "new" value {{ i: 1 }} }} }}'
+    )
     graph_def = parse(PLACEHOLDER, newer)
     op_list = protos.OpList()
     attr = op_list.op.add(name="Identity").attr.add(name="new", type="int")
@@ -545,7 +547,9 @@ def test_convert_variables_in_functions():
         frozen = v1.graph_util.convert_variables_to_constants(
             session, graph.as_graph_def(), ["out"]
         )
-    ops = {n.op for f in frozen.library.function for n in f.node_def if "frozen" in f.signature.name}
+    ops = {
+        n.op for f in frozen.library.function for n in f.node_def if "frozen" in f.signature.name
+    }
     assert "ReadVariableOp" not in ops | {n.op for n in frozen.node}
     again = graph_of(lambda: tf.import_graph_def(frozen, name=""))
     with v1.Session(graph=again) as session:

@@ -43,13 +43,17 @@ def test_any_tensor_can_be_fed(session, tier):
 def test_what_is_fed_must_fit(session):
     x = v1.placeholder(tf.float32, [None, 2], name="x")
     y = x * 2.0
-    with pytest.raises(ValueError, match=r"shape \(3,\) for Tensor x:0, which has shape \(None, 2\)"):
+    with pytest.raises(
+        ValueError, match=r"shape \(3,\) for Tensor x:0, which has shape \(None, 2\)"
+    ):
         session.run(y, {x: [1.0, 2.0, 3.0]})
     with pytest.raises(TypeError, match="cannot be a tf.Tensor"):
         session.run(y, {x: y})
     with pytest.raises(TypeError, match="Cannot interpret feed_dict key"):
         session.run(y, {"nothing:0": 1.0})
-    with pytest.raises(tf.errors.InvalidArgumentError, match="must feed a value for placeholder") as e:
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="must feed a value for placeholder"
+    ) as e:
         session.run(y)
     assert "test_session.py" in str(e.value).splitlines()[0]
     assert session.run(y, {x: [[1, 2]]}).tolist() == [[2.0, 4.0]]

@@ -20,7 +20,9 @@ def model():
         y = tf.add(x, 1.0, name="y")
         z = tf.multiply(y, y, name="z")
         v1.py_func(lambda a: a + 1, [z], tf.float32, name="on_host")
-        tf.while_loop(lambda i: i < 3, lambda i: tf.add(i, 1, name="inc"), [tf.size(x)], name="loop")
+        tf.while_loop(
+            lambda i: i < 3, lambda i: tf.add(i, 1, name="inc"), [tf.size(x)], name="loop"
+        )
     return graph
 
 

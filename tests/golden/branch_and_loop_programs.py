@@ -55,7 +55,9 @@ def cond_and_gradients(tf):
 def cond_nested_structures(tf):
     pair = collections.namedtuple("pair", "a b")
     x, p = _x(tf, 2), tf.placeholder(tf.bool, [])
-    y = tf.cond(p, lambda: (x + 1.0, {"k": [x, pair(x * 3.0, x)]}), lambda: (x, {"k": [x * x, pair(x, x)]}))
+    y = tf.cond(
+        p, lambda: (x + 1.0, {"k": [x, pair(x * 3.0, x)]}), lambda: (x, {"k": [x * x, pair(x, x)]})
+    )
     flat = [y[0], y[1]["k"][0], y[1]["k"][1].a, y[1]["k"][1].b]
     return Run(flat, {x: [1, 2], p: True}, {x: [1, 2], p: False}, named=flat)
 
@@ -156,7 +158,11 @@ def case_and_switch_case(tf):
     x = _x(tf)
     pairs = [(tf.less(i, 1), lambda: x * 2.0), (tf.less(i, 2), lambda: x * 3.0)]
     a = tf.case(pairs, default=lambda: x * 5.0)
-    b = tf.case([(tf.equal(i, 0), lambda: x), (tf.equal(i, 1), lambda: x * x)], default=lambda: -x, exclusive=True)
+    b = tf.case(
+        [(tf.equal(i, 0), lambda: x), (tf.equal(i, 1), lambda: x * x)],
+        default=lambda: -x,
+        exclusive=True,
+    )
     c = tf.switch_case(i, [lambda: x + 1.0, lambda: tf.exp(x)], default=lambda: x * x)
     d = tf.switch_case(i, {0: lambda: x, 1: lambda: x * 7.0})
     g = tf.gradients([a, b, c, d], x)
@@ -168,7 +174,9 @@ def case_and_switch_case(tf):
 def case_without_default(tf):
     i = tf.placeholder(tf.int32, [], name="i")
     y = tf.case([(tf.less(i, 1), lambda: tf.constant(1)), (tf.less(i, 2), lambda: tf.constant(2))])
-    z = tf.case({tf.less(i, 1, name="a"): lambda: 3, tf.greater(i, 0, name="b"): lambda: 4}, exclusive=True)
+    z = tf.case(
+        {tf.less(i, 1, name="a"): lambda: 3, tf.greater(i, 0, name="b"): lambda: 4}, exclusive=True
+    )
     return Run([y, z], {i: 0}, {i: 1}, named=[y])
 
 
@@ -199,7 +207,9 @@ def while_and_gradients(tf):
 def while_single_and_nested_structures(tf):
     i = tf.while_loop(lambda i: i < 10, lambda i: i + 3, [tf.constant(0)])
     j = tf.while_loop(lambda i: i < 10, lambda i: i + 1, [tf.constant(0)], maximum_iterations=4)
-    k = tf.while_loop(lambda i: i < 3, lambda i: [i + 1], [tf.constant(0)], return_same_structure=True)
+    k = tf.while_loop(
+        lambda i: i < 3, lambda i: [i + 1], [tf.constant(0)], return_same_structure=True
+    )
     pair = collections.namedtuple("pair", "a b")
     n, (d, p) = tf.while_loop(
         lambda n, rest: n < 4,
@@ -336,7 +346,9 @@ def while_variable_gradients(tf):
     x = _x(tf, 2, 3)
     w = tf.get_variable("w", initializer=_values(3, 3), use_resource=True)
     b = tf.get_variable("b", initializer=_values(3, seed=1), use_resource=False)
-    _, y = tf.while_loop(lambda i, a: i < 4, lambda i, a: (i + 1, tf.tanh(tf.matmul(a, w) + b)), [0, x])
+    _, y = tf.while_loop(
+        lambda i, a: i < 4, lambda i, a: (i + 1, tf.tanh(tf.matmul(a, w) + b)), [0, x]
+    )
     g = tf.gradients(tf.reduce_sum(y * y), [w, b, x])
     gg = tf.gradients(tf.reduce_sum(tf.square(g[2])), [w, b])
     return Run([y, g, gg], {x: _values(2, 3, seed=2)})
@@ -369,8 +381,12 @@ def while_conjunction(tf):
 def while_counters(tf):
     x = _x(tf, 8)
     a = tf.while_loop(lambda i, s: i >= 0, lambda i, s: (i - 2, s + x[i]), [tf.constant(7), 0.0])[1]
-    b = tf.while_loop(lambda i, s: i <= 6, lambda i, s: (i + 3, s * x[i]), [tf.constant(0, tf.int64), 1.0])[1]
-    c = tf.while_loop(lambda i, s: i < 100, lambda i, s: (i * 3, s + x[i % 8]), [tf.constant(1), 0.0])[1]
+    b = tf.while_loop(
+        lambda i, s: i <= 6, lambda i, s: (i + 3, s * x[i]), [tf.constant(0, tf.int64), 1.0]
+    )[1]
+    c = tf.while_loop(
+        lambda i, s: i < 100, lambda i, s: (i * 3, s + x[i % 8]), [tf.constant(1), 0.0]
+    )[1]
     d = tf.while_loop(lambda i, s: tf.not_equal(i, 6), lambda i, s: (2 + i, s - x[i]), [0, 0.0])[1]
     return Run([a, b, c, d, tf.gradients([a, b, c, d], x)], {x: _values(8)})
 
@@ -392,7 +408,10 @@ def while_unused_gradient_paths(tf):
     _, a, b, c = tf.while_loop(
         lambda i, *_: i < 3, lambda i, a, b, c: (i + 1, a + b, b * x, c + z), [0, x, x, z]
     )
-    return Run([a, tf.gradients(a, x), tf.gradients(c, [x, z])[1], tf.gradients(b, x)], {x: [1, 2], z: [3, 4]})
+    return Run(
+        [a, tf.gradients(a, x), tf.gradients(c, [x, z])[1], tf.gradients(b, x)],
+        {x: [1, 2], z: [3, 4]},
+    )
 
 
 @program
@@ -406,7 +425,11 @@ def while_stop_gradient(tf):
 def while_broadcasting_gradients(tf):
     x, b = tf.placeholder(tf.float32, [None, 3]), tf.placeholder(tf.float32, [None])
     _, y = tf.while_loop(lambda i, a: i < 3, lambda i, a: (i + 1, tf.tanh(a + b) * b), [0, x])
-    return Run([y, tf.gradients(y, [x, b])], {x: _values(2, 3), b: _values(3)}, {x: _values(4, 3), b: _values(1)})
+    return Run(
+        [y, tf.gradients(y, [x, b])],
+        {x: _values(2, 3), b: _values(3)},
+        {x: _values(4, 3), b: _values(1)},
+    )
 
 
 # Tensor arrays ------------------------------------------------------------------------------------
@@ -445,7 +468,11 @@ def tensor_array_dynamic(tf):
 @program
 def tensor_array_read_what_was_written(tf):
     x = _x(tf, 2)
-    ta = tf.TensorArray(tf.float32, 6, clear_after_read=False, element_shape=[2]).write(0, x).write(1, x * 2.0)
+    ta = (
+        tf.TensorArray(tf.float32, 6, clear_after_read=False, element_shape=[2])
+        .write(0, x)
+        .write(1, x * 2.0)
+    )
 
     def body(i, ta):
         return i + 1, ta.write(i, ta.read(i - 1) * ta.read(i - 2))
@@ -472,7 +499,9 @@ def tensor_array_written_in_cond_in_while(tf):
     def body(i, ta):
         return i + 1, tf.cond(i > 1, lambda: ta.write(i, x * x), lambda: ta.write(i, x))
 
-    _, ta = tf.while_loop(lambda i, ta: i < 4, body, [0, tf.TensorArray(tf.float32, 4, element_shape=[2])])
+    _, ta = tf.while_loop(
+        lambda i, ta: i < 4, body, [0, tf.TensorArray(tf.float32, 4, element_shape=[2])]
+    )
     y = ta.stack()
     return Run([y, tf.gradients(y, x)], {x: [1, 2]})
 
@@ -537,12 +566,23 @@ def dynamic_lengths(tf):
 def map_fn_forms(tf):
     x, y = _x(tf, 3, 2), tf.placeholder(tf.int32, [None])
     a = tf.map_fn(lambda t: t * t, x)
-    b = tf.map_fn(lambda t: (t[0] + 1.0, tf.cast(t[1], tf.int64)), (x, y), dtype=(tf.float32, tf.int64))
-    c = tf.map_fn(lambda t: {"k": tf.reduce_sum(t["p"])}, {"p": x}, dtype={"k": tf.float32}, parallel_iterations=1)
+    b = tf.map_fn(
+        lambda t: (t[0] + 1.0, tf.cast(t[1], tf.int64)), (x, y), dtype=(tf.float32, tf.int64)
+    )
+    c = tf.map_fn(
+        lambda t: {"k": tf.reduce_sum(t["p"])},
+        {"p": x},
+        dtype={"k": tf.float32},
+        parallel_iterations=1,
+    )
     d = tf.map_fn(lambda t: tf.map_fn(lambda u: tf.sin(u) * 2.0, t), x)
     g = tf.gradients([a, b[0], c["k"], d], x)
     gg = tf.gradients(g, x)
-    return Run([a, b[0], b[1], c["k"], d, g, gg], {x: _values(3, 2), y: [1, 2, 3]}, named=[a, b[0], b[1], d])
+    return Run(
+        [a, b[0], b[1], c["k"], d, g, gg],
+        {x: _values(3, 2), y: [1, 2, 3]},
+        named=[a, b[0], b[1], d],
+    )
 
 
 @program
@@ -625,12 +665,16 @@ def branch_not_callable(tf):
 
 @error
 def shape_changes(tf):
-    tf.while_loop(lambda a: tf.reduce_sum(a) < 10, lambda a: tf.concat([a, a], 0), [tf.constant([1])])
+    tf.while_loop(
+        lambda a: tf.reduce_sum(a) < 10, lambda a: tf.concat([a, a], 0), [tf.constant([1])]
+    )
 
 
 @error
 def wrong_invariant(tf):
-    tf.while_loop(lambda i: True, lambda i: i, [tf.constant([0, 1])], shape_invariants=[tf.TensorShape([3])])
+    tf.while_loop(
+        lambda i: True, lambda i: i, [tf.constant([0, 1])], shape_invariants=[tf.TensorShape([3])]
+    )
 
 
 @error

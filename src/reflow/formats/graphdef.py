@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from reflow.compiler.evaluate import body_nodes
 from reflow.formats import protos
 from reflow.formats.attr_value import FunctionRef, attr_to_proto, write_shape
+from reflow.formats.lower_branches import Lowering, changes_reference
 from reflow.formats.op_defs import is_stateful
+from reflow.formats.raw_graph import CalledFunction
+from reflow.formats.region import has_effect
 from reflow.lang import dtypes
 from reflow.lang.export import export
 from reflow.lang.func_graph import FuncGraph
@@ -39,13 +43,39 @@ def graph_to_graph_def(graph: Graph, from_version: int | None, add_shapes: bool)
     proto.versions.producer = getattr(graph, "producer", GRAPH_DEF_VERSION)
     library = FunctionLibrary(add_shapes)
     nodes = graph.get_operations()[from_version or 0 :]
-    add = proto.node.add
-    for op in nodes:
-        write_node(add(), op, library, add_shapes)
+    lowered = [
+        op for op in nodes if op.opdef.name in ("If", "StatelessIf") and changes_reference(op)
+    ]
+    if lowered:
+        _write_lowered(proto, nodes, library, add_shapes)
+    else:
+        add = proto.node.add
+        for op in nodes:
+            write_node(add(), op, library, add_shapes)
     for function in graph._functions.values():
         library.name_of(function)
     library.write(proto)
     return proto
+
+
+def _write_lowered(
+    proto: Any, nodes: list[Operation], library: FunctionLibrary, add_shapes: bool
+) -> None:
+    """Writes nodes of which some are conditionals that TensorFlow has no functions for."""
+
+    def write(target: Any, name: str, op: Operation, inputs: list[str]) -> None:
+        _write_head(target, name, op, inputs, library)
+        if add_shapes and op.outputs:
+            _write_shapes(target, op)
+
+    lowering = Lowering(proto.node.add, write, {op.name for op in nodes}, add_shapes)
+    for op in nodes:
+        inputs = [lowering.name_of(t) for t in op._inputs]
+        waits = sorted({f"^{control.name}" for control in op._control_inputs})
+        if changes_reference(op):
+            lowering.lower(op, op.name, inputs, waits)
+        else:
+            write(proto.node.add(), op.name, op, inputs + waits)
 
 
 def op_to_node_def(op: Operation) -> Any:
@@ -74,10 +104,12 @@ def _write_head(
     if op._device:
         proto.device = op._device
     declared, target = op.opdef.attrs, proto.attr
-    hidden = op.opdef.hidden_attrs if hasattr(op.opdef, "hidden_attrs") else ()
+    called_by_name = type(op.opdef) is CalledFunction
+    if called_by_name:
+        proto.op = library.name_of(op.attrs["f"])
     for key, value in op.attrs.items():
         attr = declared.get(key)
-        if key in hidden:
+        if called_by_name and attr is not None:
             continue
         if not attr_to_proto(target[key], value, attr and attr.type, library.name_of):
             del target[key]  # something of this process only, which no file can hold
@@ -100,7 +132,6 @@ class FunctionLibrary:
         self._names: dict[int, str] = {}
         self._taken: dict[str, int] = {}
         self._graphs: list[Any] = []
-        self._gradients: list[tuple[str, str]] = []
 
     def name_of(self, function: Any) -> str:
         """The name of a function in this library; it is added when it is first asked for."""
@@ -157,6 +188,9 @@ def write_function(proto: Any, graph: FuncGraph, name: str, library: FunctionLib
         _write_argument(proto, i, tensor, library)
     results = [names.argument(tensor.op.name) for tensor in graph.outputs]
     body = [op for op in graph.get_operations() if op not in arguments]
+    if not graph.side_effects:  # a reader would run every stateful node
+        needed = set(body_nodes(graph))
+        body = [op for op in body if op in needed]
     of_node = {op: names.unique(op.name) for op in body}
     for op in body:
         _name_outputs(op, of_node[op], of_tensor)
@@ -171,9 +205,15 @@ def write_function(proto: Any, graph: FuncGraph, name: str, library: FunctionLib
     for label, tensor in zip(results, graph.outputs):
         signature.output_arg.add(name=label, type=tensor.dtype.base_dtype.as_datatype_enum)
         proto.ret[label] = of_tensor[id(tensor)]
-    for op in graph.control_outputs:
+    must_run = dict.fromkeys(graph.control_outputs)
+    must_run.update((op, None) for op in body if has_effect(op))
+    for op in must_run:
         signature.control_output.append(of_node[op])
         proto.control_ret[of_node[op]] = of_node[op]
+    if library.add_shapes and graph.inputs:
+        shapes = proto.attr["_input_shapes"].list.shape
+        for tensor in graph.inputs:
+            write_shape(shapes.add(), tensor.shape)
     for key, value in graph.attributes.items():
         if not attr_to_proto(proto.attr[key], value, None, library.name_of):
             del proto.attr[key]

@@ -222,6 +222,11 @@ class Importer:
             kept = [s for s in sources if s[0] in names and s not in builder.mapped]
             nodes = raise_control_flow(nodes, outputs=kept, replaced=builder.mapped).nodes
         builder.add_all(nodes)
+        for name in names - builder.by_name.keys():
+            self.graph.absent[scope + name] = (
+                " It is part of a conditional or of a loop, which is a function here: only what "
+                "leaves it, at a Merge or an Exit, can be fetched."
+            )
         for name in self.library:  # functions that no node calls stay part of the graph
             if name not in self.graph._functions and not self.library[name].signature.attr:
                 self.graph._functions[name] = self.function(FunctionRef(name))

@@ -87,8 +87,8 @@ def make_identity(name: str, source: Source, dtype: DType, controls: Sequence[st
     return make_node(name, "Identity", [source], controls, T=dtype.base_dtype)
 
 
-def has_effect(node: RawNode) -> bool:
-    """Whether running the node, rather than its value, can matter."""
+def has_effect(node: Any) -> bool:
+    """Whether running a node of a graph or a raw one, rather than its value, can matter."""
     opdef = node.opdef
     return opdef.stateful and not opdef.handle and opdef.name not in _HARMLESS
 

@@ -183,6 +183,7 @@ class Graph:
         self._unfetchable: set[int] = set()
         self._consumers: tuple[int, dict[int, list[Operation]]] = (-1, {})
         self._functions: dict[str, Any] = {}
+        self.absent: dict[str, str] = {}  # why there is no node of a name that one may ask for
         self._container = ""
         self._next_id = 0
         self.building_function = False
@@ -598,6 +599,8 @@ class Graph:
     def _similar(self, name: str) -> str:
         import difflib
 
+        if name in self.absent:
+            return self.absent[name]
         close = difflib.get_close_matches(name, self._by_name, n=3)
         return f" Did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
 

@@ -6,9 +6,41 @@ _L = "reflow.lang."
 
 # The dtypes ---------------------------------------------------------------------------------------
 
-for _name in ["float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "half", "double", "bfloat16", "complex64", "complex128", "bool", "string", "resource", "variant", "qint8", "qint16", "qint32", "quint8", "quint16"]:
+for _name in [
+    "float32",
+    "float64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "half",
+    "double",
+    "bfloat16",
+    "complex64",
+    "complex128",
+    "bool",
+    "string",
+    "resource",
+    "variant",
+    "qint8",
+    "qint16",
+    "qint32",
+    "quint8",
+    "quint16",
+]:
     export_value(_L + "dtypes", _name, _name, f"dtypes.{_name}")
-for _name in ["float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e4m3b11fnuz", "float8_e5m2fnuz"]:
+for _name in [
+    "float8_e4m3fn",
+    "float8_e5m2",
+    "float8_e4m3fnuz",
+    "float8_e4m3b11fnuz",
+    "float8_e5m2fnuz",
+]:
     export_value(_L + "dtypes", _name, f"dtypes.experimental.{_name}")
 for _name in ["int4", "uint4", "int2", "uint2"]:
     export_value(_L + "dtypes", _name, f"dtypes.experimental.{_name}")
@@ -39,7 +71,15 @@ export_value(_L + "static_value", "constant_value", "get_static_value")
 
 # Contexts and scopes ------------------------------------------------------------------------------
 
-for _name in ["executing_eagerly", "init_scope", "get_default_graph", "reset_default_graph", "enable_eager_execution", "disable_eager_execution", "executing_eagerly_outside_functions"]:
+for _name in [
+    "executing_eagerly",
+    "init_scope",
+    "get_default_graph",
+    "reset_default_graph",
+    "enable_eager_execution",
+    "disable_eager_execution",
+    "executing_eagerly_outside_functions",
+]:
     _v2 = _name in ("executing_eagerly", "init_scope")
     if _v2:
         export_value(_L + "context", _name, _name)
@@ -50,7 +90,15 @@ export_value(_L + "scopes", "name_scope_v2", v2=["name_scope"])
 export_value(_L + "scopes", "op_scope", v1=["op_scope"])
 for _name in ["device", "control_dependencies"]:
     export_value(_L + "scopes", _name, _name)
-for _name in ["colocate_with", "container", "add_to_collection", "add_to_collections", "get_collection", "get_collection_ref", "GraphKeys"]:
+for _name in [
+    "colocate_with",
+    "container",
+    "add_to_collection",
+    "add_to_collections",
+    "get_collection",
+    "get_collection_ref",
+    "GraphKeys",
+]:
     export_value(_L + "scopes", _name, v1=[_name])
 export_value(
     _L + "func_graph", "FuncGraph", v1=["__internal__.FuncGraph"], v2=["__internal__.FuncGraph"]
@@ -58,7 +106,44 @@ export_value(
 
 # Errors -------------------------------------------------------------------------------------------
 
-for _name in ["OpError", "CancelledError", "UnknownError", "InvalidArgumentError", "DeadlineExceededError", "NotFoundError", "AlreadyExistsError", "PermissionDeniedError", "ResourceExhaustedError", "FailedPreconditionError", "AbortedError", "OutOfRangeError", "UnimplementedError", "InternalError", "UnavailableError", "DataLossError", "UnauthenticatedError", "OperatorNotAllowedInGraphError", "InaccessibleTensorError", "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"]:
+for _name in [
+    "OpError",
+    "CancelledError",
+    "UnknownError",
+    "InvalidArgumentError",
+    "DeadlineExceededError",
+    "NotFoundError",
+    "AlreadyExistsError",
+    "PermissionDeniedError",
+    "ResourceExhaustedError",
+    "FailedPreconditionError",
+    "AbortedError",
+    "OutOfRangeError",
+    "UnimplementedError",
+    "InternalError",
+    "UnavailableError",
+    "DataLossError",
+    "UnauthenticatedError",
+    "OperatorNotAllowedInGraphError",
+    "InaccessibleTensorError",
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+]:
     export_value(_L + "errors", _name, f"errors.{_name}")
 export_value(_L + "errors", "OpError", v1=["OpError"])
 for _name in ["exception_type_from_error_code", "error_code_from_exception_type"]:

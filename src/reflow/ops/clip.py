@@ -17,7 +17,7 @@ from reflow.lang.scopes import colocate_with, name_scope
 from reflow.ops import array, shape_rules
 from reflow.ops.cast import cast
 from reflow.ops.define import op
-from reflow.ops.filling import ones_like
+from reflow.ops.filling import ones_like_v1
 from reflow.ops.math import maximum_op, minimum_op, sqrt_op
 from reflow.ops.reduce import reduce_sum
 
@@ -111,7 +111,7 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
         positive = squared > 0
         # The root is taken of 1 where the sum is 0, lest its gradient be infinite there.
         select = REGISTRY["Select"]
-        norm = select(positive, sqrt_op(select(positive, squared, ones_like(squared))), squared)
+        norm = select(positive, sqrt_op(select(positive, squared, ones_like_v1(squared))), squared)
         scaled = values * clip_norm
         values.shape.assert_is_compatible_with(scaled.shape)
         result = REGISTRY["Identity"](scaled / maximum_op(norm, clip_norm), name=scope or None)

@@ -26,7 +26,7 @@ from reflow.ops import (
     random_truncated,
     shape_rules,
 )
-from reflow.ops.define import op
+from reflow.ops.define import no_gradient, op
 from reflow.ops.shape_rules import constant_value, constant_value_as_shape
 
 _INTEGER = frozenset((int32, int64))
@@ -454,7 +454,7 @@ def stateless_random_binomial_op(xp, shape, seed, counts, probs, *, dtype):
     " dtype: {half,float,double}) -> output: dtype",
     shape=_ends_in_batch,
     static=["shape"],
-    grad=None,
+    grad=no_gradient,
 )
 def stateless_parameterized_truncated_normal_op(xp, shape, seed, means, stddevs, minvals, maxvals):
     """Normal values within bounds; the shape ends in the one that the parameters broadcast to."""

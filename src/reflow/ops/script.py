@@ -451,7 +451,7 @@ def _format_v2(value: Any, most: int, quote: bool) -> str:
     def shown(part: Any) -> str:
         return _format_v2(part, most, quote)
 
-    separator = " " if array.ndim == 1 else "\n" + " " * 1
+    separator = " " if array.ndim == 1 else "\n" * (array.ndim - 1) + " "
     if most >= 0 and len(rows) > 2 * most:
         parts = [shown(r) for r in rows[:most]] + ["..."] + [shown(r) for r in rows[-most:]]
     else:

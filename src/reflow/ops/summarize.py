@@ -47,23 +47,19 @@ def _element(value: Any, quote: bool) -> str:
         return f'"{text}"' if quote else text
     if isinstance(value, (bool, np.bool_)):
         return str(int(value))
-    if isinstance(value, np.floating):
-        return _float(float(value))
     if isinstance(value, np.complexfloating):
         return f"({_float(value.real)},{_float(value.imag)})"
+    if value.dtype.kind in "fV":
+        return _float(value)
     return str(value)
 
 
-def _float(value: float) -> str:
-    """The shortest decimal that reads back as the same float32, as absl prints numbers."""
-    if value != value:
-        return "nan"
-    if value in (float("inf"), float("-inf")):
-        return "inf" if value > 0 else "-inf"
-    short = np.format_float_positional(np.float32(value), trim="-")
-    if abs(value) != 0 and not 1e-5 <= abs(value) < 1e9:
-        mantissa, _, exponent = np.format_float_scientific(np.float32(value), trim="-").partition(
-            "e"
-        )
-        return f"{mantissa}e{exponent[0]}{exponent[1:].rjust(2, '0')}"
-    return short
+def _float(value: Any) -> str:
+    """The digits that any decimal of the type keeps, if they read back as the same number; else all."""
+    if value.dtype == np.float64:
+        short, long, kind = 15, 17, np.float64
+    else:
+        short, long, kind = 6, 9, np.float32
+    number = kind(value)
+    text = f"{number:.{short}g}"
+    return text if kind(text) == number or number != number else f"{number:.{long}g}"

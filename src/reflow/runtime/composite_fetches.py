@@ -23,9 +23,7 @@ def _register(kind: type, parts: Callable[[Any], list[Any]], value: Callable[...
             raise ValueError(f"{len(given)} values for the {len(tensors)} parts of {obj!r:.80}")
         return list(zip(tensors, given))
 
-    register_session_run_conversion_functions(
-        kind, lambda obj: (parts(obj), contract), feed, parts
-    )
+    register_session_run_conversion_functions(kind, lambda obj: (parts(obj), contract), feed, parts)
 
 
 def _slices_parts(obj: IndexedSlices) -> list[Any]:

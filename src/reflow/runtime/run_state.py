@@ -19,9 +19,7 @@ class RunState:
       trace: a `Trace` that notes what ran when, or None.
     """
 
-    def __init__(
-        self, timeout: float | None, closed: threading.Event, trace: Any = None
-    ):
+    def __init__(self, timeout: float | None, closed: threading.Event, trace: Any = None):
         self.deadline = None if timeout is None else time.monotonic() + timeout
         self.timeout = timeout
         self.closed = closed

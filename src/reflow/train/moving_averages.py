@@ -43,18 +43,18 @@ def _zero_debias(unbiased: Any, value: Any, decay: Any, name: str | None) -> Any
     from reflow.ops import initializers, math
 
     dtype = unbiased.dtype.base_dtype
-    with variable_scope.variable_scope(unbiased.op.name, values=[unbiased, value, decay]):
-        with init_scope():
-            biased, local_step = (
-                variable_scope.get_variable(
-                    _unused_name(part),
-                    initializer=initializers.Zeros(),
-                    shape=shape,
-                    dtype=dtype,
-                    trainable=False,
-                )
-                for part, shape in (("biased", unbiased.get_shape()), ("local_step", []))
+    scope = variable_scope.variable_scope(unbiased.op.name, values=[unbiased, value, decay])
+    with scope, init_scope():
+        biased, local_step = (
+            variable_scope.get_variable(
+                _unused_name(part),
+                initializer=initializers.Zeros(),
+                shape=shape,
+                dtype=dtype,
+                trainable=False,
             )
+            for part, shape in (("biased", unbiased.get_shape()), ("local_step", []))
+        )
     update_biased = biased.assign_sub((biased - value) * decay)
     update_step = local_step.assign_add(1)
     weight = 1 - math.pow(1.0 - decay, convert_to_tensor(update_step))

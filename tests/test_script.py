@@ -1,0 +1,136 @@
+"""Python, printing and checks in the middle of a graph.
+
+The ops are Assert, Print, PrintV2, PyFunc, PyFuncStateless and EagerPyFunc.
+"""
+
+import sys
+
+import numpy as np
+import pytest
+
+import reflow as tf
+
+v1 = tf.compat.v1
+
+
+@pytest.fixture
+def session(graph, tier):
+    with v1.Session(graph=graph) as session:
+        yield session
+
+
+def test_numpy_functions_run_between_compiled_parts(session):
+    x = v1.placeholder(tf.float32, [None])
+    y = tf.tanh(x) * 2.0
+
+    def split(values, most):
+        return values[:most], np.float64(values.sum())
+
+    head, total = v1.py_func(split, [y, 2], [tf.float32, tf.float64])
+    head.set_shape([2])
+    z = tf.reduce_sum(head) + tf.cast(total, tf.float32)
+    fed = np.array([0.5, 1.0, -3.0], np.float32)
+    expected = np.tanh(fed) * 2.0
+    np.testing.assert_allclose(
+        session.run(z, {x: fed}), expected[:2].sum() + expected.sum(), rtol=1e-5
+    )
+
+
+def test_strings_go_in_and_out_as_bytes(session):
+    names = tf.constant(["a", "bc"])
+    longer = tf.numpy_function(
+        lambda values: np.array([v + b"!" for v in values], object), [names], tf.string
+    )
+    assert session.run(longer).tolist() == [b"a!", b"bc!"]
+
+
+def test_a_stateless_function_is_a_function_of_its_inputs(session):
+    calls = []
+
+    def double(x):
+        calls.append(1)
+        return x * 2
+
+    y = v1.py_func(double, [v1.placeholder_with_default(2.0, [])], tf.float32, stateful=False)
+    assert y.op.type == "PyFuncStateless"
+    assert session.run(y) == 4.0 and len(calls) == 1
+
+
+def test_what_the_function_returns_must_be_what_was_promised(session):
+    x = v1.placeholder_with_default(1.0, [])
+    wrong = v1.py_func(lambda v: np.float64(v), [x], tf.float32)
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="returned by the Python function"
+    ) as e:
+        session.run(wrong)
+    assert "test_script.py" in str(e.value).splitlines()[0]
+    few = v1.py_func(lambda v: (v,), [x], [tf.float32, tf.float32])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="returned 1 values but expects"):
+        session.run(few)
+
+
+def test_errors_of_the_function_are_the_runs(session):
+    def broken(x):
+        raise ValueError("my own words")
+
+    y = v1.py_func(broken, [1.0], tf.float32)
+    with pytest.raises(tf.errors.OpError, match="my own words"):
+        session.run(y)
+
+
+def test_gradients_flow_through_py_function(session):
+    x = v1.placeholder(tf.float32, [2])
+    y = tf.py_function(lambda t: t * t * t, [x], tf.float32)
+    (dx,) = tf.gradients(tf.reduce_sum(y), x)
+    np.testing.assert_allclose(session.run(dx, {x: [1.0, 2.0]}), [3.0, 12.0])
+
+
+def test_print_shows_and_passes_on(session, capsys):
+    x = v1.placeholder(tf.float32, [3])
+    y = v1.Print(x, [x, "text"], message="see: ", first_n=2, summarize=2)
+    for _ in range(3):
+        np.testing.assert_array_equal(session.run(y, {x: [1.0, 2.5, 3.0]}), [1.0, 2.5, 3.0])
+    assert capsys.readouterr().err.splitlines() == ['see: [1 2.5...]["text"]'] * 2
+
+
+def test_tf_print_formats_structures(session, capsys):
+    x = v1.placeholder(tf.int32, [None])
+    printing = tf.print("x is", x, {"k": [x, 1]}, output_stream=sys.stdout, sep=" | ", end=".\n")
+    with tf.control_dependencies([printing]):
+        y = tf.identity(x)
+    session.run(y, {x: [1, 2]})
+    assert capsys.readouterr().out == "x is | [1 2] | {'k': [[1 2], 1]}.\n"
+
+
+def test_a_failed_assertion_stops_what_depends_on_it(session):
+    x = v1.placeholder(tf.float32, [])
+    v = v1.get_variable("v", initializer=0.0)
+    with tf.control_dependencies([v1.assert_positive(x, message="only positive", name="check")]):
+        update = v1.assign_add(v, x)
+    session.run(v.initializer)
+    session.run(update, {x: 2.0})
+    with pytest.raises(tf.errors.InvalidArgumentError, match="only positive") as e:
+        session.run(update, {x: -1.0})
+    assert "test_script.py" in str(e.value).splitlines()[0]
+    assert session.run(v) == 2.0
+
+
+def test_static_assertions_fail_at_once(graph):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="x == y did not hold"):
+        tf.debugging.assert_equal(tf.constant([1, 2]), [1, 3])
+    with pytest.raises(ValueError, match="must have rank 1"):
+        tf.debugging.assert_rank(tf.zeros([2, 2]), 1)
+    with pytest.raises(TypeError, match="integer type"):
+        tf.debugging.assert_integer(tf.constant(1.0))
+    with pytest.raises(ValueError, match="dimension"):
+        tf.debugging.assert_shapes([(tf.zeros([2, 3]), ("N", 4))])
+    assert v1.assert_less(tf.constant(1), 2) is not None
+
+
+def test_add_check_numerics_ops(session):
+    x = v1.placeholder(tf.float32, [2], name="x")
+    tf.math.log(x, name="logarithm")
+    check = v1.add_check_numerics_ops()
+    session.run(check, {x: [1.0, 2.0]})
+    with pytest.raises(tf.errors.InvalidArgumentError, match="logarithm:0 : Tensor had Inf"):
+        session.run(check, {x: [1.0, 0.0]})
