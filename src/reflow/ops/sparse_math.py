@@ -158,7 +158,7 @@ def sparse_tensor_dense_matmul(
         flipped = sparse_tensor_dense_matmul(b, sp_a, not adjoint_b, not adjoint_a)
         return _adjoint(flipped)
     sp_a = convert_to_sparse(sp_a)
-    with name_scope(name, "SparseTensorDenseMatMul", [sp_a.indices, sp_a.values, b]) as scope:
+    with name_scope(name, "SparseTensorDenseMatMul", [sp_a.indices, sp_a.values, b]):
         b = convert_to_tensor(b, sp_a.dtype.base_dtype, name="b")
         return sparse_tensor_dense_matmul_op(
             sp_a.indices,
@@ -167,7 +167,6 @@ def sparse_tensor_dense_matmul(
             b,
             adjoint_a=adjoint_a,
             adjoint_b=adjoint_b,
-            name=scope or None,
         )
 
 
@@ -876,8 +875,6 @@ def sparse_softmax(sp_input: Any, name: str | None = None) -> SparseTensor:
     [0.5 0.5 1. ]
     """
     sp_input = convert_to_sparse(sp_input)
-    with name_scope(name, "SparseSoftmax", [sp_input.indices, sp_input.values]) as scope:
-        values = sparse_softmax_op(
-            sp_input.indices, sp_input.values, sp_input.dense_shape, name=scope or None
-        )
+    with name_scope(name, "SparseSoftmax", [sp_input.indices, sp_input.values]):
+        values = sparse_softmax_op(sp_input.indices, sp_input.values, sp_input.dense_shape)
         return sp_input.with_values(values)
