@@ -369,3 +369,64 @@ def test_old_argument_names():
             tf1.expand_dims(x, axis=0, dim=0)
         with pytest.raises(ValueError, match="Must specify an axis"):
             tf1.expand_dims(x)
+
+
+# Gradients of gradients ---------------------------------------------------------------------------
+
+SMOOTH = {
+    "reshape": lambda x: tf.reshape(x, [4, 3]),
+    "transpose": lambda x: tf.transpose(x, [1, 0]),
+    "concat": lambda x: tf.concat([x, x * 2.0], 1),
+    "stack": lambda x: tf.stack([x, x * x]),
+    "unstack": lambda x: tf.unstack(x, axis=1)[2],
+    "split": lambda x: tf.split(x, [1, 3], 1)[1],
+    "tile": lambda x: tf.tile(x, [2, 1]),
+    "broadcast_to": lambda x: tf.broadcast_to(x, [2, 3, 4]),
+    "pad": lambda x: tf.pad(x, [[1, 0], [0, 2]]),
+    "mirror": lambda x: tf.pad(x, [[1, 1], [0, 2]], "SYMMETRIC"),
+    "slice": lambda x: tf.slice(x, [1, 0], [2, 3]),
+    "strided_slice": lambda x: x[::2, 1:],
+    "reverse": lambda x: tf.reverse(x, [1]),
+    "reverse_sequence": lambda x: tf.reverse_sequence(x, [2, 4, 1], seq_axis=1),
+    "roll": lambda x: tf.roll(x, 1, 0),
+    "gather rows": lambda x: tf.gather(x, [2, 0, 2]),
+    "gather columns": lambda x: tf.gather(x, [1, 1, 3], axis=1),
+    "gather batches": lambda x: tf.gather(x, [[0, 1], [3, 3], [2, 0]], batch_dims=1),
+    "gather_nd": lambda x: tf.gather_nd(x, [[0, 1], [2, 2], [0, 1]]),
+    "scatter_nd": lambda x: tf.scatter_nd([[1], [1], [3]], x, [4, 4]),
+    "tensor_scatter": lambda x: tf.tensor_scatter_nd_update(x, [[0]], x[1:2] * 3.0),
+    "dynamic_partition": lambda x: tf.dynamic_partition(x, [1, 0, 1], 2)[1],
+    "dynamic_stitch": lambda x: tf.dynamic_stitch([[1, 0, 2]], [x]),
+    "segment_sum": lambda x: tf.math.segment_sum(x, [0, 0, 1]),
+    "segment_mean": lambda x: tf.math.segment_mean(x, [0, 0, 1]),
+    "segment_prod": lambda x: tf.math.segment_prod(x, [0, 0, 1]),
+    "segment_max": lambda x: tf.math.segment_max(x, [0, 0, 1]),
+    "unsorted_segment_sum": lambda x: tf.math.unsorted_segment_sum(x, [1, -1, 1], 2),
+    "unsorted_segment_prod": lambda x: tf.math.unsorted_segment_prod(x, [1, 0, 1], 2),
+    "sparse_segment_mean": lambda x: tf.sparse.segment_mean(x, [0, 2, 2], [0, 0, 1]),
+    "top_k": lambda x: tf.math.top_k(x, 2)[0],
+    "patches": lambda x: tf.image.extract_patches(
+        tf.reshape(x, [1, 3, 4, 1]), [1, 2, 2, 1], [1, 1, 1, 1], [1, 1, 1, 1], "SAME"
+    ),
+    "space_to_depth": lambda x: tf.nn.space_to_depth(tf.reshape(x, [1, 2, 6, 1]), 2),
+    "space_to_batch": lambda x: tf.space_to_batch(x, [2], [[1, 1]]),
+}
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_gradients_of_gradients(name):
+    """The slope of the gradient along a direction, against finite differences of the gradient."""
+    rng = np.random.default_rng(3)
+    values = rng.permutation(12).reshape(3, 4) / 6.0 - 0.7
+    direction = rng.uniform(-1, 1, (3, 4))
+    with Graph().as_default() as graph:
+        x = tf1.placeholder(tf.float64, [3, 4])
+        y = SMOOTH[name](x)
+        first = tf.convert_to_tensor(tf1.gradients(tf.reduce_sum(y * y * y), x)[0])
+        second = tf.convert_to_tensor(tf1.gradients(tf.reduce_sum(first * direction), x)[0])
+        session = tf1.Session(graph=graph)
+    step = 1e-6
+    ahead = session.run(first, {x: values + step * direction})
+    behind = session.run(first, {x: values - step * direction})
+    got = session.run(second, {x: values})
+    np.testing.assert_allclose(got, (ahead - behind) / (2 * step), rtol=1e-5, atol=1e-6)

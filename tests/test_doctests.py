@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pathlib
+import re
 
 import pytest
 
@@ -12,7 +13,7 @@ FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 def names():
     for path in sorted(SOURCE.rglob("*.py")):
-        if ">>>" in path.read_text():
+        if re.search(r"^ *>>> ", path.read_text(), re.M):
             parts = path.relative_to(SOURCE.parent).with_suffix("").parts
             yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 

@@ -1,4 +1,7 @@
+"""Two ways in which programs wrote batch normalization by hand, with update ops and `tf.cond`."""
+
 import json
+
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.training import moving_averages
@@ -14,8 +17,12 @@ def batch_norm(x, is_training, scope="bn", decay=0.9):
         axis = list(range(len(x.get_shape()) - 1))
         beta = tf.get_variable("beta", [n], initializer=tf.zeros_initializer)
         gamma = tf.get_variable("gamma", [n], initializer=tf.ones_initializer)
-        moving_mean = tf.get_variable("moving_mean", [n], initializer=tf.zeros_initializer, trainable=False)
-        moving_var = tf.get_variable("moving_variance", [n], initializer=tf.ones_initializer, trainable=False)
+        moving_mean = tf.get_variable(
+            "moving_mean", [n], initializer=tf.zeros_initializer, trainable=False
+        )
+        moving_var = tf.get_variable(
+            "moving_variance", [n], initializer=tf.ones_initializer, trainable=False
+        )
         mean, var = tf.nn.moments(x, axis)
         up1 = moving_averages.assign_moving_average(moving_mean, mean, decay)
         up2 = moving_averages.assign_moving_average(moving_var, var, decay)
@@ -38,6 +45,7 @@ def ema_bn(x, phase, scope):
             op = ema.apply([bm, bv])
             with tf.control_dependencies([op]):
                 return tf.identity(bm), tf.identity(bv)
+
         mean, var = tf.cond(phase, mean_var_with_update, lambda: (ema.average(bm), ema.average(bv)))
         return tf.nn.batch_normalization(x, mean, var, beta, gamma, 1e-3)
 
@@ -46,8 +54,15 @@ rng = np.random.RandomState(3)
 x = tf.placeholder(tf.float32, [None, 4, 4, 2])
 y = tf.placeholder(tf.float32, [None, 1])
 is_training = tf.placeholder(tf.bool, [], name="is_training")
-init = lambda *s: tf.constant_initializer(rng.randn(*s) * 0.3)
-w = tf.get_variable("w", [3, 3, 2, 4], initializer=init(3, 3, 2, 4), regularizer=lambda t: 0.01 * tf.nn.l2_loss(t))
+
+
+def init(*shape):
+    return tf.constant_initializer(rng.randn(*shape) * 0.3)
+
+
+w = tf.get_variable(
+    "w", [3, 3, 2, 4], initializer=init(3, 3, 2, 4), regularizer=lambda t: 0.01 * tf.nn.l2_loss(t)
+)
 net = tf.nn.conv2d(x, w, [1, 1, 1, 1], "SAME")
 net = tf.nn.relu(batch_norm(net, is_training))
 net = tf.reduce_mean(net, [1, 2])

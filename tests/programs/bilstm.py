@@ -1,4 +1,7 @@
+"""A bidirectional LSTM by hand: `while_loop` with arrays, `scan`, lengths, attention over time."""
+
 import json
+
 import numpy as np
 import tensorflow as tf
 
@@ -9,14 +12,16 @@ x = tf.placeholder(tf.float32, [None, T, D])
 lens = tf.placeholder(tf.int32, [None])
 
 
-class LSTM(object):
+class LSTM:
     def __init__(self, name):
         with tf.variable_scope(name):
             self.W = tf.get_variable("W", initializer=(rng.randn(D + H, 4 * H) * 0.4).astype("f"))
             self.b = tf.get_variable("b", [4 * H], initializer=tf.zeros_initializer())
 
     def __call__(self, xt, c, h):
-        i, j, f, o = tf.split(value=tf.matmul(tf.concat([xt, h], 1), self.W) + self.b, num_or_size_splits=4, axis=1)
+        i, j, f, o = tf.split(
+            value=tf.matmul(tf.concat([xt, h], 1), self.W) + self.b, num_or_size_splits=4, axis=1
+        )
         c = c * tf.sigmoid(f + 1.0) + tf.sigmoid(i) * tf.tanh(j)
         return c, tf.tanh(c) * tf.sigmoid(o)
 
@@ -36,7 +41,9 @@ def body(t, c, h, out):
     return t + 1, c, h2, out.write(t, tf.where(alive, h2, tf.zeros_like(h2)))
 
 
-_, c_last, h_last, outputs = tf.while_loop(lambda t, *_: t < T, body, [tf.constant(0), zero, zero, outputs])
+_, c_last, h_last, outputs = tf.while_loop(
+    lambda t, *_: t < T, body, [tf.constant(0), zero, zero, outputs]
+)
 hs_fw = tf.transpose(outputs.stack(), [1, 0, 2])
 rev = tf.transpose(tf.reverse_sequence(x, lens, seq_axis=1, batch_axis=0), [1, 0, 2])
 cs, hs = tf.scan(lambda s, e: bw(e, s[0], s[1]), rev, initializer=(zero, zero))
@@ -49,7 +56,11 @@ scores = tf.reduce_sum(tf.tanh(both) * u, 2)
 alpha = tf.nn.softmax(scores + (1.0 - mask) * -1e9)
 ctx = tf.reduce_sum(both * tf.expand_dims(alpha, -1), 1)
 last = tf.gather_nd(both, tf.stack([tf.range(n), lens - 1], 1))
-loss = tf.reduce_mean(tf.square(ctx - 0.3)) + tf.reduce_mean(tf.square(last)) + 0.1 * tf.reduce_mean(c_last)
+loss = (
+    tf.reduce_mean(tf.square(ctx - 0.3))
+    + tf.reduce_mean(tf.square(last))
+    + 0.1 * tf.reduce_mean(c_last)
+)
 opt = tf.train.AdamOptimizer(0.05)
 grads, tvars = zip(*opt.compute_gradients(loss))
 grads, norm = tf.clip_by_global_norm(grads, 0.5)
@@ -63,4 +74,14 @@ with tf.Session() as sess:
             print("loss " + json.dumps([float(lo), float(no)]))
     print("alpha " + json.dumps(sess.run(alpha, {x: data, lens: l}).ravel().tolist()))
     print("h " + json.dumps(sess.run(h_last, {x: data[:1], lens: l[1:2]}).ravel().tolist()))
-    print("shape " + json.dumps([both.shape.as_list(), hs_fw.shape.as_list(), hs.get_shape().as_list(), ctx.shape.as_list()]))
+    print(
+        "shape "
+        + json.dumps(
+            [
+                both.shape.as_list(),
+                hs_fw.shape.as_list(),
+                hs.get_shape().as_list(),
+                ctx.shape.as_list(),
+            ]
+        )
+    )

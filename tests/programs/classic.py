@@ -1,7 +1,9 @@
 import json
+
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import ops
+
 ops.reset_default_graph()
 
 # SVM (linear, gaussian kernel), k-NN, k-means with unsorted_segment_sum, logistic reg, GMM EM, PCA via svd, ridge via cholesky
@@ -15,14 +17,16 @@ def show(label, *vals):
 
 # linear svm
 X = rng.randn(20, 2).astype("f")
-Y = np.where(X[:, :1] + X[:, 1:] > 0, 1., -1.).astype("f")
+Y = np.where(X[:, :1] + X[:, 1:] > 0, 1.0, -1.0).astype("f")
 x_data = tf.placeholder(shape=[None, 2], dtype=tf.float32)
 y_target = tf.placeholder(shape=[None, 1], dtype=tf.float32)
 A, b = tf.Variable(tf.ones([2, 1])), tf.Variable(tf.zeros(shape=[1, 1]))
 model_output = tf.subtract(tf.matmul(x_data, A), b)
 l2_norm = tf.reduce_sum(tf.square(A))
 alpha = tf.constant([0.01])
-classification = tf.reduce_mean(tf.maximum(0., tf.subtract(1., tf.multiply(model_output, y_target))))
+classification = tf.reduce_mean(
+    tf.maximum(0.0, tf.subtract(1.0, tf.multiply(model_output, y_target)))
+)
 loss = tf.add(classification, tf.multiply(alpha, l2_norm))
 accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.sign(model_output), y_target), tf.float32))
 train_step = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
@@ -30,7 +34,9 @@ train_step = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
 bk = tf.Variable(rng.randn(1, 20).astype("f"))
 gamma = tf.constant(-5.0)
 dist = tf.reshape(tf.reduce_sum(tf.square(x_data), 1), [-1, 1])
-sq_dists = tf.add(tf.subtract(dist, tf.multiply(2., tf.matmul(x_data, tf.transpose(x_data)))), tf.transpose(dist))
+sq_dists = tf.add(
+    tf.subtract(dist, tf.multiply(2.0, tf.matmul(x_data, tf.transpose(x_data)))), tf.transpose(dist)
+)
 kernel = tf.exp(tf.multiply(gamma, tf.abs(sq_dists)))
 b_cross = tf.matmul(tf.transpose(bk), bk)
 y_cross = tf.matmul(y_target, tf.transpose(y_target))
@@ -48,12 +54,23 @@ top_v, top_i = tf.nn.top_k(tf.negative(d), k=3)
 onehot = tf.one_hot(tf.cast(tf.squeeze(y_target, 1) > 0, tf.int32), 2)
 vote = tf.argmax(tf.reduce_sum(tf.gather(onehot, top_i), axis=1), axis=1)
 xv = tf.matmul(tf.expand_dims(1.0 / tf.reduce_sum(1.0 / -top_v, 1), 1), tf.ones([1, 3]))
-show("knn", *sess.run([vote, top_i, xv, tf.nn.top_k(d[0], 20)[1]], {x_data: X, y_target: Y, xte: X[:4] + 0.3}))
+show(
+    "knn",
+    *sess.run(
+        [vote, top_i, xv, tf.nn.top_k(d[0], 20)[1]], {x_data: X, y_target: Y, xte: X[:4] + 0.3}
+    ),
+)
 # k-means
 pts = tf.constant(X)
 cent = tf.Variable(tf.slice(tf.random_shuffle(pts, seed=3), [0, 0], [3, -1]))
 assigned = tf.Variable(tf.zeros([20], tf.int64))
-dd = tf.reduce_sum(tf.square(tf.reshape(tf.tile(pts, [1, 3]), [20, 3, 2]) - tf.reshape(tf.tile(cent, [20, 1]), [20, 3, 2])), reduction_indices=2)
+dd = tf.reduce_sum(
+    tf.square(
+        tf.reshape(tf.tile(pts, [1, 3]), [20, 3, 2])
+        - tf.reshape(tf.tile(cent, [20, 1]), [20, 3, 2])
+    ),
+    reduction_indices=2,
+)
 best = tf.argmin(dd, 1)
 did = tf.reduce_any(tf.not_equal(best, assigned))
 means = tf.unsorted_segment_sum(pts, best, 3) / tf.unsorted_segment_sum(tf.ones_like(pts), best, 3)
@@ -66,14 +83,27 @@ while changed and it < 10:
     changed, _ = sess.run([did, do_updates])
 show("kmeans", it, *sess.run([cent, assigned]))
 # GMM by EM
-mu, logvar, logpi = tf.Variable(X[:2]), tf.Variable(tf.zeros([2, 2])), tf.Variable(tf.log([0.5, 0.5]))
-logp = -0.5 * tf.reduce_sum(logvar + np.log(2 * np.pi).astype("f") + tf.squared_difference(tf.expand_dims(X, 1), mu) * tf.exp(-logvar), 2) + logpi
+mu, logvar, logpi = (
+    tf.Variable(X[:2]),
+    tf.Variable(tf.zeros([2, 2])),
+    tf.Variable(tf.log([0.5, 0.5])),
+)
+logp = (
+    -0.5
+    * tf.reduce_sum(
+        logvar
+        + np.log(2 * np.pi).astype("f")
+        + tf.squared_difference(tf.expand_dims(X, 1), mu) * tf.exp(-logvar),
+        2,
+    )
+    + logpi
+)
 ll = tf.reduce_logsumexp(logp, 1)
 r = tf.exp(logp - ll[:, None])
 nk = tf.reduce_sum(r, 0)
 new_mu = tf.matmul(r, X, transpose_a=True) / nk[:, tf.newaxis]
 new_var = tf.einsum("nk,nkd->kd", r, tf.square(X[:, None, :] - new_mu)) / tf.reshape(nk, (-1, 1))
-em = tf.tuple([mu.assign(new_mu), logvar.assign(tf.log(new_var)), logpi.assign(tf.log(nk / 20.))])
+em = tf.tuple([mu.assign(new_mu), logvar.assign(tf.log(new_var)), logpi.assign(tf.log(nk / 20.0))])
 sess.run(tf.variables_initializer([mu, logvar, logpi]))
 for _ in range(5):
     sess.run(em)
@@ -88,5 +118,19 @@ sol3 = tf.matmul(tf.matrix_inverse(tA_A), tf.matmul(At, Y, transpose_a=True))
 sol4 = tf.matrix_solve_ls(At, Y, l2_regularizer=0.1)
 e, v = tf.self_adjoint_eig(tA_A)
 s, u, vv = tf.svd(At)
-show("ridge", *sess.run([sol2, sol3, sol4, e, tf.abs(v), s, tf.matrix_determinant(tA_A), tf.trace(tA_A)]))
-show("norms", *sess.run([tf.norm(At, axis=1), tf.norm(At), tf.cross(At, At[::-1]), tf.cumsum(At, 0), tf.cumprod(At[:3], exclusive=True, reverse=True)]))
+show(
+    "ridge",
+    *sess.run([sol2, sol3, sol4, e, tf.abs(v), s, tf.matrix_determinant(tA_A), tf.trace(tA_A)]),
+)
+show(
+    "norms",
+    *sess.run(
+        [
+            tf.norm(At, axis=1),
+            tf.norm(At),
+            tf.cross(At, At[::-1]),
+            tf.cumsum(At, 0),
+            tf.cumprod(At[:3], exclusive=True, reverse=True),
+        ]
+    ),
+)

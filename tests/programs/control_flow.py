@@ -1,4 +1,5 @@
 import json
+
 import numpy as np
 import tensorflow as tf
 
@@ -26,15 +27,27 @@ h = tf.Print(h, [tf.shape(h)], message="h: ", first_n=1)
 with tf.control_dependencies([tf.Assert(tf.reduce_all(x > -100.0), [x]), tf.assert_rank(x, 2)]):
     h = tf.identity(h)
 mode = tf.placeholder(tf.int32, [])
-y = tf.case({tf.equal(mode, 0): lambda: h, tf.equal(mode, 1): lambda: tf.square(h)}, default=lambda: -h, exclusive=True)
-y2 = tf.case([(mode > 5, lambda: tf.constant(1.0)), (mode > 0, lambda: tf.constant(2.0))], default=lambda: tf.constant(3.0))
+y = tf.case(
+    {tf.equal(mode, 0): lambda: h, tf.equal(mode, 1): lambda: tf.square(h)},
+    default=lambda: -h,
+    exclusive=True,
+)
+y2 = tf.case(
+    [(mode > 5, lambda: tf.constant(1.0)), (mode > 0, lambda: tf.constant(2.0))],
+    default=lambda: tf.constant(3.0),
+)
 loss = tf.reduce_mean(y)
 grad = tf.gradients(loss, [w, x])
 # collatz with while_loop and shape invariant
 i0, m0 = tf.constant(27), tf.constant([27])
-n, seq = tf.while_loop(lambda i, m: i > 1,
-                       lambda i, m: (lambda j: (j, tf.concat([m, [j]], 0)))(tf.cond(tf.equal(i % 2, 0), lambda: i // 2, lambda: 3 * i + 1)),
-                       [i0, m0], shape_invariants=[i0.get_shape(), tf.TensorShape([None])])
+n, seq = tf.while_loop(
+    lambda i, m: i > 1,
+    lambda i, m: (lambda j: (j, tf.concat([m, [j]], 0)))(
+        tf.cond(tf.equal(i % 2, 0), lambda: i // 2, lambda: 3 * i + 1)
+    ),
+    [i0, m0],
+    shape_invariants=[i0.get_shape(), tf.TensorShape([None])],
+)
 parts = tf.dynamic_partition(x, tf.cast(x[:, 0] > 0, tf.int32), 2)
 idx = tf.dynamic_partition(tf.range(tf.shape(x)[0]), tf.cast(x[:, 0] > 0, tf.int32), 2)
 back = tf.dynamic_stitch(idx, [parts[0] * 10, parts[1]])

@@ -1,4 +1,5 @@
 import json
+
 import numpy as np
 import tensorflow as tf
 
@@ -18,6 +19,7 @@ def log_norm():
         new = u + tf.reduce_logsumexp(tf.expand_dims(alpha, 2) + trans, axis=1)
         m = tf.expand_dims(m, 1)
         return m * new + (1 - m) * alpha
+
     rest = tf.transpose(unary[:, 1:], [1, 0, 2])
     alphas = tf.scan(fwd, (rest, tf.transpose(mask)[1:]), initializer=unary[:, 0])
     return tf.reduce_logsumexp(alphas[-1], axis=1)
@@ -55,7 +57,12 @@ with tf.Session() as sess:
     sess.run(tf.global_variables_initializer())
     f = {unary: rng.randn(3, T, K), tags: rng.randint(0, K, (3, T)), lens: [5, 3, 4]}
     for i in range(6):
-        print("loss " + json.dumps([float(v) for v in sess.run([loss, train], f)[:1]] + sess.run(ll, f).tolist()))
+        print(
+            "loss "
+            + json.dumps(
+                [float(v) for v in sess.run([loss, train], f)[:1]] + sess.run(ll, f).tolist()
+            )
+        )
     print("marginals " + json.dumps(sess.run(marginals, f).ravel().tolist()))
     p, b = sess.run([path, best], f)
     print("viterbi " + json.dumps(p.tolist() + [float(b)]))

@@ -1,4 +1,5 @@
 import json
+
 import numpy as np
 import tensorflow as tf
 
@@ -11,14 +12,18 @@ def sparse_tuple_from(sequences):
     for n, seq in enumerate(sequences):
         idx.extend(zip([n] * len(seq), range(len(seq))))
         val.extend(seq)
-    return np.asarray(idx, np.int64), np.asarray(val, np.int32), np.asarray([len(sequences), np.asarray(idx).max(0)[1] + 1], np.int64)
+    return (
+        np.asarray(idx, np.int64),
+        np.asarray(val, np.int32),
+        np.asarray([len(sequences), np.asarray(idx).max(0)[1] + 1], np.int64),
+    )
 
 
 inputs = tf.placeholder(tf.float32, [None, None, 5])
 targets = tf.sparse_placeholder(tf.int32)
 seq_len = tf.placeholder(tf.int32, [None])
 W = tf.Variable(rng.randn(5, 4).astype("f"))
-b = tf.Variable(tf.constant(0., shape=[4]))
+b = tf.Variable(tf.constant(0.0, shape=[4]))
 s = tf.shape(inputs)
 logits = tf.reshape(tf.matmul(tf.reshape(inputs, [-1, 5]), W) + b, [s[0], -1, 4])
 logits = tf.transpose(logits, (1, 0, 2))
@@ -35,7 +40,10 @@ with tf.Session() as sess:
     for i in range(20):
         c, _ = sess.run([cost, opt], f)
         if i % 5 == 0:
-            print("cost " + json.dumps([float(c)] + sess.run(loss, f).tolist() + [float(sess.run(ler, f))]))
+            print(
+                "cost "
+                + json.dumps([float(c)] + sess.run(loss, f).tolist() + [float(sess.run(ler, f))])
+            )
     print("dense " + json.dumps(sess.run(dense, f).tolist() + sess.run(log_prob, f).tolist()))
     bv, lp = sess.run([beam[0], beam_lp], f)
     print("beam " + json.dumps(bv.values.tolist() + lp.tolist() + [type(bv).__name__]))

@@ -1,5 +1,5 @@
 import json
-import random
+
 import numpy as np
 import tensorflow as tf
 
@@ -9,7 +9,12 @@ tf.set_random_seed(1)
 
 class DeepQNetwork:
     def __init__(self, n_actions, n_features, learning_rate=0.01, gamma=0.9, replace_iter=5):
-        self.n_actions, self.n_features, self.lr, self.gamma = n_actions, n_features, learning_rate, gamma
+        self.n_actions, self.n_features, self.lr, self.gamma = (
+            n_actions,
+            n_features,
+            learning_rate,
+            gamma,
+        )
         self.replace_iter, self.learn_step = replace_iter, 0
         self._build_net()
         t = tf.get_collection(tf.GraphKeys.GLOBAL_VARIABLES, scope="target_net")
@@ -21,13 +26,17 @@ class DeepQNetwork:
         self.sess.run(tf.global_variables_initializer())
 
     def _net(self, s, c_names, n_l1=10):
-        w_init, b_init = tf.random_normal_initializer(0., 0.3), tf.constant_initializer(0.1)
+        w_init, b_init = tf.random_normal_initializer(0.0, 0.3), tf.constant_initializer(0.1)
         with tf.variable_scope("l1"):
-            w1 = tf.get_variable("w1", [self.n_features, n_l1], initializer=w_init, collections=c_names)
+            w1 = tf.get_variable(
+                "w1", [self.n_features, n_l1], initializer=w_init, collections=c_names
+            )
             b1 = tf.get_variable("b1", [1, n_l1], initializer=b_init, collections=c_names)
             l1 = tf.nn.relu(tf.matmul(s, w1) + b1)
         with tf.variable_scope("l2"):
-            w2 = tf.get_variable("w2", [n_l1, self.n_actions], initializer=w_init, collections=c_names)
+            w2 = tf.get_variable(
+                "w2", [n_l1, self.n_actions], initializer=w_init, collections=c_names
+            )
             b2 = tf.get_variable("b2", [1, self.n_actions], initializer=b_init, collections=c_names)
             adv = tf.matmul(l1, w2) + b2
         return adv - tf.reduce_mean(adv, axis=1, keep_dims=True)
@@ -35,8 +44,20 @@ class DeepQNetwork:
     def _build_net(self):
         self.s = tf.placeholder(tf.float32, [None, self.n_features], name="s")
         self.s_ = tf.placeholder(tf.float32, [None, self.n_features], name="s_")
-        self.r = tf.placeholder(tf.float32, [None, ], name="r")
-        self.a = tf.placeholder(tf.int32, [None, ], name="a")
+        self.r = tf.placeholder(
+            tf.float32,
+            [
+                None,
+            ],
+            name="r",
+        )
+        self.a = tf.placeholder(
+            tf.int32,
+            [
+                None,
+            ],
+            name="a",
+        )
         with tf.variable_scope("eval_net"):
             self.q_eval = self._net(self.s, ["eval_net_params", tf.GraphKeys.GLOBAL_VARIABLES])
         with tf.variable_scope("target_net"):
@@ -54,14 +75,18 @@ class DeepQNetwork:
         with tf.variable_scope("train"):
             opt = tf.train.RMSPropOptimizer(self.lr)
             gvs = opt.compute_gradients(self.loss, var_list=tf.get_collection("eval_net_params"))
-            self.train_op = opt.apply_gradients([(tf.clip_by_norm(g, 1.0), v) for g, v in gvs if g is not None])
+            self.train_op = opt.apply_gradients(
+                [(tf.clip_by_norm(g, 1.0), v) for g, v in gvs if g is not None]
+            )
 
     def learn(self, b):
         if self.learn_step % self.replace_iter == 0:
             self.sess.run(self.replace)
         f, n = self.n_features, self.n_features
-        _, cost = self.sess.run([self.train_op, self.loss], feed_dict={
-            self.s: b[:, :f], self.a: b[:, f], self.r: b[:, f + 1], self.s_: b[:, -f:]})
+        _, cost = self.sess.run(
+            [self.train_op, self.loss],
+            feed_dict={self.s: b[:, :f], self.a: b[:, f], self.r: b[:, f + 1], self.s_: b[:, -f:]},
+        )
         self.learn_step += 1
         return cost
 
@@ -69,7 +94,14 @@ class DeepQNetwork:
 RL = DeepQNetwork(3, 4)
 print("vars " + json.dumps([v.name for v in tf.global_variables()]))
 for step in range(20):
-    b = np.hstack([np.random.randn(8, 4), np.random.randint(0, 3, (8, 1)), np.random.randn(8, 1), np.random.randn(8, 4)])
+    b = np.hstack(
+        [
+            np.random.randn(8, 4),
+            np.random.randint(0, 3, (8, 1)),
+            np.random.randn(8, 1),
+            np.random.randn(8, 4),
+        ]
+    )
     c = RL.learn(b)
     if step % 4 == 0:
         RL.sess.run(RL.soft)

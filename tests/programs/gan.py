@@ -1,4 +1,5 @@
 import json
+
 import numpy as np
 import tensorflow as tf
 
@@ -8,7 +9,7 @@ mb_size, Z_dim, X_dim, h_dim = 16, 4, 6, 8
 
 
 def xavier_init(size):
-    return (rng.randn(*size) / np.sqrt(size[0] / 2.)).astype(np.float32)
+    return (rng.randn(*size) / np.sqrt(size[0] / 2.0)).astype(np.float32)
 
 
 def linear(input_, output_size, scope=None, stddev=0.1):
@@ -30,7 +31,7 @@ def discriminator(x, reuse=False):
         if reuse:
             scope.reuse_variables()
         h = tf.maximum(0.2 * linear(x, h_dim, "d_h0"), 0)
-        if reuse: 
+        if reuse:
             h = h * 1.0
         m = tf.get_variable("d_w", [h_dim, 1], initializer=tf.constant_initializer(0.3))
         return tf.nn.sigmoid(tf.matmul(h, m)), tf.matmul(h, m)
@@ -42,12 +43,13 @@ G = generator(Z)
 D_real, D_logit_real = discriminator(X)
 D_fake, D_logit_fake = discriminator(G, reuse=True)
 xent = tf.nn.sigmoid_cross_entropy_with_logits
-D_loss = tf.reduce_mean(xent(logits=D_logit_real, labels=tf.ones_like(D_logit_real) * 0.9)) + \
-    tf.reduce_mean(xent(logits=D_logit_fake, labels=tf.zeros_like(D_logit_fake)))
+D_loss = tf.reduce_mean(
+    xent(logits=D_logit_real, labels=tf.ones_like(D_logit_real) * 0.9)
+) + tf.reduce_mean(xent(logits=D_logit_fake, labels=tf.zeros_like(D_logit_fake)))
 G_loss = tf.reduce_mean(xent(logits=D_logit_fake, labels=tf.ones_like(D_logit_fake)))
 # WGAN-GP
 eps = tf.placeholder(tf.float32, [mb_size, 1])
-X_inter = eps * X + (1. - eps) * G
+X_inter = eps * X + (1.0 - eps) * G
 with tf.variable_scope("", reuse=tf.AUTO_REUSE):
     grad = tf.gradients(discriminator(X_inter, reuse=True)[1], [X_inter])[0]
 grad_norm = tf.sqrt(tf.reduce_sum((grad) ** 2, axis=1) + 1e-8)
@@ -61,7 +63,11 @@ clip_D = [p.assign(tf.clip_by_value(p, -0.3, 0.3)) for p in d_vars]
 sess = tf.Session()
 sess.run(tf.global_variables_initializer())
 for it in range(15):
-    batch = {X: rng.rand(mb_size, X_dim), Z: rng.uniform(-1., 1., [mb_size, Z_dim]), eps: rng.rand(mb_size, 1)}
+    batch = {
+        X: rng.rand(mb_size, X_dim),
+        Z: rng.uniform(-1.0, 1.0, [mb_size, Z_dim]),
+        eps: rng.rand(mb_size, 1),
+    }
     _, D_loss_curr, gp = sess.run([D_solver, D_loss, grad_pen], feed_dict=batch)
     if it > 10:
         sess.run(clip_D)

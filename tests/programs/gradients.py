@@ -1,4 +1,5 @@
 import json
+
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import ops
@@ -13,7 +14,9 @@ def show(label, *values):
 
 @ops.RegisterGradient("GuidedRelu")
 def _guided_relu_grad(op, grad):
-    return tf.where(0. < grad, gen_nn_ops.relu_grad(grad, op.outputs[0]), tf.zeros(grad.get_shape()))
+    return tf.where(
+        grad > 0.0, gen_nn_ops.relu_grad(grad, op.outputs[0]), tf.zeros(grad.get_shape())
+    )
 
 
 @tf.RegisterGradient("FlipGradient1")
@@ -23,7 +26,9 @@ def _flip(op, grad):
 
 @tf.RegisterGradient("QuantizeGrad")
 def sign_grad(op, grad):
-    return tf.clip_by_value(tf.identity(grad), -1, 1) * tf.cast(tf.abs(op.inputs[0]) <= 1, tf.float32)
+    return tf.clip_by_value(tf.identity(grad), -1, 1) * tf.cast(
+        tf.abs(op.inputs[0]) <= 1, tf.float32
+    )
 
 
 rng = np.random.RandomState(0)
@@ -42,12 +47,12 @@ with g.gradient_override_map({"Relu": "GuidedRelu"}):
     guided = tf.gradients(model(x), x)[0]
 with g.gradient_override_map({"Identity": "FlipGradient1"}):
     flipped = tf.identity(x)
-rev = tf.gradients(tf.reduce_sum(flipped ** 2), x)[0]
+rev = tf.gradients(tf.reduce_sum(flipped**2), x)[0]
 with g.gradient_override_map({"Sign": "QuantizeGrad"}):
     binar = tf.sign(x)
 ste = tf.gradients(binar * 3.0, x)[0]
 st2 = x + tf.stop_gradient(tf.round(x) - x)
-st2g = tf.gradients(st2 ** 2, x)[0]
+st2g = tf.gradients(st2**2, x)[0]
 
 
 @tf.custom_gradient
@@ -56,6 +61,7 @@ def log1pexp(v):
 
     def grad(dy):
         return dy * (1 - 1 / (1 + e))
+
     return tf.log(1 + e), grad
 
 
@@ -70,7 +76,12 @@ def py_func(func, inp, Tout, stateful=True, name=None, grad=None):
         return tf.py_func(func, inp, Tout, stateful=stateful, name=name)
 
 
-sq = py_func(lambda v: np.square(v).astype(np.float32), [x], [tf.float32], grad=lambda op, gr: gr * 2 * op.inputs[0])[0]
+sq = py_func(
+    lambda v: np.square(v).astype(np.float32),
+    [x],
+    [tf.float32],
+    grad=lambda op, gr: gr * 2 * op.inputs[0],
+)[0]
 sqg = tf.gradients(sq, x)[0]
 v = tf.Variable([1.1, 1.2, 1.5])
 rosen = tf.reduce_sum(100.0 * (v[1:] - v[:-1] ** 2.0) ** 2 + (1 - v[:-1]) ** 2)
@@ -85,12 +96,26 @@ f = tf.stack([v[0] * v[1], tf.sin(v[2]), tf.reduce_prod(v)])
 jac = tf.stack([tf.gradients(f[i], v)[0] for i in range(3)])
 fwd_u = tf.placeholder_with_default(tf.ones([3]), [3])
 jvp = tf.gradients(tf.gradients(f, v, grad_ys=fwd_u)[0], fwd_u, grad_ys=vec)[0]
-agg = tf.gradients([rosen, tf.reduce_sum(v)], [v], grad_ys=[tf.constant(0.5), None], aggregation_method=tf.AggregationMethod.ADD_N)[0]
+agg = tf.gradients(
+    [rosen, tf.reduce_sum(v)],
+    [v],
+    grad_ys=[tf.constant(0.5), None],
+    aggregation_method=tf.AggregationMethod.ADD_N,
+)[0]
 none = tf.gradients(tf.reduce_sum(w), [v])
 with tf.Session() as sess:
     sess.run(tf.global_variables_initializer())
     feed = {x: rng.randn(2, 4)}
-    for name, t in [("plain", plain), ("guided", guided), ("rev", rev), ("ste", ste), ("st2", st2g), ("cg", cg), ("cgg", cgg), ("sq", sqg)]:
+    for name, t in [
+        ("plain", plain),
+        ("guided", guided),
+        ("rev", rev),
+        ("ste", ste),
+        ("st2", st2g),
+        ("cg", cg),
+        ("cgg", cgg),
+        ("sq", sqg),
+    ]:
         show(name, sess.run(t, feed))
     show("gp", *sess.run([gp] + gpg, feed))
     show("hess", *sess.run([hess, hvp, jac, jvp, agg]))

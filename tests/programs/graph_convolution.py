@@ -1,4 +1,5 @@
 import json
+
 import numpy as np
 import tensorflow as tf
 
@@ -15,7 +16,7 @@ keep = tf.placeholder_with_default(1.0, [])
 def sparse_dropout(x, keep_prob, nnz):
     random_tensor = keep_prob + tf.random_uniform([nnz], seed=12)
     mask = tf.cast(tf.floor(random_tensor), dtype=tf.bool)
-    return tf.sparse_retain(x, mask) * (1. / keep_prob)
+    return tf.sparse_retain(x, mask) * (1.0 / keep_prob)
 
 
 def gcn(x, n, act, scope):
@@ -32,8 +33,11 @@ l = tf.nn.sparse_softmax_cross_entropy_with_logits(logits=z, labels=labels)
 loss = tf.reduce_sum(l * mask) / tf.reduce_sum(mask)
 train = tf.train.AdamOptimizer(0.05).minimize(loss)
 drop = sparse_dropout(sup, 0.7, len(coords))
-rec = tf.nn.weighted_cross_entropy_with_logits(targets=tf.reshape(tf.sparse_tensor_to_dense(sup, validate_indices=False), [-1]),
-                                               logits=tf.reshape(tf.matmul(z, z, transpose_b=True), [-1]), pos_weight=2.0)
+rec = tf.nn.weighted_cross_entropy_with_logits(
+    targets=tf.reshape(tf.sparse_tensor_to_dense(sup, validate_indices=False), [-1]),
+    logits=tf.reshape(tf.matmul(z, z, transpose_b=True), [-1]),
+    pos_weight=2.0,
+)
 deg = tf.sparse_reduce_sum(sup, 1)
 soft = tf.sparse_softmax(tf.SparseTensor([[0, 0], [0, 2], [1, 1]], [1.0, 2.0, 3.0], [2, 3]))
 add = tf.sparse_add(soft, soft)
@@ -46,7 +50,21 @@ with tf.Session() as sess:
     for i in range(8):
         print("loss " + json.dumps([float(sess.run([train, loss], fd)[1])]))
     d = sess.run(drop, fd)
-    print("drop " + json.dumps([d.indices.tolist(), d.values.tolist(), list(map(int, d.dense_shape))]))
+    print(
+        "drop " + json.dumps([d.indices.tolist(), d.values.tolist(), list(map(int, d.dense_shape))])
+    )
     print("rec " + json.dumps(sess.run(rec, fd).tolist() + sess.run(deg, fd).tolist()))
-    print("soft " + json.dumps([sess.run(soft).values.tolist(), sess.run(add).values.tolist(), sess.run(tr).indices.tolist()]))
-    print("seg " + json.dumps(sess.run(seg, fd).ravel().tolist() + sess.run(mean, fd).ravel().tolist()))
+    print(
+        "soft "
+        + json.dumps(
+            [
+                sess.run(soft).values.tolist(),
+                sess.run(add).values.tolist(),
+                sess.run(tr).indices.tolist(),
+            ]
+        )
+    )
+    print(
+        "seg "
+        + json.dumps(sess.run(seg, fd).ravel().tolist() + sess.run(mean, fd).ravel().tolist())
+    )

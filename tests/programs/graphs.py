@@ -1,4 +1,5 @@
 import json
+
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import tensor_util
@@ -12,7 +13,9 @@ def show(label, *values):
 
 def dense(x, units, scope="dense"):
     with tf.variable_scope(scope, default_name="dense"):
-        w = tf.get_variable("kernel", [x.shape[-1], units], initializer=tf.glorot_uniform_initializer(seed=1))
+        w = tf.get_variable(
+            "kernel", [x.shape[-1], units], initializer=tf.glorot_uniform_initializer(seed=1)
+        )
         return tf.nn.relu(tf.matmul(x, w), name="out")
 
 
@@ -23,7 +26,9 @@ with tf.Graph().as_default() as g1:
     net = dense(net, 2, None)
     keep = tf.placeholder_with_default(1.0, [], name="keep")
     out = tf.identity(tf.nn.softmax(net), name="output")
-    tmpl = tf.make_template("scale", lambda v: v * tf.get_variable("s", [], initializer=tf.ones_initializer()))
+    tmpl = tf.make_template(
+        "scale", lambda v: v * tf.get_variable("s", [], initializer=tf.ones_initializer())
+    )
     o1, o2 = tmpl(net), tmpl(out)
     with tf.Session() as sess:
         miss = sess.run(tf.report_uninitialized_variables())
@@ -46,7 +51,9 @@ for node in gd.node:
         show(node.name, tensor_util.MakeNdarray(node.attr["value"].tensor))
 with tf.Graph().as_default() as g2:
     inp = tf.constant(np.arange(8).reshape(2, 4).astype("f"))
-    y, = tf.import_graph_def(gd, input_map={"input:0": inp * 0.1}, return_elements=["output:0"], name="net")
+    (y,) = tf.import_graph_def(
+        gd, input_map={"input:0": inp * 0.1}, return_elements=["output:0"], name="net"
+    )
     z = tf.import_graph_def(gd, return_elements=["output"], name="")[0]
     names = [n.name for n in g2.as_graph_def().node]
     t = g2.get_tensor_by_name("l1/out:0")
@@ -85,6 +92,25 @@ with tf.Graph().as_default() as g3:
         c + 1.5
     except (TypeError, ValueError) as err:
         print("dtype " + json.dumps([type(err).__name__]))
-    print("g3 " + json.dumps([[o.name, o.type, [i.name for i in o.inputs], [i.name for i in o.control_inputs]] for o in g3.get_operations()]))
+    print(
+        "g3 "
+        + json.dumps(
+            [
+                [o.name, o.type, [i.name for i in o.inputs], [i.name for i in o.control_inputs]]
+                for o in g3.get_operations()
+            ]
+        )
+    )
     print("same " + json.dumps([v1 is v2, v3.name, v1.op.type, str(v1.dtype), str(f)]))
-print("str " + json.dumps([str(g1.get_tensor_by_name("output:0")), repr(x), str(tf.float32), str(x.shape), str(net.get_shape())]))
+print(
+    "str "
+    + json.dumps(
+        [
+            str(g1.get_tensor_by_name("output:0")),
+            repr(x),
+            str(tf.float32),
+            str(x.shape),
+            str(net.get_shape()),
+        ]
+    )
+)

@@ -1,4 +1,5 @@
 import json
+
 import numpy as np
 import tensorflow as tf
 
@@ -13,7 +14,9 @@ def _variable_on_cpu(name, shape, initializer):
 
 
 def _variable_with_weight_decay(name, shape, stddev, wd):
-    var = _variable_on_cpu(name, shape, tf.truncated_normal_initializer(stddev=stddev, dtype=tf.float32))
+    var = _variable_on_cpu(
+        name, shape, tf.truncated_normal_initializer(stddev=stddev, dtype=tf.float32)
+    )
     if wd is not None:
         weight_decay = tf.multiply(tf.nn.l2_loss(var), wd, name="weight_loss")
         tf.add_to_collection("losses", weight_decay)
@@ -26,20 +29,31 @@ def inference(images):
         conv = tf.nn.conv2d(images, kernel, [1, 1, 1, 1], padding="SAME")
         pre = tf.nn.bias_add(conv, _variable_on_cpu("biases", [4], tf.constant_initializer(0.0)))
         conv1 = tf.nn.relu(pre, name=scope.name)
-    pool1 = tf.nn.max_pool(conv1, ksize=[1, 3, 3, 1], strides=[1, 2, 2, 1], padding="SAME", name="pool1")
+    pool1 = tf.nn.max_pool(
+        conv1, ksize=[1, 3, 3, 1], strides=[1, 2, 2, 1], padding="SAME", name="pool1"
+    )
     norm1 = tf.nn.lrn(pool1, 4, bias=1.0, alpha=0.001 / 9.0, beta=0.75, name="norm1")
     with tf.variable_scope("local") as scope:
         reshape = tf.reshape(norm1, [images.get_shape().as_list()[0], -1])
         w = _variable_with_weight_decay("weights", [reshape.get_shape()[1].value, 6], 0.04, 0.004)
-        local = tf.nn.relu(tf.matmul(reshape, w) + _variable_on_cpu("biases", [6], tf.constant_initializer(0.1)), name=scope.name)
+        local = tf.nn.relu(
+            tf.matmul(reshape, w) + _variable_on_cpu("biases", [6], tf.constant_initializer(0.1)),
+            name=scope.name,
+        )
     with tf.variable_scope("softmax_linear") as scope:
         w = _variable_with_weight_decay("weights", [6, 3], 1 / 6.0, 0.0)
-        return tf.add(tf.matmul(local, w), _variable_on_cpu("biases", [3], tf.constant_initializer(0.0)), name=scope.name)
+        return tf.add(
+            tf.matmul(local, w),
+            _variable_on_cpu("biases", [3], tf.constant_initializer(0.0)),
+            name=scope.name,
+        )
 
 
 def tower_loss(scope, images, labels):
     logits = inference(images)
-    xent = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.cast(labels, tf.int64), logits=logits, name="cross_entropy_per_example")
+    xent = tf.nn.sparse_softmax_cross_entropy_with_logits(
+        labels=tf.cast(labels, tf.int64), logits=logits, name="cross_entropy_per_example"
+    )
     tf.add_to_collection("losses", tf.reduce_mean(xent, name="cross_entropy"))
     return tf.add_n(tf.get_collection("losses", scope), name="total_loss")
 
@@ -55,7 +69,9 @@ def average_gradients(tower_grads):
 
 with tf.Graph().as_default(), tf.device("/cpu:0"):
     tf.set_random_seed(8)
-    global_step = tf.get_variable("global_step", [], initializer=tf.constant_initializer(0), trainable=False)
+    global_step = tf.get_variable(
+        "global_step", [], initializer=tf.constant_initializer(0), trainable=False
+    )
     images = tf.placeholder(tf.float32, [8, 8, 8, 3])
     labels = tf.placeholder(tf.int32, [8])
     lr = tf.train.exponential_decay(0.1, global_step, 4, 0.5, staircase=True)
@@ -85,6 +101,18 @@ with tf.Graph().as_default(), tf.device("/cpu:0"):
         swap = [tf.assign(v, ema.average(v)) for v in tf.trainable_variables()]
         sess.run(swap)
         print("eval " + json.dumps([float(sess.run(loss, f))]))
-    print("names " + json.dumps([v.name for v in tf.global_variables()] + sorted(ema.variables_to_restore())))
-    print("devices " + json.dumps([[o.name, o.device] for o in tf.get_default_graph().get_operations() if o.type in ("Conv2D", "VariableV2", "MaxPool")]))
+    print(
+        "names "
+        + json.dumps([v.name for v in tf.global_variables()] + sorted(ema.variables_to_restore()))
+    )
+    print(
+        "devices "
+        + json.dumps(
+            [
+                [o.name, o.device]
+                for o in tf.get_default_graph().get_operations()
+                if o.type in ("Conv2D", "VariableV2", "MaxPool")
+            ]
+        )
+    )
     print("losses " + json.dumps([t.name for t in tf.get_collection("losses")]))

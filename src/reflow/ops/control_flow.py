@@ -266,21 +266,14 @@ def _case_of(pairs: Any, default: Any, exclusive: bool, strict: bool, name: str,
     with name_scope(name, "case", [pred for pred, _ in pairs]):
         preds = [pred for pred, _ in pairs]
         functions = [function for _, function in pairs]
-        checks = []
-        if exclusive:
-            checks = [_at_most_one(preds)]
-        if default is None:
-            preds, functions, default = (
-                preds[:-1],
-                functions[:-1],
-                _checked_default(preds, functions),
-            )
+        if default is None:  # the last function is the default, if its predicate holds
+            default = _checked_default(preds, functions)
+            preds, functions = preds[:-1], functions[:-1]
         if not preds:
-            result = default()
-        else:
-            with control_dependencies([c for c in checks if c is not None]):
-                result = _nested(preds, functions, default, strict)
-    return result
+            return default()
+        check = _at_most_one(preds) if exclusive else None
+        with control_dependencies([] if check is None else [check]):
+            return _nested(preds, functions, default, strict)
 
 
 def _checked_pairs(pairs: Sequence[Any], eager: bool, site: str) -> list[tuple[Any, Callable]]:

@@ -83,7 +83,7 @@ def tuple_v2(tensors: Any, control_inputs: Any = None, name: str | None = None) 
       TypeError: if `control_inputs` holds something else than operations and tensors.
 
     >>> import reflow as tf
-    >>> [t.numpy() for t in tf.tuple([tf.constant(1), tf.constant(2)])]
+    >>> [int(t) for t in tf.tuple([tf.constant(1), tf.constant(2)])]
     [1, 2]
     """
     return tuple_v1(tensors, name, control_inputs)
