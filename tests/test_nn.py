@@ -93,6 +93,15 @@ def test_values_and_gradients_are_tensorflows(call, tier):
         close(f"gradient of {key}", value, VALUES[f"{wanted['number']}/gradient/{key}"])
 
 
+@pytest.mark.parametrize("call", [*SAME_NODES, *SAME_VALUES])
+def test_eager_values_are_tensorflows(call):
+    if "twice(" in call or "placeholder" in call:
+        pytest.skip("for graphs")
+    tensors, _ = build(call)
+    for i, tensor in enumerate(tensors):
+        close(f"output {i}", tensor.numpy(), VALUES[f"{WANTED[call]['number']}/output/{i}"])
+
+
 # What TensorFlow's CPU kernels cannot do -----------------------------------------------------------
 
 
@@ -277,6 +286,18 @@ def test_labels_without_a_path_have_an_infinite_loss():
     np.testing.assert_allclose(loss.numpy()[1], 4 * np.log(3), 1e-6)
 
 
+def test_arrays_and_tensors_of_unknown_rank_are_inputs():
+    x, w = rand(1, 2, 4, 4, 3), rand(2, 2, 3, 4)
+    assert tf2.nn.conv2d(x, w, 1, "SAME").shape == [1, 2, 4, 4, 4]
+    assert tf2.nn.max_pool(x[0, 0], 2, 2, "SAME").shape == [4, 2, 3]
+    assert tf2.nn.avg_pool(x, 2, 2, "SAME").shape == [1, 1, 2, 2, 3]
+    with Graph().as_default() as graph:
+        anything = tf.placeholder(tf.float32)
+        y = tf2.nn.max_pool(tf2.nn.conv2d(anything, tf.constant(w), 1, "SAME"), 2, 2, "SAME")
+        assert y.shape.as_list() == [None, None, None, 4]
+    assert Session(graph=graph).run(y, {anything: x[0]}).shape == (2, 2, 2, 4)
+
+
 # Arguments ----------------------------------------------------------------------------------------
 
 
@@ -334,6 +355,21 @@ def test_embedding_lookup_reads_rows_of_variables():
     np.testing.assert_array_equal(session.run(rows), [[4, 5], [0, 1]])
     assert type(g).__name__ == "IndexedSlices"
     np.testing.assert_array_equal(session.run(g.values), [[8, 10], [0, 2]])
+
+
+def test_embedding_lookup_reads_partitioned_variables():
+    with Graph().as_default() as graph:
+        table = tf.get_variable("table", [5, 2], partitioner=tf.fixed_size_partitioner(2))
+        rows = tf.nn.embedding_lookup(table, [4, 0, 3], partition_strategy="div")
+        parts = list(table)
+        made = [convert_to_tensor(g) for g in gradients([tf.reduce_sum(rows * rows)], parts)]
+        init = tf.global_variables_initializer()
+    session = Session(graph=graph)
+    session.run(init)
+    values = np.concatenate(session.run(parts))
+    np.testing.assert_array_equal(session.run(rows), values[[4, 0, 3]])
+    wanted = 2 * values * np.array([1, 0, 0, 1, 1])[:, None]
+    np.testing.assert_array_equal(np.concatenate(session.run(made)), wanted)
 
 
 def test_a_sampler_goes_on_drawing():

@@ -56,6 +56,8 @@ class Namespace(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in ("__version__", "__internal__"):
             raise AttributeError(name)
+        if name in self.__dict__:  # asked by a real module, whose own dictionary lacks it
+            return self.__dict__[name]
         value = lookup(self._space, self._prefix + name, f"{self.__name__}.{name}")
         self.__dict__[name] = value
         return value

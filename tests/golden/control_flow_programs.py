@@ -221,6 +221,35 @@ def map_and_scan(tf):
 
 
 @case
+def map_in_cond(tf):
+    """A tensor array that only one branch makes; its gradient is made in a branch as well."""
+    x, b, n = inputs(tf)
+    y = tf.cond(
+        b,
+        lambda: tf.cond(x[0, 0] > 0, lambda: tf.map_fn(lambda r: r * r * x[0], x), lambda: x),
+        lambda: x * 3.0,
+    )
+    (g,) = tf.gradients(tf.reduce_sum(y * y), x)
+    return both(names(y, g)) + [(names(y, g), {"x:0": -X, "b:0": True})]
+
+
+@case
+def map_in_while(tf):
+    """A tensor array for each iteration: the loop keeps them all for its gradient."""
+    x, b, n = inputs(tf)
+
+    def body(i, a):
+        mapped = tf.cond(
+            tf.equal(i, 1), lambda: a, lambda: tf.map_fn(lambda r: tf.sin(r) * a[0] + x[1], a)
+        )
+        return [i + 1, tf.tanh(mapped)]
+
+    i, y = tf.compat.v1.while_loop(lambda i, a: i < n, body, [0, x])
+    (g,) = tf.gradients(tf.reduce_sum(y * y), x)
+    return counts(names(y, g), 0, 1, 3)
+
+
+@case
 def arrays(tf):
     """Tensor arrays without a loop: the ops that loops do not use."""
     x, b, n = inputs(tf)
@@ -290,7 +319,7 @@ def rnn_with_lengths(tf):
     y, c, h = _lstm(tf, x, w, length)
     g = tf.gradients(tf.reduce_sum(y * y) + tf.reduce_sum(h), [x, w])
     return [
-        (names(y, c, *g), {"x:0": SEQUENCE, "length:0": np.array([3, 5], np.int32)}),
+        (names(y, c, *g), {"x:0": SEQUENCE[:, :3], "length:0": np.array([2, 3], np.int32)}),
         (names(y, c, *g), {"x:0": SEQUENCE[:, :2], "length:0": np.array([2, 1], np.int32)}),
     ]
 

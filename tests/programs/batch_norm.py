@@ -79,7 +79,7 @@ with tf.control_dependencies(update_ops):
 with tf.Session() as sess:
     sess.run(tf.global_variables_initializer())
     a, b = rng.randn(6, 4, 4, 2), rng.randn(6, 1)
-    for i in range(8):
+    for _ in range(8):
         _, l, r = sess.run([train_op, loss, lr], {x: a, y: b, is_training: True})
         t = sess.run(loss, feed_dict={x: a, y: b, is_training: False})
         print("step " + json.dumps([float(l), float(t), float(r)]))

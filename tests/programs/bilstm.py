@@ -1,11 +1,10 @@
-"""A bidirectional LSTM by hand: `while_loop` with arrays, `scan`, lengths, attention over time."""
+"""A bidirectional LSTM by hand: `while_loop` with arrays, `scan`, lengths, attention."""
 
 import json
 
 import numpy as np
 import tensorflow as tf
 
-# Bidirectional LSTM by hand: forward by while_loop + TensorArray, backward by scan; lengths by masks
 rng = np.random.RandomState(0)
 B, T, D, H = 3, 6, 4, 5
 x = tf.placeholder(tf.float32, [None, T, D])
@@ -19,9 +18,8 @@ class LSTM:
             self.b = tf.get_variable("b", [4 * H], initializer=tf.zeros_initializer())
 
     def __call__(self, xt, c, h):
-        i, j, f, o = tf.split(
-            value=tf.matmul(tf.concat([xt, h], 1), self.W) + self.b, num_or_size_splits=4, axis=1
-        )
+        gates = tf.matmul(tf.concat([xt, h], 1), self.W) + self.b
+        i, j, f, o = tf.split(value=gates, num_or_size_splits=4, axis=1)
         c = c * tf.sigmoid(f + 1.0) + tf.sigmoid(i) * tf.tanh(j)
         return c, tf.tanh(c) * tf.sigmoid(o)
 
@@ -41,9 +39,8 @@ def body(t, c, h, out):
     return t + 1, c, h2, out.write(t, tf.where(alive, h2, tf.zeros_like(h2)))
 
 
-_, c_last, h_last, outputs = tf.while_loop(
-    lambda t, *_: t < T, body, [tf.constant(0), zero, zero, outputs]
-)
+start = [tf.constant(0), zero, zero, outputs]
+_, c_last, h_last, outputs = tf.while_loop(lambda t, *_: t < T, body, start)
 hs_fw = tf.transpose(outputs.stack(), [1, 0, 2])
 rev = tf.transpose(tf.reverse_sequence(x, lens, seq_axis=1, batch_axis=0), [1, 0, 2])
 cs, hs = tf.scan(lambda s, e: bw(e, s[0], s[1]), rev, initializer=(zero, zero))
@@ -56,11 +53,8 @@ scores = tf.reduce_sum(tf.tanh(both) * u, 2)
 alpha = tf.nn.softmax(scores + (1.0 - mask) * -1e9)
 ctx = tf.reduce_sum(both * tf.expand_dims(alpha, -1), 1)
 last = tf.gather_nd(both, tf.stack([tf.range(n), lens - 1], 1))
-loss = (
-    tf.reduce_mean(tf.square(ctx - 0.3))
-    + tf.reduce_mean(tf.square(last))
-    + 0.1 * tf.reduce_mean(c_last)
-)
+loss = tf.reduce_mean(tf.square(ctx - 0.3)) + tf.reduce_mean(tf.square(last))
+loss += 0.1 * tf.reduce_mean(c_last)
 opt = tf.train.AdamOptimizer(0.05)
 grads, tvars = zip(*opt.compute_gradients(loss))
 grads, norm = tf.clip_by_global_norm(grads, 0.5)
@@ -68,20 +62,10 @@ train = opt.apply_gradients(zip(grads, tvars))
 data, l = rng.randn(B, T, D), np.array([6, 2, 4])
 with tf.Session() as sess:
     sess.run(tf.global_variables_initializer())
-    for i in range(30):
+    for i in range(10):
         _, lo, no = sess.run([train, loss, norm], {x: data, lens: l})
-        if i % 6 == 0:
+        if i % 3 == 0:
             print("loss " + json.dumps([float(lo), float(no)]))
     print("alpha " + json.dumps(sess.run(alpha, {x: data, lens: l}).ravel().tolist()))
     print("h " + json.dumps(sess.run(h_last, {x: data[:1], lens: l[1:2]}).ravel().tolist()))
-    print(
-        "shape "
-        + json.dumps(
-            [
-                both.shape.as_list(),
-                hs_fw.shape.as_list(),
-                hs.get_shape().as_list(),
-                ctx.shape.as_list(),
-            ]
-        )
-    )
+    print("shapes " + json.dumps([str(t.get_shape()) for t in (both, hs_fw, hs, ctx)]))

@@ -1,9 +1,10 @@
+"""Branches, cases, loops, Python, checks and partitions in one graph, with their gradients."""
+
 import json
 
 import numpy as np
 import tensorflow as tf
 
-# control flow zoo: cond on is_training, case, while with shape invariants, py_func, Print, Assert, dynamic_partition/stitch, boolean_mask
 tf.set_random_seed(3)
 
 
@@ -27,29 +28,25 @@ h = tf.Print(h, [tf.shape(h)], message="h: ", first_n=1)
 with tf.control_dependencies([tf.Assert(tf.reduce_all(x > -100.0), [x]), tf.assert_rank(x, 2)]):
     h = tf.identity(h)
 mode = tf.placeholder(tf.int32, [])
-y = tf.case(
-    {tf.equal(mode, 0): lambda: h, tf.equal(mode, 1): lambda: tf.square(h)},
-    default=lambda: -h,
-    exclusive=True,
-)
-y2 = tf.case(
-    [(mode > 5, lambda: tf.constant(1.0)), (mode > 0, lambda: tf.constant(2.0))],
-    default=lambda: tf.constant(3.0),
-)
+cases = {tf.equal(mode, 0): lambda: h, tf.equal(mode, 1): lambda: tf.square(h)}
+y = tf.case(cases, default=lambda: -h, exclusive=True)
+cases = [(mode > 5, lambda: tf.constant(1.0)), (mode > 0, lambda: tf.constant(2.0))]
+y2 = tf.case(cases, default=lambda: tf.constant(3.0))
 loss = tf.reduce_mean(y)
 grad = tf.gradients(loss, [w, x])
-# collatz with while_loop and shape invariant
-i0, m0 = tf.constant(27), tf.constant([27])
-n, seq = tf.while_loop(
-    lambda i, m: i > 1,
-    lambda i, m: (lambda j: (j, tf.concat([m, [j]], 0)))(
-        tf.cond(tf.equal(i % 2, 0), lambda: i // 2, lambda: 3 * i + 1)
-    ),
-    [i0, m0],
-    shape_invariants=[i0.get_shape(), tf.TensorShape([None])],
-)
-parts = tf.dynamic_partition(x, tf.cast(x[:, 0] > 0, tf.int32), 2)
-idx = tf.dynamic_partition(tf.range(tf.shape(x)[0]), tf.cast(x[:, 0] > 0, tf.int32), 2)
+
+
+def collatz(i, found):
+    i = tf.cond(tf.equal(i % 2, 0), lambda: i // 2, lambda: 3 * i + 1)
+    return i, tf.concat([found, [i]], 0)
+
+
+start = tf.constant(6), tf.constant([6])
+shapes = (start[0].get_shape(), tf.TensorShape([None]))
+n, seq = tf.while_loop(lambda i, _: i > 1, collatz, start, shape_invariants=shapes)
+right = tf.cast(x[:, 0] > 0, tf.int32)
+parts = tf.dynamic_partition(x, right, 2)
+idx = tf.dynamic_partition(tf.range(tf.shape(x)[0]), right, 2)
 back = tf.dynamic_stitch(idx, [parts[0] * 10, parts[1]])
 masked = tf.boolean_mask(x, tf.reduce_sum(x, 1) > 0)
 where = tf.where(tf.greater(x, 0))
@@ -57,12 +54,13 @@ gw = tf.gradients(tf.reduce_sum(tf.square(masked)) + tf.reduce_sum(back), x)[0]
 
 
 def numpy_op(a, b):
-    return (a * 2).astype(np.float32), np.int64(a.shape[0]), "rows %d" % a.shape[0]
+    return (a * 2).astype(np.float32), np.int64(a.shape[0]), f"rows {a.shape[0]}"
 
 
 a, c, s = tf.py_func(numpy_op, [x, flag], [tf.float32, tf.int64, tf.string])
 uniq, inv = tf.unique(tf.cast(tf.reshape(x, [-1]), tf.int32))
-power = tf.while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, v * w), [0, tf.ones([3, 3])])[1]
+start = [0, tf.ones([3, 3])]
+power = tf.while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, v * w), start)[1]
 gp = tf.gradients(power, w)[0]
 mp = tf.map_fn(lambda r: tf.reduce_sum(r) * r, x)
 fl = tf.foldl(lambda acc, r: acc * 0.5 + r, x)
@@ -74,7 +72,7 @@ for m in range(3):
     show("g", np.concatenate([v.ravel() for v in sess.run(grad, {x: data, mode: m, flag: m == 1})]))
     show("y2", [y2.eval({mode: m * 4}), counter.eval()])
 show("train", sess.run(h, {x: data, flag: True}))
-show("collatz", sess.run([n])[0:1] + [len(seq.eval()), seq.eval().max()])
+show("collatz", [n.eval(), *seq.eval()])
 show("stitch", back.eval({x: data}))
 show("masked", masked.eval(feed_dict={x: data}))
 show("where", where.eval({x: data}))
@@ -83,17 +81,11 @@ r = sess.run([a, c, s], {x: data})
 print("py " + json.dumps([r[0].tolist(), int(r[1]), r[2].decode()]))
 show("uniq", uniq.eval({x: data * 3}))
 show("pow", np.concatenate([power.eval(), gp.eval()]))
-show("map", np.concatenate([mp.eval({x: data}).ravel(), fl.eval({x: data}).ravel()]))
-try:
-    sess.run(h, {x: data * 1000 - 1000})
-except tf.errors.InvalidArgumentError as e:
-    print("caught " + json.dumps([type(e).__name__, e.message.split("\n")[0][:20]]))
-try:
-    sess.run(h, {mode: 1})
-except tf.errors.InvalidArgumentError as e:
-    print("caught " + json.dumps([e.message.split("\n")[0][:70], e.op.name if e.op else ""]))
-try:
-    sess.run(y, {x: np.zeros((2, 5)), mode: 1})
-except ValueError as e:
-    print("caught " + json.dumps([str(e)]))
+show("map", mp.eval({x: data}))
+show("fold", fl.eval({x: data}))
+for bad in ({x: data * 1000 - 1000}, {mode: 1}, {x: np.zeros((2, 5)), mode: 1}):
+    try:
+        sess.run([h, y] if mode in bad else h, bad)
+    except (tf.errors.InvalidArgumentError, ValueError) as e:
+        print("caught " + json.dumps([type(e).__name__]))
 print("counter " + json.dumps([int(counter.eval())]))

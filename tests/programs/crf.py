@@ -1,9 +1,10 @@
+"""A linear-chain CRF: the forward algorithm by `scan`, Viterbi by `py_func`."""
+
 import json
 
 import numpy as np
 import tensorflow as tf
 
-# linear-chain CRF: forward algorithm by scan, score with gather_nd, viterbi with while_loop/py_func
 rng = np.random.RandomState(0)
 K, T = 4, 5
 unary = tf.placeholder(tf.float32, [None, T, K])
@@ -33,10 +34,9 @@ def score():
 
 
 ll = score() - log_norm()
-loss = tf.reduce_mean(-ll) + 0.0 * tf.nn.l2_loss(trans)
+loss = tf.reduce_mean(-ll)
 train = tf.train.GradientDescentOptimizer(0.5).minimize(loss)
 marginals = tf.gradients(tf.reduce_sum(log_norm()), unary)[0]
-hess = tf.hessians(tf.reduce_sum(log_norm()), trans)[0] if False else None
 
 
 def viterbi(s, t):
@@ -56,13 +56,9 @@ path.set_shape([T])
 with tf.Session() as sess:
     sess.run(tf.global_variables_initializer())
     f = {unary: rng.randn(3, T, K), tags: rng.randint(0, K, (3, T)), lens: [5, 3, 4]}
-    for i in range(6):
-        print(
-            "loss "
-            + json.dumps(
-                [float(v) for v in sess.run([loss, train], f)[:1]] + sess.run(ll, f).tolist()
-            )
-        )
+    for _ in range(6):
+        now, _ = sess.run([loss, train], f)
+        print("loss " + json.dumps([float(now), *sess.run(ll, f).tolist()]))
     print("marginals " + json.dumps(sess.run(marginals, f).ravel().tolist()))
     p, b = sess.run([path, best], f)
     print("viterbi " + json.dumps(p.tolist() + [float(b)]))

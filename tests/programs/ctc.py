@@ -1,9 +1,10 @@
+"""Connectionist temporal classification on a toy, with sparse labels and both decoders."""
+
 import json
 
 import numpy as np
 import tensorflow as tf
 
-# CTC on a toy, with sparse labels, greedy + beam decoding, edit distance; sparse ops and string ops
 rng = np.random.RandomState(0)
 
 
@@ -12,11 +13,8 @@ def sparse_tuple_from(sequences):
     for n, seq in enumerate(sequences):
         idx.extend(zip([n] * len(seq), range(len(seq))))
         val.extend(seq)
-    return (
-        np.asarray(idx, np.int64),
-        np.asarray(val, np.int32),
-        np.asarray([len(sequences), np.asarray(idx).max(0)[1] + 1], np.int64),
-    )
+    shape = np.asarray([len(sequences), np.asarray(idx).max(0)[1] + 1], np.int64)
+    return np.asarray(idx, np.int64), np.asarray(val, np.int32), shape
 
 
 inputs = tf.placeholder(tf.float32, [None, None, 5])
@@ -44,6 +42,6 @@ with tf.Session() as sess:
                 "cost "
                 + json.dumps([float(c)] + sess.run(loss, f).tolist() + [float(sess.run(ler, f))])
             )
-    print("dense " + json.dumps(sess.run(dense, f).tolist() + sess.run(log_prob, f).tolist()))
-    bv, lp = sess.run([beam[0], beam_lp], f)
-    print("beam " + json.dumps(bv.values.tolist() + lp.tolist() + [type(bv).__name__]))
+    for t in (dense, log_prob, beam[0].values, beam_lp):
+        print("decoded " + json.dumps(np.ravel(sess.run(t, f)).tolist()))
+    print("type " + json.dumps([type(sess.run(beam[0], f)).__name__]))

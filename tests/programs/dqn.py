@@ -1,3 +1,5 @@
+"""Deep Q-learning: an evaluated and a target network, copied hard and softly; Huber loss."""
+
 import json
 
 import numpy as np
@@ -9,12 +11,8 @@ tf.set_random_seed(1)
 
 class DeepQNetwork:
     def __init__(self, n_actions, n_features, learning_rate=0.01, gamma=0.9, replace_iter=5):
-        self.n_actions, self.n_features, self.lr, self.gamma = (
-            n_actions,
-            n_features,
-            learning_rate,
-            gamma,
-        )
+        self.n_actions, self.n_features = n_actions, n_features
+        self.lr, self.gamma = learning_rate, gamma
         self.replace_iter, self.learn_step = replace_iter, 0
         self._build_net()
         t = tf.get_collection(tf.GraphKeys.GLOBAL_VARIABLES, scope="target_net")
@@ -28,16 +26,12 @@ class DeepQNetwork:
     def _net(self, s, c_names, n_l1=10):
         w_init, b_init = tf.random_normal_initializer(0.0, 0.3), tf.constant_initializer(0.1)
         with tf.variable_scope("l1"):
-            w1 = tf.get_variable(
-                "w1", [self.n_features, n_l1], initializer=w_init, collections=c_names
-            )
-            b1 = tf.get_variable("b1", [1, n_l1], initializer=b_init, collections=c_names)
+            w1 = tf.get_variable("w1", [s.shape[1], n_l1], None, w_init, collections=c_names)
+            b1 = tf.get_variable("b1", [1, n_l1], None, b_init, collections=c_names)
             l1 = tf.nn.relu(tf.matmul(s, w1) + b1)
         with tf.variable_scope("l2"):
-            w2 = tf.get_variable(
-                "w2", [n_l1, self.n_actions], initializer=w_init, collections=c_names
-            )
-            b2 = tf.get_variable("b2", [1, self.n_actions], initializer=b_init, collections=c_names)
+            w2 = tf.get_variable("w2", [n_l1, self.n_actions], None, w_init, collections=c_names)
+            b2 = tf.get_variable("b2", [1, self.n_actions], None, b_init, collections=c_names)
             adv = tf.matmul(l1, w2) + b2
         return adv - tf.reduce_mean(adv, axis=1, keep_dims=True)
 
@@ -75,14 +69,13 @@ class DeepQNetwork:
         with tf.variable_scope("train"):
             opt = tf.train.RMSPropOptimizer(self.lr)
             gvs = opt.compute_gradients(self.loss, var_list=tf.get_collection("eval_net_params"))
-            self.train_op = opt.apply_gradients(
-                [(tf.clip_by_norm(g, 1.0), v) for g, v in gvs if g is not None]
-            )
+            clipped = [(tf.clip_by_norm(g, 1.0), v) for g, v in gvs if g is not None]
+            self.train_op = opt.apply_gradients(clipped)
 
     def learn(self, b):
         if self.learn_step % self.replace_iter == 0:
             self.sess.run(self.replace)
-        f, n = self.n_features, self.n_features
+        f = self.n_features
         _, cost = self.sess.run(
             [self.train_op, self.loss],
             feed_dict={self.s: b[:, :f], self.a: b[:, f], self.r: b[:, f + 1], self.s_: b[:, -f:]},
@@ -94,14 +87,8 @@ class DeepQNetwork:
 RL = DeepQNetwork(3, 4)
 print("vars " + json.dumps([v.name for v in tf.global_variables()]))
 for step in range(20):
-    b = np.hstack(
-        [
-            np.random.randn(8, 4),
-            np.random.randint(0, 3, (8, 1)),
-            np.random.randn(8, 1),
-            np.random.randn(8, 4),
-        ]
-    )
+    actions = np.random.randint(0, 3, (8, 1))
+    b = np.hstack([np.random.randn(8, 4), actions, np.random.randn(8, 5)])
     c = RL.learn(b)
     if step % 4 == 0:
         RL.sess.run(RL.soft)

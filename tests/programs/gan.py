@@ -1,10 +1,11 @@
+"""A GAN with a gradient penalty, two optimizers with their own variables, clipped weights."""
+
 import json
 
 import numpy as np
 import tensorflow as tf
 
 rng = np.random.RandomState(0)
-np.random.seed(0)
 mb_size, Z_dim, X_dim, h_dim = 16, 4, 6, 8
 
 
@@ -31,8 +32,6 @@ def discriminator(x, reuse=False):
         if reuse:
             scope.reuse_variables()
         h = tf.maximum(0.2 * linear(x, h_dim, "d_h0"), 0)
-        if reuse:
-            h = h * 1.0
         m = tf.get_variable("d_w", [h_dim, 1], initializer=tf.constant_initializer(0.3))
         return tf.nn.sigmoid(tf.matmul(h, m)), tf.matmul(h, m)
 
@@ -68,7 +67,7 @@ for it in range(15):
         Z: rng.uniform(-1.0, 1.0, [mb_size, Z_dim]),
         eps: rng.rand(mb_size, 1),
     }
-    _, D_loss_curr, gp = sess.run([D_solver, D_loss, grad_pen], feed_dict=batch)
+    _, D_loss_curr, gp = sess.run([D_solver, D_loss, grad_pen], batch)
     if it > 10:
         sess.run(clip_D)
     _, G_loss_curr = sess.run([G_solver, G_loss], feed_dict={Z: batch[Z]})

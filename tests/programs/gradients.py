@@ -1,11 +1,11 @@
+"""Gradients that programs made themselves, and gradients of gradients."""
+
 import json
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import ops
 from tensorflow.python.ops import gen_nn_ops
-
-# guided backprop, saliency, gradient reversal, straight-through, custom_gradient, hessians, hvp, gradient penalty, jacobian loop
 
 
 def show(label, *values):
@@ -70,7 +70,7 @@ cgg = tf.gradients(cg, x)[0]
 
 
 def py_func(func, inp, Tout, stateful=True, name=None, grad=None):
-    rnd_name = "PyFuncGrad" + "17"
+    rnd_name = "PyFuncGrad17"
     tf.RegisterGradient(rnd_name)(grad)
     with tf.get_default_graph().gradient_override_map({"PyFunc": rnd_name}):
         return tf.py_func(func, inp, Tout, stateful=stateful, name=name)
@@ -96,27 +96,15 @@ f = tf.stack([v[0] * v[1], tf.sin(v[2]), tf.reduce_prod(v)])
 jac = tf.stack([tf.gradients(f[i], v)[0] for i in range(3)])
 fwd_u = tf.placeholder_with_default(tf.ones([3]), [3])
 jvp = tf.gradients(tf.gradients(f, v, grad_ys=fwd_u)[0], fwd_u, grad_ys=vec)[0]
-agg = tf.gradients(
-    [rosen, tf.reduce_sum(v)],
-    [v],
-    grad_ys=[tf.constant(0.5), None],
-    aggregation_method=tf.AggregationMethod.ADD_N,
-)[0]
+ADD_N = tf.AggregationMethod.ADD_N
+seeds = [tf.constant(0.5), None]
+agg = tf.gradients([rosen, tf.reduce_sum(v)], [v], seeds, aggregation_method=ADD_N)[0]
 none = tf.gradients(tf.reduce_sum(w), [v])
 with tf.Session() as sess:
     sess.run(tf.global_variables_initializer())
     feed = {x: rng.randn(2, 4)}
-    for name, t in [
-        ("plain", plain),
-        ("guided", guided),
-        ("rev", rev),
-        ("ste", ste),
-        ("st2", st2g),
-        ("cg", cg),
-        ("cgg", cgg),
-        ("sq", sqg),
-    ]:
-        show(name, sess.run(t, feed))
+    for number, t in enumerate([plain, guided, rev, ste, st2g, cg, cgg, sqg]):
+        show(f"gradient {number}", sess.run(t, feed))
     show("gp", *sess.run([gp] + gpg, feed))
     show("hess", *sess.run([hess, hvp, jac, jvp, agg]))
     for _ in range(3):

@@ -1,9 +1,10 @@
+"""A graph convolution over a fed sparse matrix, and sparse operations around it."""
+
 import json
 
 import numpy as np
 import tensorflow as tf
 
-# GCN with sparse_tensor_dense_matmul, sparse dropout, TF-IDF like sparse sums, string ops
 rng = np.random.RandomState(0)
 tf.set_random_seed(4)
 adj = (rng.rand(6, 6) > 0.5).astype("f") + np.eye(6, dtype="f")
@@ -33,11 +34,9 @@ l = tf.nn.sparse_softmax_cross_entropy_with_logits(logits=z, labels=labels)
 loss = tf.reduce_sum(l * mask) / tf.reduce_sum(mask)
 train = tf.train.AdamOptimizer(0.05).minimize(loss)
 drop = sparse_dropout(sup, 0.7, len(coords))
-rec = tf.nn.weighted_cross_entropy_with_logits(
-    targets=tf.reshape(tf.sparse_tensor_to_dense(sup, validate_indices=False), [-1]),
-    logits=tf.reshape(tf.matmul(z, z, transpose_b=True), [-1]),
-    pos_weight=2.0,
-)
+links = tf.reshape(tf.sparse_tensor_to_dense(sup, validate_indices=False), [-1])
+guess = tf.reshape(tf.matmul(z, z, transpose_b=True), [-1])
+rec = tf.nn.weighted_cross_entropy_with_logits(targets=links, logits=guess, pos_weight=2.0)
 deg = tf.sparse_reduce_sum(sup, 1)
 soft = tf.sparse_softmax(tf.SparseTensor([[0, 0], [0, 2], [1, 1]], [1.0, 2.0, 3.0], [2, 3]))
 add = tf.sparse_add(soft, soft)
@@ -47,24 +46,12 @@ mean = tf.segment_mean(z, [0, 0, 1, 1, 1, 3])
 with tf.Session() as sess:
     sess.run(tf.global_variables_initializer())
     fd = {sup: tf.SparseTensorValue(coords, adj[tuple(coords.T)], (6, 6)), feat: rng.randn(6, 4)}
-    for i in range(8):
+    for _ in range(8):
         print("loss " + json.dumps([float(sess.run([train, loss], fd)[1])]))
     d = sess.run(drop, fd)
-    print(
-        "drop " + json.dumps([d.indices.tolist(), d.values.tolist(), list(map(int, d.dense_shape))])
-    )
-    print("rec " + json.dumps(sess.run(rec, fd).tolist() + sess.run(deg, fd).tolist()))
-    print(
-        "soft "
-        + json.dumps(
-            [
-                sess.run(soft).values.tolist(),
-                sess.run(add).values.tolist(),
-                sess.run(tr).indices.tolist(),
-            ]
-        )
-    )
-    print(
-        "seg "
-        + json.dumps(sess.run(seg, fd).ravel().tolist() + sess.run(mean, fd).ravel().tolist())
-    )
+    print("drop " + json.dumps(d.indices.tolist() + list(map(int, d.dense_shape))))
+    print("kept " + json.dumps(d.values.tolist()))
+    for t in (rec, deg, seg, mean):
+        print("t " + json.dumps(sess.run(t, fd).ravel().tolist()))
+    print("soft " + json.dumps([*sess.run(soft).values.tolist(), *sess.run(add).values.tolist()]))
+    print("turned " + json.dumps(sess.run(tr).indices.tolist()))

@@ -1,9 +1,10 @@
+"""Towers on several devices that share variables; gradients and weights averaged."""
+
 import json
 
 import numpy as np
 import tensorflow as tf
 
-# multi-tower CIFAR style: device scopes, variable reuse, gradient averaging, EMA weights for eval, collections
 TOWER_NAME, N = "tower", 2
 rng = np.random.RandomState(0)
 
@@ -14,9 +15,7 @@ def _variable_on_cpu(name, shape, initializer):
 
 
 def _variable_with_weight_decay(name, shape, stddev, wd):
-    var = _variable_on_cpu(
-        name, shape, tf.truncated_normal_initializer(stddev=stddev, dtype=tf.float32)
-    )
+    var = _variable_on_cpu(name, shape, tf.truncated_normal_initializer(stddev=stddev))
     if wd is not None:
         weight_decay = tf.multiply(tf.nn.l2_loss(var), wd, name="weight_loss")
         tf.add_to_collection("losses", weight_decay)
@@ -29,31 +28,22 @@ def inference(images):
         conv = tf.nn.conv2d(images, kernel, [1, 1, 1, 1], padding="SAME")
         pre = tf.nn.bias_add(conv, _variable_on_cpu("biases", [4], tf.constant_initializer(0.0)))
         conv1 = tf.nn.relu(pre, name=scope.name)
-    pool1 = tf.nn.max_pool(
-        conv1, ksize=[1, 3, 3, 1], strides=[1, 2, 2, 1], padding="SAME", name="pool1"
-    )
+    pool1 = tf.nn.max_pool(conv1, [1, 3, 3, 1], [1, 2, 2, 1], padding="SAME", name="pool1")
     norm1 = tf.nn.lrn(pool1, 4, bias=1.0, alpha=0.001 / 9.0, beta=0.75, name="norm1")
     with tf.variable_scope("local") as scope:
         reshape = tf.reshape(norm1, [images.get_shape().as_list()[0], -1])
         w = _variable_with_weight_decay("weights", [reshape.get_shape()[1].value, 6], 0.04, 0.004)
-        local = tf.nn.relu(
-            tf.matmul(reshape, w) + _variable_on_cpu("biases", [6], tf.constant_initializer(0.1)),
-            name=scope.name,
-        )
+        b = _variable_on_cpu("biases", [6], tf.constant_initializer(0.1))
+        local = tf.nn.relu(tf.matmul(reshape, w) + b, name=scope.name)
     with tf.variable_scope("softmax_linear") as scope:
         w = _variable_with_weight_decay("weights", [6, 3], 1 / 6.0, 0.0)
-        return tf.add(
-            tf.matmul(local, w),
-            _variable_on_cpu("biases", [3], tf.constant_initializer(0.0)),
-            name=scope.name,
-        )
+        b = _variable_on_cpu("biases", [3], tf.constant_initializer(0.0))
+        return tf.add(tf.matmul(local, w), b, name=scope.name)
 
 
 def tower_loss(scope, images, labels):
     logits = inference(images)
-    xent = tf.nn.sparse_softmax_cross_entropy_with_logits(
-        labels=tf.cast(labels, tf.int64), logits=logits, name="cross_entropy_per_example"
-    )
+    xent = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     tf.add_to_collection("losses", tf.reduce_mean(xent, name="cross_entropy"))
     return tf.add_n(tf.get_collection("losses", scope), name="total_loss")
 
@@ -80,8 +70,8 @@ with tf.Graph().as_default(), tf.device("/cpu:0"):
     tower_grads = []
     with tf.variable_scope(tf.get_variable_scope()):
         for i in range(N):
-            with tf.device("/gpu:%d" % i):
-                with tf.name_scope("%s_%d" % (TOWER_NAME, i)) as scope:
+            with tf.device(f"/gpu:{i}"):
+                with tf.name_scope(f"{TOWER_NAME}_{i}") as scope:
                     loss = tower_loss(scope, ims[i], las[i])
                     tf.get_variable_scope().reuse_variables()
                     tower_grads.append(opt.compute_gradients(loss))
@@ -101,18 +91,9 @@ with tf.Graph().as_default(), tf.device("/cpu:0"):
         swap = [tf.assign(v, ema.average(v)) for v in tf.trainable_variables()]
         sess.run(swap)
         print("eval " + json.dumps([float(sess.run(loss, f))]))
-    print(
-        "names "
-        + json.dumps([v.name for v in tf.global_variables()] + sorted(ema.variables_to_restore()))
-    )
-    print(
-        "devices "
-        + json.dumps(
-            [
-                [o.name, o.device]
-                for o in tf.get_default_graph().get_operations()
-                if o.type in ("Conv2D", "VariableV2", "MaxPool")
-            ]
-        )
-    )
+    print("names " + json.dumps([v.name for v in tf.global_variables()]))
+    print("restore " + json.dumps(sorted(ema.variables_to_restore())))
+    for o in tf.get_default_graph().get_operations():
+        if o.type in ("Conv2D", "VariableV2", "MaxPool"):
+            print("device " + json.dumps([o.name, o.device]))
     print("losses " + json.dumps([t.name for t in tf.get_collection("losses")]))

@@ -1,4 +1,4 @@
-"""Records of ops/nn.py, ops/cross_entropy.py and ops/normalization.py."""
+"""Records of ops/activations.py, nn.py, cross_entropy.py, normalization.py, fused_batch_norm.py."""
 
 import numpy as np
 

@@ -23,6 +23,7 @@ from reflow.compiler.evaluate import (
     NeedStatic,
     NotCompilable,
     Program,
+    TooSlow,
     Unusual,
     body_nodes,
 )
@@ -139,6 +140,7 @@ class Cluster:
         self.loops: dict[Operation, LoopLimit] = {}
         for op in loops:
             self._limit(op)
+        self.has_loops = any(has_loop(op) for op in nodes)
         self.weight = sum(node_count(op) for op in nodes)
         self.accelerated = targets.is_accelerated(device)
         self.interpretable = not self.accelerated and all(is_interpretable(op) for op in nodes)
@@ -178,7 +180,39 @@ class Cluster:
             return self._run_compiled(executable, values, store)
         if choice is policy.BACKGROUND:
             self._compile_in_background(entry, values, store)
-        return self._interpret(entry, values, interpreter(store))
+        if not self.has_loops or policy.forced[0] == policy.INTERPRET:
+            return self._interpret(entry, values, interpreter(store))
+        return self._interpret_loops(entry, values, store, interpreter)
+
+    def _interpret_loops(
+        self,
+        entry: Entry,
+        values: Sequence[Any],
+        store: Any,
+        interpreter: Callable[[Any], Interpreter],
+    ) -> Sequence[Any]:
+        """Interprets, but not for longer than compiling would take: who knows how long a loop is."""
+        patience = policy.compile_cost(self.weight)
+        before = {h: store.get(h) for h in self.writes}
+        try:
+            return self._interpret(entry, values, interpreter(store), patience)
+        except TooSlow:
+            for handle, value in before.items():
+                if value is None:
+                    store.delete(handle)
+                else:
+                    store.set(handle, value)
+        record("slow loop", nodes=len(self.nodes), first=self.nodes[0].name)
+        try:
+            executable = self._compile(values, store)
+        except Recut:
+            raise
+        except Exception as error:  # the run that fails interpreted says so itself
+            record("gave up compiling", nodes=len(self.nodes), why=str(error)[:300])
+            self.has_loops = False
+            return self._interpret(entry, values, interpreter(store))
+        self._entry(values).executable = executable
+        return self._run_compiled(executable, values, store)
 
     def _entry(self, values: Sequence[Any]) -> Entry:
         key: list[Any] = []
@@ -226,12 +260,17 @@ class Cluster:
             self.entries.popitem(last=False)
 
     def _interpret(
-        self, entry: Entry, values: Sequence[Any], interpreter: Interpreter
+        self,
+        entry: Entry,
+        values: Sequence[Any],
+        interpreter: Interpreter,
+        patience: float = float("inf"),
     ) -> Sequence[Any]:
         args = [as_numpy(v) for v in values]
         args.extend(self.known)
         interpreter.path = self.path
         started = time.perf_counter()
+        interpreter.deadline = started + patience
         with np.errstate(all="ignore"):
             if self.writes:
                 with interpreter.store.lock:
@@ -409,6 +448,13 @@ def node_count(op: Operation) -> int:
     """How many nodes an executable with this node has: those of the functions that it calls too."""
     return 1 + sum(
         node_count(node) for function in functions_of(op) for node in body_nodes(function)
+    )
+
+
+def has_loop(op: Operation) -> bool:
+    """Whether the node is a loop, or calls a function with one."""
+    return op.type in ("While", "StatelessWhile") or any(
+        has_loop(node) for function in functions_of(op) for node in body_nodes(function)
     )
 
 

@@ -7,6 +7,7 @@ the cluster in a dictionary, and still folds in NumPy whatever is known.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,6 +28,10 @@ class NeedStatic(Exception):
     def __init__(self, tensor: SymbolicTensor):
         super().__init__(tensor.name)
         self.tensor = tensor
+
+
+class TooSlow(Exception):
+    """A loop has been interpreted for as long as compiling it would have taken."""
 
 
 class NeedLimit(Exception):
@@ -235,6 +240,7 @@ class Interpreter(Context):
 
     def __init__(self, store: Any):
         self.store = store
+        self.deadline = float("inf")  # when to give up on a loop
 
     def peek(self, handle: ResourceHandle) -> Any:
         value = self.store.get(handle)
@@ -269,6 +275,8 @@ class Interpreter(Context):
         try:
             while bool(self.run(condition, args)[0]):
                 args = self.run(iteration, args)
+                if time.perf_counter() > self.deadline:
+                    raise TooSlow
         finally:
             self.path, self.op = outer, op
         return args
@@ -326,7 +334,7 @@ def flat_results(op: Operation, result: Any, targets: list[int], env: list[Any])
 
 def run_error(error: Exception, op: Any, values: Sequence[Any]) -> Exception:
     """An error of a lowering as one of TensorFlow's classes, naming the user's line and the node."""
-    if isinstance(error, (NeedStatic, NeedLimit, NotCompilable)):
+    if isinstance(error, (NeedStatic, NeedLimit, NotCompilable, TooSlow)):
         return error
     if isinstance(error, errors.OpError):
         return error if error.op is not None and error.op is not op else at_node(error, op)
@@ -370,7 +378,7 @@ class Tracer(Context):
         self.node: Any = None  # the node of the cluster that is running, or in whose body we are
         self.checks: list[tuple[Any, Callable[[], str], type, Operation]] = []
         self.ranges: dict[int, tuple[int, int]] = {}  # of integers of the body, by the tensor's id
-        self.steady = False  # whether the body runs a known number of times, and these are exact
+        self.ask_limit: Callable[[], Any] | None = None  # asks how often the loop around runs
         self._bounds: dict[int, tuple[Any, tuple[int, int]]] = {}  # the same, by the value's id
         self._outer: Tracer | None = None
         self.limits: dict[Operation, int | None] = {}  # of loops: how often they run at the most
@@ -404,7 +412,9 @@ class Tracer(Context):
         return None
 
     def steps(self, value: Any) -> tuple[int, int] | None:
-        found = self._bounds.get(id(value)) if self.steady else None
+        found = self._bounds.get(id(value))
+        if found is None and self.ask_limit is not None:
+            self.ask_limit()
         return None if found is None else found[1]
 
     def _note_bounds(self, tensors: Sequence[SymbolicTensor], values: Sequence[Any]) -> None:

@@ -547,6 +547,8 @@ def list_set(items: TensorList, ctx: Any, index: Any, item: Any, grow: bool) -> 
     """`items` with another element at an index that the executable computes."""
     if isinstance(item, TensorList):
         item = buffer_of(item)
+    else:
+        items._check_shape(item, "Tried to set a tensor with incompatible shape at a list index.")
     buffer = buffer_of(items, as_shape(np.shape(item)), jax.tree.map(_spec, item))
     if grow or items.element_dtype is variant or not _adds(item):
         return buffer.set(ctx, index, item, grow)

@@ -308,7 +308,7 @@ def loop(tracer: Tracer, cond: FuncGraph, body: FuncGraph, args: Sequence[Any]) 
     if any(each is None for each in args):
         raise NotCompilable("a loop is given a value that a branch not taken would have computed")
     facts = loop_facts(cond, body)
-    trips = facts.trip_count(args)
+    trips = facts.trip_count(args, limit=tracer.limits.get(tracer.op))
     if trips.exact == 0:
         return args
     if trips.exact == 1:
@@ -387,7 +387,8 @@ class _Loop:
     ) -> tuple[Tracer, list[Any]]:
         child = self.tracer.child({**self.tracer.state, **dict(zip(self.writes, state))})
         child.ranges = {} if function is self.cond else self.trips.ranges
-        child.steady = self.trips.exact is not None
+        if self.trips.bound is None and function is not self.cond:
+            child.ask_limit = self._bound
         args = self.args.copy()
         for i, value in values.items():
             args[i] = value
@@ -432,7 +433,7 @@ class _Loop:
                 self.args[i] = _array(value, self.body.inputs[i])
             else:
                 self.args[i] = uniform(value) or value
-        if self._known_bound() is not None:
+        if self.trips.bound is not None:
             self.sums = find_sums(self.body, self.invariant, frozenset(self.carried))
         lists = [i for i in self.carried if isinstance(self.args[i], _LISTS)]
         if not lists and self.sums is None:
@@ -456,7 +457,7 @@ class _Loop:
         rows = {id(p.b): b for p, (_, b) in zip(self.sums.products, operands)}
         firsts = {id(p.a): a for p, (a, _) in zip(self.sums.products, operands)}
         self.sums = find_sums(self.body, self.invariant, frozenset(paying))
-        count = self._known_bound()
+        count = self.trips.bound
         for product in self.sums.products if self.sums is not None else ():
             if product.popped is not None:
                 room = self.lists[product.popped].first.capacity
@@ -556,8 +557,6 @@ class _Loop:
             if length + delta * self.trips.exact < 0:
                 raise NotCompilable("a list is emptied in a loop, and then asked for more")
         if reach:
-            if self.trips.exact is None:
-                raise NotCompilable("a list grows in a loop that runs an unknown number of times")
             capacity = max(capacity, reach)
         dynamic = bool(delta or reach) or not isinstance(length, int)
         try:
@@ -573,15 +572,10 @@ class _Loop:
         self.lists[i] = _List(first, delta, reach, same_data, length)
         self.args[i] = first
 
-    def _known_bound(self) -> int | None:
-        bound = self.trips.bound
-        return self.tracer.limits.get(self.op) if bound is None else bound
-
     def _bound(self) -> int:
         """How often the loop runs at the most."""
-        bound = self._known_bound()
-        if bound is not None:
-            return bound
+        if self.trips.bound is not None:
+            return self.trips.bound
         tracer = self.tracer
         unknown = self.facts.limiting(self.args)
         if unknown and self.op not in tracer.limits:

@@ -204,10 +204,13 @@ class LoopFacts:
                 tensors += [t for node in update.nodes for t in node.inputs]
         return all(t.dtype.is_integer or t.dtype.is_bool for t in tensors)
 
-    def trip_count(self, args: Sequence[Any], ranges: bool = True) -> TripCount:
+    def trip_count(
+        self, args: Sequence[Any], ranges: bool = True, limit: int | None = None
+    ) -> TripCount:
         """The number of iterations for these values of the loop variables, known or not.
 
-        Without `ranges`, those of the values in the body are not found out.
+        Without `ranges`, those of the values in the body are not found out. `limit` is a number of
+        iterations that is not exceeded, where that is known otherwise.
         """
         result = TripCount()
         known = [
@@ -217,9 +220,9 @@ class LoopFacts:
             and all(_is_known(args[i]) for i in term.drivers)
             and self._is_exact(term)
         ]
-        if not known:
+        if not known and limit is None:
             return result
-        count = self._count(known, args)
+        count = self._count(known, args) if known else (limit, {}, {})
         if count is None:
             return result
         bound, sequences, finals = count
@@ -228,7 +231,7 @@ class LoopFacts:
             if step is not None and _is_known(args[i]):
                 sequences[i], finals[i] = _arithmetic(args[i], step, bound)
         result.bound = bound
-        if len(known) == len(self.terms):
+        if known and len(known) == len(self.terms):
             result.exact, result.finals = bound, finals
         if ranges:
             self._find_ranges(result, sequences, args)

@@ -190,7 +190,7 @@ class _Branches:
         """The ends of the conditionals around a node, from the inside out."""
         guard = self.guards.get(name, NONE)
         while extra := guard - until:
-            predicate, side = max(extra, key=lambda each: len(self.guards.get(each[0][0], NONE)))
+            predicate, side = max(extra, key=lambda each: (len(self.guard_of(each[0])), each))
             guard = guard - {(predicate, side)}
             scope = self._scope((name, -1), predicate)
             sides = {side: ((name, -1), 0)}
@@ -350,14 +350,14 @@ class _Conditional:
 
     def _wait(self, choice: Choice) -> None:
         """Makes a node of a branch one that the conditional waits for."""
+        (side,) = choice.sides
         name = self.all.conditional_of(choice.node.name)
-        if name == self.name:
-            return
+        if name == self.name or (self.predicate, side) not in self.all.guards[name]:
+            return  # a conditional waits for it
         earlier = self.all.taken.get(name)
         if earlier is not None and earlier is not self:
             self.all.waited_for[name] = earlier.name
             return
-        (side,) = choice.sides
         self.pending.append((name, side))
         self.sides[side].controls.append(name)
         self.all.waited_for[name] = self.name
@@ -440,22 +440,25 @@ class _Conditional:
             found = self.place[source] = (label, 0)
         return found
 
-    def _wait_for(self, name: str, side: bool) -> str | None:
-        """Sees to it that a node of the branch waits for another; the name, if that is inside."""
+    def _wait_for(self, name: str, side: bool) -> list[str]:
+        """Sees to it that a node of the branch waits for another; the names of those inside."""
         everything = self.all
-        name = everything.conditional_of(name)
-        node = everything.nodes.get(name)
-        if name == self.name or name not in everything.effects or node is None:
-            return None
-        if (self.predicate, side) not in everything.guards[name] or node.op in SWITCH:
-            self.controls[name] = None
-            return None
-        earlier = everything.taken.get(name)
-        if earlier is not None and earlier is not self:
-            self.controls[earlier.name] = None
-            return None
-        self.pending.append((name, side))
-        return name
+        inside, stack = [], [name]
+        while stack:
+            name = everything.conditional_of(stack.pop())
+            node = everything.nodes.get(name)
+            if name == self.name or name not in everything.effects or node is None:
+                continue
+            if node.op in SWITCH:  # it runs when its data is there
+                stack.extend(source for source, _ in node.inputs)
+            elif (self.predicate, side) not in everything.guards[name]:
+                self.controls[name] = None
+            elif everything.taken.get(name, self) is not self:
+                self.controls[everything.taken[name].name] = None
+            else:
+                self.pending.append((name, side))
+                inside.append(name)
+        return inside
 
     def _include_pending(self) -> None:
         """Puts nodes, and all that they need, into the branches."""
@@ -467,8 +470,8 @@ class _Conditional:
             node = included[name] = self.all.nodes[name].copy()
             self.all.taken.setdefault(name, self)
             node.inputs = [self._resolve(source, side) for source in node.inputs]
-            waits = [self._wait_for(each, side) for each in node.controls]
-            node.controls = [each for each in dict.fromkeys(waits) if each is not None]
+            waits = [inner for each in node.controls for inner in self._wait_for(each, side)]
+            node.controls = list(dict.fromkeys(waits))
 
 
 def _followed(source: Source, through: dict[Source, Source]) -> Source:

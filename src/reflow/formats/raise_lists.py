@@ -33,7 +33,7 @@ def raise_lists(region: Body, rewriting: Rewriting) -> None:
     """
     if _has_lists(region):
         objects: dict[str, _Object] = {}
-        new, _ = _Lists(region, {}, {}, objects, rewriting).rewrite()
+        new, _ = _Lists(region, {}, None, objects, rewriting).rewrite()
         region.nodes, region.outputs = new.nodes, new.outputs
 
 
@@ -60,7 +60,8 @@ class _Object:
     Attributes:
       maker: the node that makes it; of a gradient, that of the array.
       of: the array that it is the gradient of.
-      holds: what a stack of handles holds: always one object.
+      holds: of which object a stack holds handles.
+      carries: whether it holds one for each iteration, so that it is their lists that it holds.
     """
 
     def __init__(self, name: str, maker: RawNode, of: _Object | None = None):
@@ -68,6 +69,16 @@ class _Object:
         self.maker = maker
         self.of = of
         self.holds: _Object | None = None
+        self.carries = False
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there is a list for it: a stack that always holds the same handle is not needed."""
+        return self.holds is None or self.carries
+
+    @property
+    def element_dtype(self) -> DType:
+        return dtypes.variant if self.carries else self.dtype
 
     @property
     def dtype(self) -> DType:
@@ -87,27 +98,40 @@ class _Lists:
     Args:
       body: the region.
       given: the objects whose handles are its arguments.
-      state: for each object from outside that it changes or reads, the argument that is its list.
+      passing: of a branch, what is made outside of it, but anew in each iteration of the loop around.
       objects: all objects by name.
+
+    Attributes:
+      handles: of which objects tensors are handles.
+      made: the objects that are made in this region.
+      conditional: objects that are made in a branch of a conditional, and how many deep: outside of
+        as many there may be nothing, and their gradients are made in such a branch as well.
+      used: the objects that it changes or reads, in order.
     """
 
     def __init__(
         self,
         body: Body,
         given: dict[str, _Object],
-        state: dict[_Object, Source],
+        passing: set[_Object] | None,
         objects: dict[str, _Object],
         rewriting: Rewriting,
     ):
         self.body = body
+        self.is_branch = passing is not None
+        self.passing = passing or set()
         self.objects = objects
         self.rewriting = rewriting
         self.order = in_order(body.nodes)
         self.handles: dict[Source, _Object | None] = {(k, 0): v for k, v in given.items()}
         self.made: set[_Object] = set()
+        self.conditional: dict[_Object, int] = {}
+        self.made_in_branches: set[_Object] = set()
+        self.leaving: dict[str, list[_Object]] = {}  # from a conditional to what is made in it
+        self.pushed: list[tuple[RawNode, _Object, _Object]] = []  # when their lists are complete
         self.used: dict[_Object, None] = {}
         self.inner: dict[str, dict[str, _Lists]] = {}
-        self.state = dict(state)
+        self.state: dict[_Object, Source] = {}  # where the list of each object is now
         self.fresh: set[Source] = set()  # lists of gradients to which nothing was added yet
         self.nodes: list[RawNode] = []
         self.redirected: dict[Source, Source] = {}
@@ -130,7 +154,7 @@ class _Lists:
         elif node.op in LISTS:
             used = self._object(node)
             self._follow_content(node, used, found)
-            if used.holds is None:
+            if used.is_used:
                 self.used[used] = None
                 if used.of is not None:  # whoever makes the gradient's list needs the array's
                     self.used[used.of] = None
@@ -170,25 +194,31 @@ class _Lists:
                 raise ValueError(
                     f"Node '{node.name}': the stack '{used.name}' holds handles of two objects"
                 )
-            used.holds = found[1]
+            used.holds = held = found[1]
+            used.carries = held in self.made or held in self.passing
+            if used.carries:
+                self.used[held] = None
         elif node.op == "StackPopV2" and used.holds is not None:
             self.handles[node.name, 0] = used.holds
+            if used.carries:
+                self.made.add(used.holds)
 
     def _follow_into(
         self, node: RawNode, bodies: dict[str, Body], found: list[_Object | None]
     ) -> None:
         first = 1 if "then_branch" in bodies else 0
         inside = {}
+        passing = self.passing | self.made if first else None
         for key, body in bodies.items():
             given = {
                 argument.name: each
                 for argument, each in zip(body.arguments, found[first:])
                 if each is not None
             }
-            inside[key] = part = _Lists(body, given, {}, self.objects, self.rewriting)
-            for each in part.used:
-                if each not in part.made and (each.of is None or each.of not in part.made):
-                    self.used[each] = None
+            inside[key] = part = _Lists(body, given, passing, self.objects, self.rewriting)
+            self.used.update(dict.fromkeys(part.wanted()))
+            if first:
+                self.made_in_branches |= part.made | part.made_in_branches
         self.inner[node.name] = inside
         results = [part.results() for key, part in inside.items() if key != "cond"]
         for i, column in enumerate(zip(*results)):
@@ -198,7 +228,28 @@ class _Lists:
                     f"Node '{node.name}': the handle of '{found[i].name}' changes within the loop"  # type: ignore[union-attr]
                 )
             if len(known) == 1:
-                self.handles[node.name, i] = known.pop()
+                (each,) = known
+                self.handles[node.name, i] = each
+                if any(each in part.made for part in inside.values()):
+                    self.made.add(each)
+                    depth = max(part.conditional.get(each, 0) for part in inside.values())
+                    self.conditional[each] = 1 + depth
+                    leaving = self.leaving.setdefault(node.name, [])
+                    if each not in leaving:
+                        leaving.append(each)
+
+    def wanted(self) -> list[_Object]:
+        """The objects of other regions that are used.
+
+        The gradient of an array that is made in a branch is of the region around: several
+        conditionals may add to it.
+        """
+        own = self.made | self.made_in_branches
+        return [
+            each
+            for each in self.used
+            if (each not in self.made if each.of is None else self.is_branch or each.of not in own)
+        ]
 
     def results(self) -> list[_Object | None]:
         """Of which objects the region's outputs are handles."""
@@ -219,15 +270,21 @@ class _Lists:
                 self._add("NoOp", node, [])
             else:
                 self.nodes.append(node)
+        for node, stack, held in self.pushed:
+            self.state[stack] = self._helper(
+                f"{node.name}/list",
+                "TensorListPushBack",
+                [self._list(stack), self._list(held)],
+                element_dtype=dtypes.variant,
+            )
         body = self.body
         outputs = [self._new(source) for source in body.outputs]
         new = Body(body.name, body.arguments, self.nodes, outputs, body.controls, body.attributes)
         return new, self.state
 
     def _new(self, source: Source) -> Source:
-        while source in self.redirected:
-            source = self.redirected[source]
-        return source
+        """What a tensor of the region has become."""
+        return self.redirected.get(source, source)
 
     def _add(self, op: str, node: RawNode, inputs: list[Source], **attrs: Any) -> Source:
         """Appends what takes the place of `node`; its first output."""
@@ -282,14 +339,16 @@ class _Lists:
     def _rewrite_call(self, node: RawNode, original: RawNode) -> None:
         """A loop or conditional: lists in place of handles, as arguments and results."""
         inside = self.inner[node.name]
-        used = {
-            each: None
-            for part in inside.values()
-            for each in part.used
-            if each not in part.made and (each.of is None or each.of not in part.made)
-        }
-        lists = [self._list(each) for each in used]
         first = 1 if "then_branch" in inside else 0
+        used = list(dict.fromkeys(each for part in inside.values() for each in part.wanted()))
+        # The gradient of what is made in one branch is made there as well, where it is first used.
+        leaving = list(self.leaving.get(node.name, []))
+        for each in used if first else ():
+            if each.of is not None and each not in self.state:
+                if each.of in self.conditional or each.of not in self.state:
+                    leaving.append(each)
+        used = [each for each in used if each not in leaving]
+        lists = [self._list(each) for each in used]
         kept = [
             i
             for i, source in enumerate(original.inputs[first:])
@@ -299,9 +358,12 @@ class _Lists:
         results = [i for i in range(count) if self.handles.get((node.name, i)) is None]
         kinds: list[DType] = []
         for key, part in inside.items():
-            node.attrs[key] = body = self._rewrite_part(part, kept, results, used, key)
+            for each, depth in self.conditional.items():
+                if depth > first:
+                    part.conditional.setdefault(each, depth - first)
+            node.attrs[key] = body = self._rewrite_part(part, kept, results, used, leaving, key)
             if key != "cond":
-                kinds = self._result_types(node, results, len(used))
+                kinds = self._result_types(node, results, len(used) + len(leaving))
         node.inputs = node.inputs[:first] + [node.inputs[first + i] for i in kept] + lists
         arguments = tuple(argument.dtype.base_dtype for argument in body.arguments)
         if first:
@@ -312,8 +374,8 @@ class _Lists:
         self.nodes.append(node)
         for new, old in enumerate(results):
             if new != old:
-                self.redirected[node.name, old] = (f"{node.name}", new)
-        for i, each in enumerate(used):
+                self.redirected[node.name, old] = (node.name, new)
+        for i, each in enumerate([*used, *leaving]):
             self.state[each] = (node.name, len(results) + i)
 
     def _result_types(self, node: RawNode, results: list[int], lists: int) -> list[DType]:
@@ -325,7 +387,8 @@ class _Lists:
         part: _Lists,
         kept: list[int],
         results: list[int],
-        used: dict[_Object, None],
+        used: list[_Object],
+        leaving: list[_Object],
         key: str,
     ) -> Body:
         arguments = [part.body.arguments[i] for i in kept]
@@ -338,11 +401,18 @@ class _Lists:
         body.arguments = arguments
         if key != "cond":
             body.outputs = [body.outputs[i] for i in results] + [after[each] for each in used]
+            for each in leaving:
+                body.outputs.append(after[each] if each in after else part._nothing(each))
         elif any(after[each] != before[each] for each in used):
             raise errors.UnimplementedError(
                 None, None, f"The condition '{body.name}' of a loop changes a stack or tensor array"
             )
         return body
+
+    def _nothing(self, each: _Object) -> Source:
+        """What the branch gives for a list that the other branch makes."""
+        label = f"{each.name}/nothing"
+        return self._helper(label, "FakeParam", [], dtype=dtypes.variant, shape=UNKNOWN)
 
 
 def _set_stateful(node: RawNode) -> None:
@@ -364,7 +434,7 @@ def make_opdef(name: str) -> Any:
 def _stack(lists: _Lists, node: RawNode, original: RawNode) -> None:
     made = lists.handles[node.name, 0]
     assert made is not None
-    if made.holds is not None:
+    if not made.is_used:
         lists._add("NoOp", node, [])
         return
     shape = lists._shape(node, UNKNOWN)
@@ -372,7 +442,7 @@ def _stack(lists: _Lists, node: RawNode, original: RawNode) -> None:
         "EmptyTensorList",
         node,
         [shape, node.inputs[0]],
-        element_dtype=made.dtype,
+        element_dtype=made.element_dtype,
         shape_type=dtypes.int32,
     )
 
@@ -381,6 +451,8 @@ def _push(lists: _Lists, node: RawNode, original: RawNode) -> None:
     stack = lists._object(original)
     if stack.holds is not None:
         lists._add("NoOp", node, [])
+        if stack.carries:
+            lists.pushed.append((node, stack, stack.holds))
         return
     inputs = [lists._list(stack), node.inputs[1]]
     lists.state[stack] = lists._add(
@@ -391,13 +463,15 @@ def _push(lists: _Lists, node: RawNode, original: RawNode) -> None:
 
 def _pop(lists: _Lists, node: RawNode, original: RawNode) -> None:
     stack = lists._object(original)
-    if stack.holds is not None:
+    if not stack.is_used:
         lists._add("NoOp", node, [])
         return
     inputs = [lists._list(stack), lists._shape(node, UNKNOWN)]
     lists.state[stack] = lists._add(
-        "TensorListPopBack", node, inputs, element_dtype=node.attrs["elem_type"]
+        "TensorListPopBack", node, inputs, element_dtype=stack.element_dtype
     )
+    if stack.holds is not None:
+        lists.state[stack.holds] = (node.name, 1)
     lists.redirected[node.name, 0] = (node.name, 1)
 
 

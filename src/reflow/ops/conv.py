@@ -1,4 +1,4 @@
-"""Convolutions of images, their gradients, and their transposes: Conv2D, Conv3D and their wrappers."""
+"""Convolutions of images and sequences: Conv2D, its gradients and functions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reflow.lang.scopes import name_scope
 from reflow.lang.static_value import constant_value_as_shape
 from reflow.ops import conv_kernels
 from reflow.ops.array import renamed
-from reflow.ops.conv_kernels import Geometry
+from reflow.ops.conv_kernels import Geometry, geometry_of
 from reflow.ops.define import op
 from reflow.ops.windows import (
     Windows,
@@ -25,6 +25,7 @@ from reflow.ops.windows import (
     sizes_back,
     sizes_last,
     windowed_shape,
+    windows_of,
 )
 
 # What all ranks share ------------------------------------------------------------------------------
@@ -58,7 +59,7 @@ def convolve(xp: Any, name: str, x: Any, w: Any, windows: Windows, data_format: 
     _check(xp, name, x, w, len(windows.strides) + 2)
     x = channels_last(xp, x, data_format)
     _check_depths(x.shape[-1], w.shape[-2], w.shape[-1])
-    geometry = Geometry(windows, x.shape[1:-1], w.shape[:-2])
+    geometry = geometry_of(windows, x.shape[1:-1], w.shape[:-2])
     return channels_back(xp, conv_kernels.forward(xp, x, w, geometry), data_format)
 
 
@@ -89,7 +90,7 @@ def to_input(
         )
     batch, *inner, depth = sizes_last(sizes, data_format)
     _check_depths(depth, w.shape[-2], w.shape[-1])
-    geometry = Geometry(windows, inner, w.shape[:-2])
+    geometry = geometry_of(windows, tuple(inner), w.shape[:-2])
     dy = channels_last(xp, dy, data_format)
     _check_given(name, dy, batch, geometry, w.shape[-1])
     return channels_back(xp, conv_kernels.input_gradient(xp, depth, w, dy, geometry), data_format)
@@ -109,12 +110,12 @@ def to_filter(
     x, dy = channels_last(xp, x, data_format), channels_last(xp, dy, data_format)
     *kernel, depth, filters = sizes
     _check_depths(x.shape[-1], depth, filters)
-    geometry = Geometry(windows, x.shape[1:-1], kernel)
+    geometry = geometry_of(windows, x.shape[1:-1], tuple(kernel))
     _check_given(name, dy, x.shape[0], geometry, filters)
     return conv_kernels.filter_gradient(xp, x, depth, dy, geometry)
 
 
-def _forward_shape(x: Any, w: Any, windows: Windows, data_format: str) -> Any:
+def forward_shape(x: Any, w: Any, windows: Windows, data_format: str) -> Any:
     rank = len(windows.strides) + 2
     *kernel, depth, filters = known_sizes(w, rank, "filter")
     given = x._shape._dims
@@ -123,7 +124,7 @@ def _forward_shape(x: Any, w: Any, windows: Windows, data_format: str) -> Any:
     return windowed_shape(x, kernel, filters, windows, data_format, "input")
 
 
-def _to_input_shape(sizes: Any, w: Any, dy: Any, rank: int, data_format: str) -> Any:
+def to_input_shape(sizes: Any, w: Any, dy: Any, rank: int, data_format: str) -> Any:
     known = constant_value_as_shape(sizes)
     batch = known_sizes(dy, rank, "out_backprop")[0]
     if known.rank is None or (None in known._dims and known.rank == rank):
@@ -134,7 +135,7 @@ def _to_input_shape(sizes: Any, w: Any, dy: Any, rank: int, data_format: str) ->
     return known
 
 
-def _to_filter_shape(sizes: Any, rank: int) -> Any:
+def to_filter_shape(sizes: Any, rank: int) -> Any:
     known = constant_value_as_shape(sizes)
     return shapes.unknown_shape(rank) if known.rank is None else known
 
@@ -157,7 +158,7 @@ _ATTR_NAMES_2D = (
 )  # fmt: skip
 
 
-def _same_attrs(op: Any, names: Sequence[str]) -> dict[str, Any]:
+def same_attrs(op: Any, names: Sequence[str]) -> dict[str, Any]:
     """The attributes of a node, for another node like it."""
     return {name: op.attrs[name] for name in names}
 
@@ -168,19 +169,19 @@ def conv2d_op(xp, input, filter, *, strides, padding, explicit_paddings, data_fo
 
     The filter is [height, width, channels, filters]. https://www.tensorflow.org/api_docs/python/tf/nn/conv2d
     """
-    windows = Windows("Conv2D", strides, padding, data_format, dilations, explicit_paddings)
+    windows = windows_of("Conv2D", strides, padding, data_format, dilations, explicit_paddings)
     return convolve(xp, "Conv2D", input, filter, windows, data_format)
 
 
 @conv2d_op.shape_rule
 def _conv2d_shape(input, filter, *, strides, padding, explicit_paddings, data_format, dilations):
-    windows = Windows("Conv2D", strides, padding, data_format, dilations, explicit_paddings)
-    return _forward_shape(input, filter, windows, data_format)
+    windows = windows_of("Conv2D", strides, padding, data_format, dilations, explicit_paddings)
+    return forward_shape(input, filter, windows, data_format)
 
 
 @conv2d_op.gradient_rule
 def _conv2d_grad(op, g, input, filter):
-    attrs = _same_attrs(op, _ATTR_NAMES_2D)
+    attrs = same_attrs(op, _ATTR_NAMES_2D)
     input_shape, filter_shape = REGISTRY["ShapeN"]([input, filter])
     return (
         conv2d_backprop_input_op(input_shape, filter, g, **attrs),
@@ -199,18 +200,18 @@ def conv2d_backprop_input_op(
 ):  # fmt: skip
     """The gradient of Conv2D with respect to its input; also its transpose."""
     name = "Conv2DBackpropInput"
-    windows = Windows(name, strides, padding, data_format, dilations, explicit_paddings)
+    windows = windows_of(name, strides, padding, data_format, dilations, explicit_paddings)
     return to_input(xp, name, input_sizes, filter, out_backprop, windows, data_format)
 
 
 @conv2d_backprop_input_op.shape_rule
 def _conv2d_backprop_input_shape(input_sizes, filter, out_backprop, *, data_format):
-    return _to_input_shape(input_sizes, filter, out_backprop, 4, data_format)
+    return to_input_shape(input_sizes, filter, out_backprop, 4, data_format)
 
 
 @conv2d_backprop_input_op.gradient_rule
 def _conv2d_backprop_input_grad(op, g, filter, out_backprop):
-    attrs = _same_attrs(op, _ATTR_NAMES_2D)
+    attrs = same_attrs(op, _ATTR_NAMES_2D)
     return (
         None,
         conv2d_backprop_filter_op(g, shape_of(filter), out_backprop, **attrs),
@@ -229,114 +230,22 @@ def conv2d_backprop_filter_op(
 ):  # fmt: skip
     """The gradient of Conv2D with respect to its filter."""
     name = "Conv2DBackpropFilter"
-    windows = Windows(name, strides, padding, data_format, dilations, explicit_paddings)
+    windows = windows_of(name, strides, padding, data_format, dilations, explicit_paddings)
     return to_filter(xp, name, input, filter_sizes, out_backprop, windows, data_format)
 
 
 @conv2d_backprop_filter_op.shape_rule
 def _conv2d_backprop_filter_shape(input, filter_sizes, out_backprop):
-    return _to_filter_shape(filter_sizes, 4)
+    return to_filter_shape(filter_sizes, 4)
 
 
 @conv2d_backprop_filter_op.gradient_rule
 def _conv2d_backprop_filter_grad(op, g, input, out_backprop):
-    attrs = _same_attrs(op, _ATTR_NAMES_2D)
+    attrs = same_attrs(op, _ATTR_NAMES_2D)
     return (
         conv2d_backprop_input_op(shape_of(input), g, out_backprop, **attrs),
         None,
         conv2d_op(input, g, **attrs),
-    )
-
-
-# Conv3D -------------------------------------------------------------------------------------------
-
-_ATTRS_3D = (
-    "strides: list(int), padding: string{SAME,VALID},"
-    " data_format: string{NDHWC,NCDHW} = 'NDHWC', dilations: list(int) = [1, 1, 1, 1, 1]"
-)
-_ATTR_NAMES_3D = ("strides", "padding", "data_format", "dilations")
-
-
-@op(f"Conv3D(input: T, filter: T, *, {_ATTRS_3D}) -> output: T", T=FLOAT)
-def conv3d_op(xp, input, filter, *, strides, padding, data_format, dilations):
-    """The convolution of volumes [batch, depth, height, width, channels] with a filter."""
-    windows = Windows("Conv3D", strides, padding, data_format, dilations)
-    return convolve(xp, "Conv3D", input, filter, windows, data_format)
-
-
-@conv3d_op.shape_rule
-def _conv3d_shape(input, filter, *, strides, padding, data_format, dilations):
-    windows = Windows("Conv3D", strides, padding, data_format, dilations)
-    return _forward_shape(input, filter, windows, data_format)
-
-
-@conv3d_op.gradient_rule
-def _conv3d_grad(op, g, input, filter):
-    attrs = _same_attrs(op, _ATTR_NAMES_3D)
-    input_shape, filter_shape = REGISTRY["ShapeN"]([input, filter])
-    return (
-        conv3d_backprop_input_op(input_shape, filter, g, **attrs),
-        conv3d_backprop_filter_op(input, filter_shape, g, **attrs),
-    )
-
-
-@op(
-    "Conv3DBackpropInputV2(input_sizes: Tshape, filter: T, out_backprop: T, *,"
-    f" {_ATTRS_3D}, Tshape: INDEX = int32) -> output: T",
-    T=FLOAT,
-    static=("input_sizes",),
-)
-def conv3d_backprop_input_op(
-    xp, input_sizes, filter, out_backprop, *, strides, padding, data_format, dilations
-):
-    """The gradient of Conv3D with respect to its input; also its transpose."""
-    name = "Conv3DBackpropInputV2"
-    windows = Windows(name, strides, padding, data_format, dilations)
-    return to_input(xp, name, input_sizes, filter, out_backprop, windows, data_format)
-
-
-@conv3d_backprop_input_op.shape_rule
-def _conv3d_backprop_input_shape(input_sizes, filter, out_backprop, *, data_format):
-    return _to_input_shape(input_sizes, filter, out_backprop, 5, data_format)
-
-
-@conv3d_backprop_input_op.gradient_rule
-def _conv3d_backprop_input_grad(op, g, filter, out_backprop):
-    attrs = _same_attrs(op, _ATTR_NAMES_3D)
-    return (
-        None,
-        conv3d_backprop_filter_op(g, shape_of(filter), out_backprop, **attrs),
-        conv3d_op(g, filter, **attrs),
-    )
-
-
-@op(
-    f"Conv3DBackpropFilterV2(input: T, filter_sizes: int32, out_backprop: T, *, {_ATTRS_3D})"
-    " -> output: T",
-    T=FLOAT,
-    static=("filter_sizes",),
-)
-def conv3d_backprop_filter_op(
-    xp, input, filter_sizes, out_backprop, *, strides, padding, data_format, dilations
-):
-    """The gradient of Conv3D with respect to its filter."""
-    name = "Conv3DBackpropFilterV2"
-    windows = Windows(name, strides, padding, data_format, dilations)
-    return to_filter(xp, name, input, filter_sizes, out_backprop, windows, data_format)
-
-
-@conv3d_backprop_filter_op.shape_rule
-def _conv3d_backprop_filter_shape(input, filter_sizes, out_backprop):
-    return _to_filter_shape(filter_sizes, 5)
-
-
-@conv3d_backprop_filter_op.gradient_rule
-def _conv3d_backprop_filter_grad(op, g, input, out_backprop):
-    attrs = _same_attrs(op, _ATTR_NAMES_3D)
-    return (
-        conv3d_backprop_input_op(shape_of(input), g, out_backprop, **attrs),
-        None,
-        conv3d_op(input, g, **attrs),
     )
 
 
@@ -422,8 +331,9 @@ def convolution_of(
     conv: Callable, x: Any, w: Any, rank: int, name: str | None, attrs: dict[str, Any]
 ) -> Any:
     """The convolution op `conv`, also where `x` has more than one batch dimension."""
-    x = convert_to_tensor(x, name="input") if not hasattr(x, "shape") else x
-    if getattr(x.shape, "rank", None) in (None, rank) or len(x.shape) == rank:
+    if not hasattr(getattr(x, "shape", None), "rank"):
+        x = convert_to_tensor(x, name="input")
+    if x.shape.rank in (None, rank):
         return conv(x, w, name=name, **attrs)
     x = convert_to_tensor(x)
     return over_outer_dims(x, lambda merged: conv(merged, w, **attrs), rank - 1, name)
@@ -664,106 +574,3 @@ def _format_2d(data_format: str | None) -> str:
     if data_format in ("NCW", "NCHW"):
         return "NCHW"
     raise ValueError(f'`data_format` must be "NWC" or "NCW". Received: data_format={data_format}')
-
-
-@export(v2=("nn.conv3d",))
-def conv3d_v2(
-    input: Any,
-    filters: Any,
-    strides: Any,
-    padding: str,
-    data_format: str = "NDHWC",
-    dilations: Any = None,
-    name: str | None = None,
-) -> Any:
-    """The 3-D convolution of volumes with filters.
-
-    Args:
-      input: [batch..., depth, height, width, channels], or with `data_format="NCDHW"`
-        [batch, channels, depth, height, width].
-      filters: [depth, height, width, channels, filters], of the same dtype.
-      strides: a list of 5 integers.
-      padding: "SAME" or "VALID".
-      data_format: "NDHWC" or "NCDHW".
-      dilations: a list of 5 integers: the distance between the elements of a filter.
-      name: the name of the node.
-
-    Raises:
-      ValueError: if the shapes do not fit together.
-
-    >>> import reflow as tf
-    >>> x, w = tf.ones([1, 3, 3, 3, 2]), tf.ones([2, 2, 2, 2, 4])
-    >>> tf.nn.conv3d(x, w, [1, 1, 1, 1, 1], "VALID").shape
-    TensorShape([1, 2, 2, 2, 4])
-    """
-    return _conv3d(input, filters, strides, padding, data_format, dilations, name)
-
-
-def _conv3d(input, filters, strides, padding, data_format, dilations, name):
-    data_format = data_format or "NDHWC"
-    attrs = {
-        "strides": per_dimension(strides, 3, data_format, "strides"),
-        "dilations": per_dimension(dilations, 3, data_format, "dilations"),
-        "data_format": data_format,
-        "padding": padding,
-    }
-    return convolution_of(conv3d_op, input, filters, 5, name, attrs)
-
-
-@export(v1=("nn.conv3d",))
-def conv3d(
-    input: Any,
-    filter: Any = None,
-    strides: Any = None,
-    padding: Any = None,
-    data_format: str = "NDHWC",
-    dilations: Any = (1, 1, 1, 1, 1),
-    name: str | None = None,
-    filters: Any = None,
-) -> Any:
-    """TF 1's `tf.nn.conv3d`: see `conv3d_v2`; `filter` is also called `filters`.
-
-    >>> import reflow as tf
-    >>> x, w = tf.ones([1, 3, 3, 3, 2]), tf.ones([2, 2, 2, 2, 4])
-    >>> tf.compat.v1.nn.conv3d(x, w, [1, 1, 1, 1, 1], "SAME").shape
-    TensorShape([1, 3, 3, 3, 4])
-    """
-    filter = renamed("filters", filters, "filter", filter)
-    return _conv3d(input, filter, strides, padding, data_format, dilations, name)
-
-
-@export(v1=("nn.conv3d_backprop_filter", "nn.conv3d_backprop_filter_v2"))
-def conv3d_backprop_filter(
-    input: Any,
-    filter_sizes: Any,
-    out_backprop: Any,
-    strides: Any,
-    padding: str,
-    data_format: str = "NDHWC",
-    dilations: Any = (1, 1, 1, 1, 1),
-    name: str | None = None,
-) -> Any:
-    """The gradient of `tf.nn.conv3d` with respect to its filter.
-
-    Args:
-      input, strides, padding, data_format, dilations: those of the convolution.
-      filter_sizes: an int32 vector, the shape of the filter.
-      out_backprop: the gradient of the output, of its shape.
-      name: the name of the node.
-
-    >>> import reflow as tf
-    >>> x = tf.ones([1, 2, 2, 2, 1])
-    >>> g = tf.compat.v1.nn.conv3d_backprop_filter(x, [1, 1, 1, 1, 1], x, [1, 1, 1, 1, 1], "SAME")
-    >>> print(g.numpy().ravel())
-    [8.]
-    """
-    return conv3d_backprop_filter_op(
-        input,
-        filter_sizes,
-        out_backprop,
-        strides=strides,
-        padding=padding,
-        data_format=data_format,
-        dilations=list(dilations),
-        name=name,
-    )

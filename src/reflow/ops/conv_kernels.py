@@ -8,6 +8,7 @@ and a convolution that keeps the channels apart is a sum of shifted products.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -37,8 +38,8 @@ class Geometry:
     __slots__ = ("sizes", "kernel", "outputs", "strides", "dilations", "pads")
 
     def __init__(self, windows: Any, sizes: Sequence[int], kernel: Sequence[int]):
-        self.sizes = tuple(int(n) for n in sizes)
-        self.kernel = tuple(int(k) for k in kernel)
+        self.sizes = tuple(sizes)
+        self.kernel = tuple(kernel)
         self.strides = windows.strides
         self.dilations = windows.dilations
         self.pads = windows.pads(self.sizes, self.kernel)
@@ -67,6 +68,9 @@ class Geometry:
                 for p, d, e, s in zip(place, self.dilations, self.span, self.strides)
             ]
             yield place, tuple(slices)
+
+
+geometry_of = functools.lru_cache(maxsize=1024)(Geometry)
 
 
 def forward(xp: Any, x: Any, w: Any, geometry: Geometry) -> Any:

@@ -11,10 +11,10 @@ from reflow.lang.scopes import name_scope
 from reflow.ops.array import renamed
 from reflow.ops.conv import (
     conv2d_backprop_input_op,
-    conv3d_backprop_input_op,
     paddings,
     per_dimension,
 )
+from reflow.ops.conv3d import conv3d_backprop_input_op
 from reflow.ops.windows import channels_first
 
 

@@ -24,11 +24,11 @@ from reflow.ops.conv import conv1d_v2 as conv1d
 from reflow.ops.conv import (
     conv2d_backprop_input_op,
     conv2d_v2,
-    conv3d_v2,
     paddings,
     per_dimension,
     shape_of,
 )
+from reflow.ops.conv3d import conv3d_v2
 from reflow.ops.conv_transpose import conv2d_transpose_v2
 from reflow.ops.windows import channels_first
 

@@ -15,12 +15,13 @@ from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.tensor import SymbolicTensor
 from reflow.ops import array, joining, math, sequences, shape_rules
+from reflow.ops.activations import relu
 from reflow.ops.array import renamed
 from reflow.ops.cast import cast
 from reflow.ops.define import op
 from reflow.ops.filling import ones_like_v1 as ones_like
 from reflow.ops.filling import zeros_like
-from reflow.ops.nn import log_softmax_op, relu, shifted_exp, softmax_op
+from reflow.ops.nn import log_softmax_op, shifted_exp, softmax_op
 from reflow.ops.public import public
 from reflow.ops.reduce import reduce_sum
 

@@ -13,16 +13,16 @@ from reflow.lang.static_value import constant_value_as_shape
 from reflow.ops import conv_kernels
 from reflow.ops.array import renamed
 from reflow.ops.conv import conv2d_op, paddings, shape_of
-from reflow.ops.conv_kernels import Geometry
+from reflow.ops.conv_kernels import Geometry, geometry_of
 from reflow.ops.convolution import with_space_to_batch
 from reflow.ops.define import op
 from reflow.ops.windows import (
-    Windows,
     channels_back,
     channels_last,
     known_sizes,
     sizes_last,
     windowed_shape,
+    windows_of,
 )
 
 _ATTRS = (
@@ -57,19 +57,19 @@ def depthwise_conv2d_op(
 
     https://www.tensorflow.org/api_docs/python/tf/nn/depthwise_conv2d
     """
-    windows = Windows(_NAME, strides, padding, data_format, dilations, explicit_paddings)
+    windows = windows_of(_NAME, strides, padding, data_format, dilations, explicit_paddings)
     _check("input", input)
     _check("filter", filter)
     x = channels_last(xp, input, data_format)
     _check_depths(x.shape[-1], filter.shape[-2])
-    geometry = Geometry(windows, x.shape[1:-1], filter.shape[:-2])
+    geometry = geometry_of(windows, x.shape[1:-1], filter.shape[:-2])
     y = conv_kernels.depthwise_forward(xp, x, filter, geometry)
     return channels_back(xp, y, data_format)
 
 
 @depthwise_conv2d_op.shape_rule
 def _depthwise_shape(input, filter, *, strides, padding, explicit_paddings, data_format, dilations):
-    windows = Windows(_NAME, strides, padding, data_format, dilations, explicit_paddings)
+    windows = windows_of(_NAME, strides, padding, data_format, dilations, explicit_paddings)
     *kernel, depth, multiplier = known_sizes(filter, 4, "filter")
     given = input._shape._dims
     if given is not None and len(given) == 4:
@@ -100,12 +100,12 @@ def depthwise_backprop_input_op(
     dilations,
 ):  # fmt: skip
     """The gradient of DepthwiseConv2dNative with respect to its input."""
-    windows = Windows(_NAME, strides, padding, data_format, dilations, explicit_paddings)
+    windows = windows_of(_NAME, strides, padding, data_format, dilations, explicit_paddings)
     _check("filter", filter)
     _check("out_backprop", out_backprop)
     sizes = sizes_last([int(n) for n in input_sizes], data_format)
     _check_depths(sizes[-1], filter.shape[-2])
-    geometry = Geometry(windows, sizes[1:-1], filter.shape[:-2])
+    geometry = geometry_of(windows, sizes[1:-1], filter.shape[:-2])
     dy = channels_last(xp, out_backprop, data_format)
     _check_given(dy, sizes[0], geometry, filter.shape[-2] * filter.shape[-1])
     dx = conv_kernels.depthwise_input_gradient(xp, filter, dy, geometry)
@@ -150,13 +150,13 @@ def depthwise_backprop_filter_op(
     dilations,
 ):  # fmt: skip
     """The gradient of DepthwiseConv2dNative with respect to its filter."""
-    windows = Windows(_NAME, strides, padding, data_format, dilations, explicit_paddings)
+    windows = windows_of(_NAME, strides, padding, data_format, dilations, explicit_paddings)
     _check("input", input)
     _check("out_backprop", out_backprop)
     *kernel, depth, multiplier = (int(n) for n in filter_sizes)
     x = channels_last(xp, input, data_format)
     _check_depths(x.shape[-1], depth)
-    geometry = Geometry(windows, x.shape[1:-1], kernel)
+    geometry = geometry_of(windows, x.shape[1:-1], tuple(kernel))
     dy = channels_last(xp, out_backprop, data_format)
     _check_given(dy, x.shape[0], geometry, depth * multiplier)
     return conv_kernels.depthwise_filter_gradient(xp, x, multiplier, dy, geometry)

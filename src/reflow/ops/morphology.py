@@ -12,10 +12,10 @@ from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.ops.array import renamed
-from reflow.ops.conv_kernels import Geometry, inside, place_at
+from reflow.ops.conv_kernels import Geometry, geometry_of, inside, place_at
 from reflow.ops.define import op
 from reflow.ops.pool_kernels import lowest, parts
-from reflow.ops.windows import Windows, known_sizes, windowed_shape
+from reflow.ops.windows import known_sizes, windowed_shape, windows_of
 
 _ATTRS = "strides: list(int), rates: list(int), padding: string{SAME,VALID}"
 
@@ -34,8 +34,8 @@ def _geometry(x: Any, w: Any, strides: Any, rates: Any, padding: str) -> Geometr
             None,
             f"input and filter must have the same depth: {x.shape[-1]} vs {w.shape[-1]}",
         )
-    windows = Windows("Dilation2D", strides, padding, "NHWC", rates)
-    return Geometry(windows, x.shape[1:-1], w.shape[:-1])
+    windows = windows_of("Dilation2D", strides, padding, "NHWC", rates)
+    return geometry_of(windows, x.shape[1:-1], w.shape[:-1])
 
 
 def _sums(xp: Any, x: Any, w: Any, geometry: Geometry) -> list[tuple[tuple[int, ...], Any]]:
@@ -66,7 +66,7 @@ def _dilation2d_shape(input, filter, *, strides, rates, padding):
     channels = known_sizes(input, 4, "input")[-1]
     if None not in (depth, channels) and depth != channels:
         raise ValueError(f"Dimensions must be equal, but are {channels} and {depth} (the depth).")
-    windows = Windows("Dilation2D", strides, padding, "NHWC", rates)
+    windows = windows_of("Dilation2D", strides, padding, "NHWC", rates)
     depth = channels if channels is not None else depth
     return windowed_shape(input, kernel, depth, windows, "NHWC", "input")
 

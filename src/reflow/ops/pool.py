@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,10 +13,9 @@ from reflow.lang.dtypes import FLOAT, REAL, bfloat16, float16, float32, uint32, 
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.static_value import constant_value, constant_value_as_shape
 from reflow.ops import pool_kernels
-from reflow.ops.conv_kernels import Geometry
+from reflow.ops.conv_kernels import Geometry, geometry_of
 from reflow.ops.define import op
 from reflow.ops.windows import (
-    Windows,
     channels_back,
     channels_first,
     channels_last,
@@ -24,6 +24,7 @@ from reflow.ops.windows import (
     sizes_last,
     spatial,
     windowed_shape,
+    windows_of,
 )
 
 # A pooling ----------------------------------------------------------------------------------------
@@ -55,12 +56,11 @@ class Pooling:
                 None,
                 f"{op}: ksize {list(ksize)} and strides {list(strides)} differ in length",
             )
-        ksize, strides = (tuple(int(v) for v in values) for values in (ksize, strides))
         depth = 1 if channels_first(data_format) else self.rank - 1
         self.over_depth = over_depth and ksize[depth] > 1
         if not self.over_depth:
             self.kernel = spatial(ksize, data_format, "ksize", op)
-            self.windows = Windows(
+            self.windows = windows_of(
                 op, strides, padding, data_format, explicit_paddings=explicit_paddings
             )
             return
@@ -80,7 +80,7 @@ class Pooling:
             )
         last = sizes_last(ksize, data_format)
         self.kernel = last[1:]
-        self.windows = Windows(op, (1, *last[1:], 1), padding, "N" + "x" * (self.rank - 1) + "C")
+        self.windows = windows_of(op, (1, *last[1:], 1), padding, "N" + "x" * (self.rank - 1) + "C")
 
     def shape(self, x: Any) -> Any:
         """The static shape of the result for `x`."""
@@ -107,14 +107,14 @@ class Pooling:
 
     def geometry(self, sizes: Sequence[int]) -> Geometry:
         """Where the windows lie over an arranged tensor with these sizes."""
-        inner = sizes[1:-1]
+        inner = tuple(sizes[1:-1])
         if self.over_depth and inner[-1] % self.kernel[-1]:
             raise errors.UnimplementedError(
                 None,
                 None,
                 "Depthwise max pooling requires the depth window to evenly divide the input depth.",
             )
-        return Geometry(self.windows, inner, self.kernel)
+        return geometry_of(self.windows, inner, self.kernel)
 
     def check(self, what: str, given: Any, sizes: Sequence[int], geometry: Geometry) -> None:
         """Raises unless `given` (arranged) has the shape of the result."""
@@ -163,6 +163,9 @@ class Pooling:
         return self.back(xp, pool_kernels.average_gradient(xp, dy, geometry))
 
 
+# The same few poolings are asked for again at every run of a graph.
+pooling_of = functools.lru_cache(maxsize=1024)(Pooling)
+
 _ATTRS = "ksize: list(int), strides: list(int), padding: string{SAME,VALID}"
 _ATTRS_MAX = (
     "ksize: list(int), strides: list(int), padding: string{SAME,VALID,EXPLICIT},"
@@ -199,13 +202,13 @@ def _no_explicit(op: Any) -> None:
 )
 def max_pool_op(xp, input, *, ksize, strides, padding, explicit_paddings, data_format):
     """The largest element of each window of an image."""
-    pooling = Pooling("MaxPool", ksize, strides, padding, data_format, explicit_paddings, True)
+    pooling = pooling_of("MaxPool", ksize, strides, padding, data_format, explicit_paddings, True)
     return pooling.forward(xp, input, pool_kernels.max_forward)
 
 
 @max_pool_op.shape_rule
 def _max_pool_shape(input, *, ksize, strides, padding, explicit_paddings, data_format):
-    pooling = Pooling("MaxPool", ksize, strides, padding, data_format, explicit_paddings, True)
+    pooling = pooling_of("MaxPool", ksize, strides, padding, data_format, explicit_paddings, True)
     return pooling.shape(input)
 
 
@@ -226,7 +229,7 @@ def max_pool_grad_op(
 ):
     """The gradient of MaxPool; a tie goes to the first of the largest elements."""
     name = "MaxPoolGrad"
-    pooling = Pooling(name, ksize, strides, padding, data_format, explicit_paddings, True)
+    pooling = pooling_of(name, ksize, strides, padding, data_format, explicit_paddings, True)
     return pooling.max_gradient(xp, orig_input, orig_output, grad)
 
 
@@ -246,7 +249,7 @@ def max_pool_grad_grad_op(
     xp, orig_input, orig_output, grad, *, ksize, strides, padding, data_format
 ):
     """The gradient of MaxPoolGrad: the elements of `grad` where the windows are largest."""
-    pooling = Pooling("MaxPoolGradGrad", ksize, strides, padding, data_format, (), True)
+    pooling = pooling_of("MaxPoolGradGrad", ksize, strides, padding, data_format, (), True)
     return pooling.max_pick(xp, orig_input, orig_output, grad)
 
 
@@ -260,7 +263,8 @@ def _max_pool_grad_grad_grad(op, g, orig_input, orig_output):
 
 
 def _pooling_v2(name: str, ksize: Any, strides: Any, padding: str, data_format: str) -> Pooling:
-    return Pooling(name, ksize.ravel(), strides.ravel(), padding, data_format, (), True)
+    sizes, steps = (tuple(v.ravel().tolist()) for v in (ksize, strides))
+    return pooling_of(name, sizes, steps, padding, data_format, (), True)
 
 
 @op(
@@ -343,7 +347,7 @@ _ARGMAX_NAMES = ("ksize", "strides", "padding", "include_batch_in_index")
 )
 def max_pool_with_argmax_op(xp, input, *, ksize, strides, padding, include_batch_in_index, Targmax):
     """The largest element of each window, and where it lies in the flat image, or the flat batch."""
-    pooling = Pooling("MaxPoolWithArgmax", ksize, strides, padding, "NHWC")
+    pooling = pooling_of("MaxPoolWithArgmax", ksize, strides, padding, "NHWC")
     x = pooling.arrange(xp, input)
     geometry = pooling.geometry(x.shape)
     y = pool_kernels.max_forward(xp, x, geometry)
@@ -352,7 +356,7 @@ def max_pool_with_argmax_op(xp, input, *, ksize, strides, padding, include_batch
 
 @max_pool_with_argmax_op.shape_rule
 def _max_pool_with_argmax_shape(input, *, ksize, strides, padding):
-    return [Pooling("MaxPoolWithArgmax", ksize, strides, padding, "NHWC").shape(input)]
+    return [pooling_of("MaxPoolWithArgmax", ksize, strides, padding, "NHWC").shape(input)]
 
 
 @max_pool_with_argmax_op.gradient_rule
@@ -419,13 +423,13 @@ _NARROW = frozenset((float16, bfloat16, float32))
 @op(f"MaxPool3D(input: T, *, {_ATTRS}, {_VOLUMES}) -> output: T", T=_NARROW)
 def max_pool3d_op(xp, input, *, ksize, strides, padding, data_format):
     """The largest element of each window of a volume."""
-    pooling = Pooling("MaxPool3D", ksize, strides, padding, data_format)
+    pooling = pooling_of("MaxPool3D", ksize, strides, padding, data_format)
     return pooling.forward(xp, input, pool_kernels.max_forward)
 
 
 @max_pool3d_op.shape_rule
 def _max_pool3d_shape(input, *, ksize, strides, padding, data_format):
-    return Pooling("MaxPool3D", ksize, strides, padding, data_format).shape(input)
+    return pooling_of("MaxPool3D", ksize, strides, padding, data_format).shape(input)
 
 
 @max_pool3d_op.gradient_rule
@@ -442,7 +446,7 @@ def _max_pool3d_grad(op, g, input, output):
 )
 def max_pool3d_grad_op(xp, orig_input, orig_output, grad, *, ksize, strides, padding, data_format):
     """The gradient of MaxPool3D."""
-    pooling = Pooling("MaxPool3DGrad", ksize, strides, padding, data_format)
+    pooling = pooling_of("MaxPool3DGrad", ksize, strides, padding, data_format)
     return pooling.max_gradient(xp, orig_input, orig_output, grad)
 
 
@@ -462,7 +466,7 @@ def max_pool3d_grad_grad_op(
     xp, orig_input, orig_output, grad, *, ksize, strides, padding, data_format
 ):
     """The gradient of MaxPool3DGrad."""
-    pooling = Pooling("MaxPool3DGradGrad", ksize, strides, padding, data_format)
+    pooling = pooling_of("MaxPool3DGradGrad", ksize, strides, padding, data_format)
     return pooling.max_pick(xp, orig_input, orig_output, grad)
 
 
@@ -478,13 +482,13 @@ def _max_pool3d_grad_grad_grad(op, g, orig_input, orig_output):
 @op(f"AvgPool(value: T, *, {_ATTRS}, {_IMAGES}) -> output: T", T=FLOAT)
 def avg_pool_op(xp, value, *, ksize, strides, padding, data_format):
     """The mean of each window of an image; padding does not count."""
-    pooling = Pooling("AvgPool", ksize, strides, padding, data_format)
+    pooling = pooling_of("AvgPool", ksize, strides, padding, data_format)
     return pooling.forward(xp, value, pool_kernels.average_forward)
 
 
 @avg_pool_op.shape_rule
 def _avg_pool_shape(value, *, ksize, strides, padding, data_format):
-    return Pooling("AvgPool", ksize, strides, padding, data_format).shape(value)
+    return pooling_of("AvgPool", ksize, strides, padding, data_format).shape(value)
 
 
 @avg_pool_op.gradient_rule
@@ -508,7 +512,7 @@ def _sized(rank: int) -> Any:
 )
 def avg_pool_grad_op(xp, orig_input_shape, grad, *, ksize, strides, padding, data_format):
     """The gradient of AvgPool."""
-    pooling = Pooling("AvgPoolGrad", ksize, strides, padding, data_format)
+    pooling = pooling_of("AvgPoolGrad", ksize, strides, padding, data_format)
     return pooling.average_gradient(xp, orig_input_shape, grad)
 
 
@@ -520,13 +524,13 @@ def _avg_pool_grad_grad(op, g):
 @op(f"AvgPool3D(input: T, *, {_ATTRS}, {_VOLUMES}) -> output: T", T=FLOAT)
 def avg_pool3d_op(xp, input, *, ksize, strides, padding, data_format):
     """The mean of each window of a volume; padding does not count."""
-    pooling = Pooling("AvgPool3D", ksize, strides, padding, data_format)
+    pooling = pooling_of("AvgPool3D", ksize, strides, padding, data_format)
     return pooling.forward(xp, input, pool_kernels.average_forward)
 
 
 @avg_pool3d_op.shape_rule
 def _avg_pool3d_shape(input, *, ksize, strides, padding, data_format):
-    return Pooling("AvgPool3D", ksize, strides, padding, data_format).shape(input)
+    return pooling_of("AvgPool3D", ksize, strides, padding, data_format).shape(input)
 
 
 @avg_pool3d_op.gradient_rule
@@ -542,7 +546,7 @@ def _avg_pool3d_grad(op, g, input):
 )
 def avg_pool3d_grad_op(xp, orig_input_shape, grad, *, ksize, strides, padding, data_format):
     """The gradient of AvgPool3D."""
-    pooling = Pooling("AvgPool3DGrad", ksize, strides, padding, data_format)
+    pooling = pooling_of("AvgPool3DGrad", ksize, strides, padding, data_format)
     return pooling.average_gradient(xp, orig_input_shape, grad)
 
 

@@ -43,8 +43,9 @@ def _over_space(kind: str, input: Any, ksize: Any, strides: Any, padding: Any, d
     if data_format is not None:
         count = len(data_format) - 2
     else:
-        rank = len(input.shape) if hasattr(input, "shape") else convert_to_tensor(input).shape.rank
-        count = 2 if rank is None else rank - 2
+        if not hasattr(getattr(input, "shape", None), "rank"):
+            input = convert_to_tensor(input, name="input")
+        count = 2 if input.shape.rank is None else input.shape.rank - 2
     if count not in (1, 2, 3):
         raise ValueError(
             f"`input` must be of rank 3, 4 or 5. Received: input={input}, data_format={data_format}"

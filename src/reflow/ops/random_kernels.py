@@ -290,7 +290,7 @@ def shuffle(xp: Any, key: Any, counter: Any, value: Any) -> Any:
     """`value` with its rows in random order: RandomShuffle, StatelessShuffle."""
     if not value.shape or value.shape[0] < 2 or math.prod(value.shape) < 2:
         return value
-    return value[permutation(xp, key, counter, value.shape[0])]
+    return xp.asarray(value)[permutation(xp, key, counter, value.shape[0])]
 
 
 # --------------------------------------------------------------------------- multinomial

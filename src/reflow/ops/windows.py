@@ -6,6 +6,7 @@ the spatial dimensions. The kernels work on tensors with the channels last.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -167,6 +168,10 @@ def _explicit(
                 None, None, f"{op}: explicit paddings must not be negative, got {pairs}."
             )
     return tuple(pairs[i] for i in inner)
+
+
+# The same few windows are asked for again at every run of a graph.
+windows_of = functools.lru_cache(maxsize=1024)(Windows)
 
 
 def known_sizes(x: Any, rank: int, what: str) -> tuple[int | None, ...]:
