@@ -1,5 +1,6 @@
 """GraphDefs: what is written is what TensorFlow writes; what is read is checked."""
 
+import json
 import pathlib
 import random
 import sys
@@ -554,6 +555,24 @@ def test_convert_variables_in_functions():
     again = graph_of(lambda: tf.import_graph_def(frozen, name=""))
     with v1.Session(graph=again) as session:
         assert session.run("out:0", {"x:0": 2.0}) == want
+
+
+def test_convert_variables_in_tf_1_loops():
+    with np.load(HERE / "graphdef" / "control_flow.npz") as golden:
+        graph_def = protos.GraphDef.FromString(golden["rnn"].tobytes())
+        init, run = json.loads(str(golden["rnn/plan"]))[:2]
+        feeds = {key: golden[f"rnn/1/{key}"] for key in run["feeds"]}
+        want = [golden[f"rnn/1/{key}"] for key in run["fetches"]]
+    graph = graph_of(lambda: tf.import_graph_def(graph_def, name=""))
+    with v1.Session(graph=graph) as session:
+        session.run(init["fetches"])
+        outputs = [name.partition(":")[0] for name in run["fetches"]]
+        frozen = v1.graph_util.convert_variables_to_constants(session, graph_def, outputs)
+    assert "RefEnter" not in {node.op for node in frozen.node}
+    again = graph_of(lambda: tf.import_graph_def(frozen, name=""))
+    with v1.Session(graph=again) as session:
+        for got, value in zip(session.run(run["fetches"], feeds), want):
+            np.testing.assert_allclose(got, value, rtol=1e-5, atol=1e-6)
 
 
 def test_remove_training_nodes():

@@ -20,10 +20,26 @@ GOLDEN = json.loads((HERE / "golden" / "tensor_list.json").read_text())
 GOOD = [f for f in programs.PROGRAMS if not hasattr(f, "fails")]
 BAD = [f for f in programs.PROGRAMS if hasattr(f, "fails")]
 tf = reflow.compat.v1
-OPS = """EmptyTensorList TensorListReserve TensorListFromTensor TensorListScatterV2 TensorListScatter
-TensorListScatterIntoExistingList TensorListSplit TensorListGetItem TensorListSetItem
-TensorListPushBack TensorListPopBack TensorListStack TensorListGather TensorListConcatV2
-TensorListConcatLists TensorListLength TensorListElementShape TensorListResize""".split()
+OPS = [
+    "EmptyTensorList",
+    "TensorListReserve",
+    "TensorListFromTensor",
+    "TensorListScatterV2",
+    "TensorListScatter",
+    "TensorListScatterIntoExistingList",
+    "TensorListSplit",
+    "TensorListGetItem",
+    "TensorListSetItem",
+    "TensorListPushBack",
+    "TensorListPopBack",
+    "TensorListStack",
+    "TensorListGather",
+    "TensorListConcatV2",
+    "TensorListConcatLists",
+    "TensorListLength",
+    "TensorListElementShape",
+    "TensorListResize",
+]
 
 
 @pytest.fixture(params=("interpret", "compile"))

@@ -112,7 +112,8 @@ class ListBuffer:
         if isinstance(item, TensorList) and item is ANY_ZEROS:
             return jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), like)
         item = in_form_of(item, like)
-        if jax.tree.structure(item) != jax.tree.structure(like):
+        form: Any = jax.tree.structure(item)
+        if form != jax.tree.structure(like):
             raise ValueNeeded("input_handle", on_host=True)  # lists of several lengths
         for have, want in zip(jax.tree.leaves(item), jax.tree.leaves(like)):
             if np.shape(have) != want.shape:

@@ -92,9 +92,9 @@ class Sums:
 def find_sums(body: FuncGraph, invariant: Sequence[bool], only: frozenset[int]) -> Sums | None:
     """The sums of matrix products among the loop variables of `body` that are in `only`."""
     stamp = (body.version, body.mutations)
-    cached = body.__dict__.get("_loop_sums")
+    cached: Any = body.__dict__.get("_loop_sums")
     if cached is None or cached[0] != stamp:
-        candidates = {}
+        candidates: dict[int, Any] = {}
         for i, still in enumerate(invariant):
             found = None if still else _sum_of(body, i)
             if found is not None:

@@ -710,7 +710,7 @@ class _Loop:
 
     def _last(self, i: int, value: Any) -> Any:
         """What is known of a loop variable after the last iteration."""
-        exact = self.trips.exact
+        exact: Any = self.trips.exact
         if i in self.trips.finals:
             return self.trips.finals[i]
         plan = self.lists.get(i)

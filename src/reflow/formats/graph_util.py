@@ -34,7 +34,8 @@ def extract_sub_graph(graph_def: Any, dest_nodes: Iterable[str]) -> Any:
       dest_nodes: names of nodes.
 
     Returns:
-      A new `GraphDef`, with the function library of `graph_def`.
+      A new `GraphDef`, with the function library of `graph_def`. Its nodes are colocated with nodes
+      of it only: with others it could not be imported.
 
     Raises:
       TypeError: if `graph_def` is no `GraphDef`, or `dest_nodes` is a string.
@@ -66,9 +67,25 @@ def extract_sub_graph(graph_def: Any, dest_nodes: Iterable[str]) -> Any:
         stack.extend(node_of(text) for text in by_name[name].input)
     result = protos.GraphDef()
     result.node.extend([node for node in graph_def.node if node.name in needed])
+    for node in result.node:
+        _drop_absent_colocations(node, needed)
     result.library.CopyFrom(graph_def.library)
     result.versions.CopyFrom(graph_def.versions)
     return result
+
+
+def _drop_absent_colocations(node: Any, names: set[str]) -> None:
+    if "_class" in node.attr:
+        groups = node.attr["_class"].list.s
+        kept = [
+            g
+            for g in groups
+            if not g.startswith(b"loc:@") or g[5:].decode(errors="replace") in names
+        ]
+        if not kept:
+            del node.attr["_class"]
+        elif len(kept) < len(groups):
+            groups[:] = kept
 
 
 def _check_graph_def(graph_def: Any) -> None:
