@@ -8,6 +8,7 @@ import pathlib
 
 import numpy as np
 import pytest
+from google.protobuf import text_format
 
 import reflow as tf
 from reflow.formats import protos
@@ -321,3 +322,54 @@ def test_long_chains_in_branches_and_loops():
     graph = imported(with_placeholders(*nodes))
     branch = graph.get_operation_by_name("If").attrs["then_branch"]
     assert len(branch.get_operations()) == 5001
+
+
+# Functions ----------------------------------------------------------------------------------------
+
+
+def test_gradients_of_imported_functions():
+    """The gradient that the library names is used, and the derivative where it names none."""
+    with tf.Graph().as_default() as graph:
+        x, y = tf.import_graph_def(graph_def_of("defun"), return_elements=["x:0", "Sum:0"], name="")
+        (g,) = tf.gradients(y, x)
+    ((fetches, feeds, values),) = runs_of("defun")
+    with tf.compat.v1.Session(graph=graph) as session:
+        np.testing.assert_allclose(session.run(g, feeds), values[-1], rtol=1e-4)
+
+
+def test_functions_are_ops_and_stay_in_the_library():
+    graph = imported(graph_def_of("defun"))
+    assert graph.get_operation_by_name("my_op_1").type == "my_op"
+    graph_def = graph.as_graph_def()
+    assert {"my_op", "cube", "cube_grad"} <= {f.signature.name for f in graph_def.library.function}
+    rows = {g.function_name: g.gradient_func for g in graph_def.library.gradient}
+    assert rows["cube"] == "cube_grad"
+    (node,) = [n for n in graph_def.node if n.name == "my_op"]
+    assert (node.op, list(node.input)) == ("my_op", ["x", "add"])
+    assert list(node.attr) == ["_disable_call_shape_inference"]
+
+
+def test_functions_of_any_type_are_made_for_each_type():
+    graph_def = text_format.Parse(
+        """
+        node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } } }
+        node { name: "i" op: "Placeholder" attr { key: "dtype" value { type: DT_INT32 } } }
+        node { name: "a" op: "twice" input: "x" attr { key: "T" value { type: DT_FLOAT } } }
+        node { name: "b" op: "twice" input: "i" attr { key: "T" value { type: DT_INT32 } } }
+        library { function {
+          signature {
+            name: "twice"
+            input_arg { name: "v" type_attr: "T" }
+            output_arg { name: "r" type_attr: "T" }
+            attr { name: "T" type: "type" }
+          }
+          node_def { name: "sum" op: "AddV2" input: "v" input: "v:0"
+                     attr { key: "T" value { placeholder: "T" } } }
+          ret { key: "r" value: "sum:z:0" }
+        } }
+        """,
+        protos.GraphDef(),
+    )
+    graph = imported(graph_def)
+    with tf.compat.v1.Session(graph=graph) as session:
+        assert session.run(["a:0", "b:0"], {"x:0": 1.5, "i:0": 2}) == [3.0, 4]

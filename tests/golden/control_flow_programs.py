@@ -394,9 +394,19 @@ def defun(tf):
     def my_op(p, q):
         return tf.sin(p) * q, tf.reduce_sum(q)
 
+    @function.Defun(tf.float32, tf.float32, func_name="cube_grad")
+    def cube_grad(p, g):
+        return p * p * g * 30.0  # not what the derivative is
+
+    @function.Defun(tf.float32, func_name="cube", grad_func=cube_grad)
+    def cube(p):
+        q, _ = my_op(p, p)
+        return p * p * p + 0.0 * q
+
     y, z = my_op(x, x + 1.0)
     u, _ = my_op(y, x)
-    return [(names(y, z, u), {"x:0": X})]
+    (g,) = tf.gradients(tf.reduce_sum(cube(u)), x)
+    return [(names(y, z, u, g), {"x:0": X})]
 
 
 @functional

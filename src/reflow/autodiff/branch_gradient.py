@@ -114,7 +114,7 @@ def _hand_out(
     count = len(op.outputs)
     if len(new[0]) > count:
         rewritten = [f.variant(outputs=outputs) for f, outputs in zip(functions, new)]
-        keys = _FUNCTIONS[op.type]
+        keys = _FUNCTIONS.get(op.type, ("f",))
         if keys == ("branches",):
             op.attrs["branches"] = tuple(rewritten)
         else:
@@ -163,7 +163,7 @@ def _add(
         for key, value in op.attrs.items()
         if key in op.opdef.attrs and key not in ("then_branch", "else_branch", "branches", "f")
     }
-    keys = _FUNCTIONS[op.type]
+    keys = _FUNCTIONS.get(op.type, ("f",))
     if keys == ("branches",):
         attrs["branches"] = tuple(bodies)
     else:

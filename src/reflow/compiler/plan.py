@@ -27,6 +27,7 @@ from reflow.compiler.evaluate import (
     run_error,
     uninitialized,
 )
+from reflow.compiler.ordering import implied_order
 from reflow.compiler.stats import count, record
 from reflow.lang import dtypes, errors
 from reflow.lang.func_graph import FuncGraph, call_arguments, functions_of
@@ -157,6 +158,7 @@ class Partition:
       path: the calls around the nodes, when they are the body of a function.
       ends: tensors (by `id`) that end a cluster, because a loop's number of iterations follows.
       loops: the loops for which that is so.
+      ordered: whether side effects happen in the order in which the nodes were made, as in functions.
     """
 
     def __init__(
@@ -171,7 +173,9 @@ class Partition:
         path: tuple[Any, ...] = (),
         ends: frozenset[int] = frozenset(),
         loops: frozenset[Operation] = frozenset(),
+        ordered: bool = False,
     ):
+        self.ordered = ordered
         self.ends = ends
         self.loops = loops
         self.path = path
@@ -183,6 +187,7 @@ class Partition:
         self.constants = dict(constants)
         given = self._given = {id(t) for t in inputs}
         rest = fold(nodes, given, self.constants)
+        self._waits = implied_order(rest) if ordered else {}
         self.steps = self._cut(rest, given)
         self.blocking = any(step.blocking for step in self.steps)
         self._slots()
@@ -207,7 +212,7 @@ class Partition:
                 up = up or id(tensor) in self.ends
                 at = max(at, level[before] + up)
                 waits = _union(waits, blockers[before])
-            for before in op._control_inputs:
+            for before in (*op._control_inputs, *self._waits.get(op, ())):
                 if before in members:
                     at = max(at, level[before] + (domain[before] != where or where is None))
                     waits = _union(waits, blockers[before])
@@ -248,7 +253,7 @@ class Partition:
                         takes[i][id(tensor)] = tensor
                         wanted_outside[source][id(tensor)] = tensor
                         after[i].add(source)
-                for control in op._control_inputs:
+                for control in (*op._control_inputs, *self._waits.get(op, ())):
                     source = home.get(control)
                     if source is not None and source != i:
                         after[i].add(source)
@@ -368,6 +373,7 @@ class Partition:
             self.path,
             ends,
             loops,
+            self.ordered,
         )
 
 
@@ -572,6 +578,7 @@ def plan_of(
             constants,
             place=place,
             path=path,
+            ordered=function.side_effects,
         )
         cached = (key, part)
         function.__dict__["_plan"] = cached

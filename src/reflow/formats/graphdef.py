@@ -40,13 +40,11 @@ def graph_to_graph_def(graph: Graph, from_version: int | None, add_shapes: bool)
     'Const'
     """
     proto = protos.GraphDef()
-    proto.versions.producer = getattr(graph, "producer", GRAPH_DEF_VERSION)
+    oldest = graph.producer
+    proto.versions.producer = GRAPH_DEF_VERSION if oldest is None else oldest
     library = FunctionLibrary(add_shapes)
     nodes = graph.get_operations()[from_version or 0 :]
-    lowered = [
-        op for op in nodes if op.opdef.name in ("If", "StatelessIf") and changes_reference(op)
-    ]
-    if lowered:
+    if any(changes_reference(op) for op in nodes):
         _write_lowered(proto, nodes, library, add_shapes)
     else:
         add = proto.node.add
@@ -111,7 +109,8 @@ def _write_head(
         attr = declared.get(key)
         if called_by_name and attr is not None:
             continue
-        if not attr_to_proto(target[key], value, attr and attr.type, library.name_of):
+        kind = None if attr is None else attr.type
+        if not attr_to_proto(target[key], value, kind, library.name_of):
             del target[key]  # something of this process only, which no file can hold
 
 
@@ -166,27 +165,18 @@ class FunctionLibrary:
             i += 1
 
 
-def function_def(function: Any, name: str | None = None) -> Any:
-    """The `FunctionDef` of one function graph."""
-    proto = protos.FunctionDef()
-    library = FunctionLibrary()
-    write_function(proto, function, name or library.name_of(function), library)
-    return proto
-
-
 def write_function(proto: Any, graph: FuncGraph, name: str, library: FunctionLibrary) -> None:
     """Fills a `FunctionDef` with a function graph."""
     signature = proto.signature
     signature.name = name
     names = _BodyNames()
+    labels, results = names.of_signature(graph)
     arguments = {t.op for t in graph.inputs}
     of_tensor: dict[int, str] = {}
-    for i, tensor in enumerate(graph.inputs):
-        label = names.argument(tensor.op.name)
+    for i, (label, tensor) in enumerate(zip(labels, graph.inputs)):
         signature.input_arg.add(name=label, type=tensor.dtype.as_datatype_enum)
         of_tensor[id(tensor)] = label
         _write_argument(proto, i, tensor, library)
-    results = [names.argument(tensor.op.name) for tensor in graph.outputs]
     body = [op for op in graph.get_operations() if op not in arguments]
     if not graph.side_effects:  # a reader would run every stateful node
         needed = set(body_nodes(graph))
@@ -233,6 +223,11 @@ def _write_argument(proto: Any, i: int, tensor: SymbolicTensor, library: Functio
 
 def _name_outputs(op: Operation, name: str, of_tensor: dict[int, str]) -> None:
     """Names the outputs of a node of a body: `node:output:position within the output`."""
+    if type(op.opdef) is CalledFunction:
+        _, results = _BodyNames().of_signature(op.attrs["f"])
+        for tensor, result in zip(op.outputs, results):
+            of_tensor[id(tensor)] = f"{name}:{result}:0"
+        return
     index = 0
     for arg in op.opdef.outputs:
         for i in range(arg_length(arg, op.attrs)):
@@ -245,6 +240,11 @@ class _BodyNames:
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
+
+    def of_signature(self, graph: FuncGraph) -> tuple[list[str], list[str]]:
+        """The names of the arguments and of the results of a function."""
+        arguments = [self.argument(tensor.op.name) for tensor in graph.inputs]
+        return arguments, [self.argument(tensor.op.name) for tensor in graph.outputs]
 
     def argument(self, node_name: str) -> str:
         """The name of an argument or result: lower case, letters, digits and underscores."""

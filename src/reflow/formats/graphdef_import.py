@@ -21,6 +21,7 @@ from reflow.lang.context import get_default_graph
 from reflow.lang.export import export
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.graph import Graph, Operation
+from reflow.lang.opdef import REGISTRY
 from reflow.lang.resource import handle_type
 from reflow.lang.shapes import TensorShape
 from reflow.lang.tensor import SymbolicTensor
@@ -231,7 +232,8 @@ class Importer:
             if name not in self.graph._functions and not self.library[name].signature.attr:
                 self.graph._functions[name] = self.function(FunctionRef(name))
         produced = self.graph_def.versions.producer or 0
-        self.graph.producer = min(getattr(self.graph, "producer", GRAPH_DEF_VERSION), produced)
+        oldest = GRAPH_DEF_VERSION if self.graph.producer is None else self.graph.producer
+        self.graph.producer = min(oldest, produced)
         if wanted is None:
             return None
         return [self._element(each, builder, mapping) for each in wanted]
@@ -297,6 +299,37 @@ class Importer:
             if gradient is not None:
                 made.gradient_function = self.function(FunctionRef(gradient))  # type: ignore[attr-defined]
         return made
+
+    def gradient(self, ref: FunctionRef) -> FuncGraph:
+        """The gradient of a function of the library: the one that it has there, or the derivative."""
+        function = self.function(ref)
+        known = getattr(function, "gradient_function", None)
+        if known is not None:
+            return known
+        from reflow.autodiff.gradients import gradients
+
+        graph = FuncGraph(f"{function.name}_symbolic_gradient", self.graph)
+        graph._device_stack, graph._colocation_stack, graph._collections = [], [], {}
+        with graph.as_default():
+            xs = [
+                graph.add_input(t.dtype, t.shape, f"x_{i}") for i, t in enumerate(function.inputs)
+            ]
+            ys_grads = [
+                graph.add_input(t.dtype.base_dtype, t.shape, f"grad_y_{i}")
+                for i, t in enumerate(function.outputs)
+            ]
+            types = tuple(t.dtype.base_dtype for t in function.outputs)
+            ys = REGISTRY["StatefulPartitionedCall"](xs, f=function, Tout=types)
+            pairs = [
+                (y, g) for y, g in zip(ys, ys_grads) if y.dtype.is_floating or y.dtype.is_complex
+            ]
+            found = gradients([y for y, _ in pairs], xs, grad_ys=[g for _, g in pairs])
+            graph.outputs = [
+                REGISTRY["ZerosLike"](x) if g is None else REGISTRY["Identity"](g)
+                for x, g in zip(xs, found)
+            ]
+        function.gradient_function = graph  # type: ignore[attr-defined]
+        return graph
 
     def build(
         self,

@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 from reflow.formats.attr_value import FunctionRef
 from reflow.formats.raw_graph import Body, RawNode
-from reflow.formats.region import in_order
-from reflow.lang import shapes
+from reflow.formats.region import in_order, make_node
+from reflow.formats.v1_control_flow import SYMBOLIC_GRADIENT
+from reflow.lang import errors, shapes
 from reflow.lang.dtypes import DType
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.graph import Graph, Operation
@@ -23,6 +24,10 @@ class Functions(Protocol):
 
     def function(self, ref: FunctionRef) -> FuncGraph:
         """The function graph of a function of the library."""
+
+    def gradient(self, ref: FunctionRef) -> FuncGraph:
+        """The function of the arguments of a function, and of the gradients of its results, to the
+        gradients of the arguments."""
 
     def build(
         self, body: Body, known: Sequence[TensorShape], given: Sequence[SymbolicTensor]
@@ -102,9 +107,11 @@ class Builder:
             if source[1] >= len(outputs):
                 self.tensor(source, f"Node '{node.name}'")
             inputs.append(outputs[source[1]])
-        attrs, opdef = node.attrs, node.opdef
         if inputs:
             self._check_dtypes(node, inputs)
+        if node.opdef is SYMBOLIC_GRADIENT:
+            node = self._gradient_call(node)
+        attrs, opdef = node.attrs, node.opdef
         self._make_functions(node, inputs)
         for key in [k for k in attrs if k[0] == "_"] if len(attrs) > len(opdef.attrs) else ():
             if key == "_class":
@@ -112,18 +119,25 @@ class Builder:
             elif type(attrs[key]) is FunctionRef:
                 attrs[key] = self._function(attrs[key], node)
         known = attrs.pop("_output_shapes", None)
-        controls = ()
+        controls: tuple[Operation, ...] = ()
         if node.controls:
             controls = tuple([self.mapped_controls.get(c) or by_name[c] for c in node.controls])
-        op = self.graph.add_node(
-            opdef,
-            inputs,
-            attrs,
-            self._name(node.name),
-            control_inputs=controls,
-            device=node.device,
-            site=self.functions.site,
-        )
+        try:
+            op = self.graph.add_node(
+                opdef,
+                inputs,
+                attrs,
+                self._name(node.name),
+                control_inputs=controls,
+                device=node.device,
+                site=self.functions.site,
+            )
+        except (ValueError, errors.OpError, MemoryError):
+            raise
+        except Exception as error:  # of a shape rule, by attributes that no program would give
+            raise ValueError(
+                f"Node '{self.scope}{node.name}' ({node.op}): {type(error).__name__}: {error}"
+            ) from None
         if self.graph._device_stack:
             op._device = self.graph._device_for(op, node.device)
         by_name[node.name] = op
@@ -156,6 +170,20 @@ class Builder:
             f"from {got.name} incompatible with expected {wanted.name}."
         )
 
+    def _gradient_call(self, node: RawNode) -> RawNode:
+        """A call of the gradient of a function, for a `SymbolicGradient`."""
+        attrs = {k: v for k, v in node.attrs.items() if k[0] == "_"}
+        attrs.update(Tin=node.attrs["Tin"], Tout=node.attrs["Tout"])
+        call = make_node(node.name, "StatefulPartitionedCall", node.inputs, node.controls, **attrs)
+        call.attrs["f"] = function = self._function(node.attrs["f"], node, gradient=True)
+        call.device = node.device
+        for key, tensors in (("Tin", function.inputs), ("Tout", function.outputs)):
+            if tuple(t.dtype.base_dtype for t in tensors) != attrs[key]:
+                raise ValueError(
+                    f"Node '{node.name}': {key} does not fit the gradient of {node.attrs['f']!r}"
+                )
+        return call
+
     def _make_functions(self, node: RawNode, inputs: Sequence[SymbolicTensor]) -> None:
         """Puts function graphs in the places of names and bodies."""
         attrs = node.attrs
@@ -164,7 +192,8 @@ class Builder:
                 if isinstance(attrs[key], Body):
                     self._make_bodies(node, inputs)
                     return
-                attrs[key] = self._function(attrs[key], node)
+                if not isinstance(attrs[key], FuncGraph):
+                    attrs[key] = self._function(attrs[key], node)
             elif attr.type == "list(func)":
                 attrs[key] = tuple([self._function(each, node) for each in attrs[key]])
 
@@ -193,9 +222,9 @@ class Builder:
         attrs["cond"] = build(attrs["cond"], known, inputs)
         attrs["output_shapes"] = tuple(known)
 
-    def _function(self, value: Any, node: RawNode) -> FuncGraph:
+    def _function(self, value: Any, node: RawNode, gradient: bool = False) -> FuncGraph:
         try:
-            return self.functions.function(value)
+            return (self.functions.gradient if gradient else self.functions.function)(value)
         except ValueError as error:
             text = str(error)
             raise ValueError(
@@ -218,7 +247,9 @@ class Builder:
         groups = []
         value = node.attrs["_class"]
         for each in value if isinstance(value, tuple) else (value,):
-            text = each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each)
+            if not isinstance(each, (str, bytes)):
+                raise ValueError(f"Node '{node.name}': attr '_class' is no list of strings")
+            text = each.decode("utf-8", "replace") if isinstance(each, bytes) else each
             if not text.startswith("loc:@"):
                 groups.append(each)
                 continue

@@ -11,14 +11,15 @@ there already, as elements that were read twice get two gradients.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+from reflow.formats.list_rules import RULES
 from reflow.formats.raw_graph import Argument, Body, RawNode, Source
 from reflow.formats.region import Rewriting, has_effect, in_order, make_constant, make_node
 from reflow.formats.v1_control_flow import LISTS
 from reflow.lang import dtypes, errors
 from reflow.lang.dtypes import DType
+from reflow.lang.opdef import REGISTRY
 from reflow.lang.shapes import UNKNOWN, TensorShape
 
 _BODIES = ("then_branch", "else_branch", "cond", "body")
@@ -33,7 +34,7 @@ def raise_lists(region: Body, rewriting: Rewriting) -> None:
     """
     if _has_lists(region):
         objects: dict[str, _Object] = {}
-        new, _ = _Lists(region, {}, None, objects, rewriting).rewrite()
+        new, _ = Lists(region, {}, None, objects, rewriting).rewrite()
         region.nodes, region.outputs = new.nodes, new.outputs
 
 
@@ -92,7 +93,7 @@ class _Object:
         return f"<{self.name}>"
 
 
-class _Lists:
+class Lists:
     """The objects of one region: a graph or the body of a function.
 
     Args:
@@ -130,7 +131,7 @@ class _Lists:
         self.leaving: dict[str, list[_Object]] = {}  # from a conditional to what is made in it
         self.pushed: list[tuple[RawNode, _Object, _Object]] = []  # when their lists are complete
         self.used: dict[_Object, None] = {}
-        self.inner: dict[str, dict[str, _Lists]] = {}
+        self.inner: dict[str, dict[str, Lists]] = {}
         self.state: dict[_Object, Source] = {}  # where the list of each object is now
         self.fresh: set[Source] = set()  # lists of gradients to which nothing was added yet
         self.nodes: list[RawNode] = []
@@ -148,11 +149,11 @@ class _Lists:
             self.handles[node.name, 0] = made
             self.made.add(made)
         elif node.op == "TensorArrayGradV3":
-            array = self._object(node)
+            array = self.object_of(node)
             self.handles[node.name, 0] = self._gradient(array, str(node.attrs["source"]))
             self.used[array] = None
         elif node.op in LISTS:
-            used = self._object(node)
+            used = self.object_of(node)
             self._follow_content(node, used, found)
             if used.is_used:
                 self.used[used] = None
@@ -171,7 +172,7 @@ class _Lists:
                 "tensor arrays of TF 1 are imported for their own ops only.",
             )
 
-    def _object(self, node: RawNode) -> _Object:
+    def object_of(self, node: RawNode) -> _Object:
         found = self.handles.get(node.inputs[0])
         if found is None:
             name, index = node.inputs[0]
@@ -215,7 +216,7 @@ class _Lists:
                 for argument, each in zip(body.arguments, found[first:])
                 if each is not None
             }
-            inside[key] = part = _Lists(body, given, passing, self.objects, self.rewriting)
+            inside[key] = part = Lists(body, given, passing, self.objects, self.rewriting)
             self.used.update(dict.fromkeys(part.wanted()))
             if first:
                 self.made_in_branches |= part.made | part.made_in_branches
@@ -263,18 +264,18 @@ class _Lists:
             node = original.copy()
             node.inputs = [self._new(source) for source in original.inputs]
             if node.op in LISTS:
-                _REWRITE[node.op](self, node, original)
+                RULES[node.op](self, node, original)
             elif node.name in self.inner:
                 self._rewrite_call(node, original)
             elif any(self.handles.get(source) is not None for source in original.inputs):
-                self._add("NoOp", node, [])
+                self.add("NoOp", node, [])
             else:
                 self.nodes.append(node)
         for node, stack, held in self.pushed:
-            self.state[stack] = self._helper(
+            self.state[stack] = self.helper(
                 f"{node.name}/list",
                 "TensorListPushBack",
-                [self._list(stack), self._list(held)],
+                [self.list_of(stack), self.list_of(held)],
                 element_dtype=dtypes.variant,
             )
         body = self.body
@@ -286,31 +287,31 @@ class _Lists:
         """What a tensor of the region has become."""
         return self.redirected.get(source, source)
 
-    def _add(self, op: str, node: RawNode, inputs: list[Source], **attrs: Any) -> Source:
+    def add(self, op: str, node: RawNode, inputs: list[Source], **attrs: Any) -> Source:
         """Appends what takes the place of `node`; its first output."""
         new = make_node(node.name, op, inputs, node.controls, **attrs)
         new.device = node.device
         self.nodes.append(new)
         return (node.name, 0)
 
-    def _helper(self, label: str, op: str, inputs: list[Source], **attrs: Any) -> Source:
+    def helper(self, label: str, op: str, inputs: list[Source], **attrs: Any) -> Source:
         """Appends a further node; its first output."""
         new = make_node(self.rewriting.new_name(label), op, inputs, **attrs)
         self.nodes.append(new)
         return (new.name, 0)
 
-    def _constant(self, label: str, value: Any, dtype: DType = dtypes.int32) -> Source:
+    def constant(self, label: str, value: Any, dtype: DType = dtypes.int32) -> Source:
         new = make_constant(self.rewriting.new_name(label), value, dtype)
         self.nodes.append(new)
         return (new.name, 0)
 
-    def _shape(self, node: RawNode, shape: TensorShape) -> Source:
+    def shape_of_elements(self, node: RawNode, shape: TensorShape) -> Source:
         """What a list op takes for the shape of elements: a vector with -1, or the scalar -1."""
         sizes = shape.sizes
         value = -1 if sizes is None else [-1 if size is None else size for size in sizes]
-        return self._constant(f"{node.name}/element_shape", value)
+        return self.constant(f"{node.name}/element_shape", value)
 
-    def _list(self, used: _Object) -> Source:
+    def list_of(self, used: _Object) -> Source:
         """The list of an object as it is now; that of a gradient is made when it is first used."""
         found = self.state.get(used)
         if found is not None:
@@ -321,9 +322,9 @@ class _Lists:
                 None,
                 f"'{used.name}', a stack or tensor array made within a loop, is used outside of it",
             )
-        count = self._helper(f"{used.name}/size", "TensorListLength", [self.state[used.of]])
-        shape = self._shape(used.maker, used.element_shape)
-        found = self._helper(
+        count = self.helper(f"{used.name}/size", "TensorListLength", [self.state[used.of]])
+        shape = self.shape_of_elements(used.maker, used.element_shape)
+        found = self.helper(
             used.name,
             "TensorListReserve",
             [shape, count],
@@ -348,7 +349,7 @@ class _Lists:
                 if each.of in self.conditional or each.of not in self.state:
                     leaving.append(each)
         used = [each for each in used if each not in leaving]
-        lists = [self._list(each) for each in used]
+        lists = [self.list_of(each) for each in used]
         kept = [
             i
             for i, source in enumerate(original.inputs[first:])
@@ -384,7 +385,7 @@ class _Lists:
 
     def _rewrite_part(
         self,
-        part: _Lists,
+        part: Lists,
         kept: list[int],
         results: list[int],
         used: list[_Object],
@@ -412,198 +413,11 @@ class _Lists:
     def _nothing(self, each: _Object) -> Source:
         """What the branch gives for a list that the other branch makes."""
         label = f"{each.name}/nothing"
-        return self._helper(label, "FakeParam", [], dtype=dtypes.variant, shape=UNKNOWN)
+        return self.helper(label, "FakeParam", [], dtype=dtypes.variant, shape=UNKNOWN)
 
 
 def _set_stateful(node: RawNode) -> None:
     """Makes the node the stateless variant of its op where nothing stateful is left."""
     stateful = any(has_effect(each) for body in bodies_of(node).values() for each in body.nodes)
     name = node.op.removeprefix("Stateless")
-    node.opdef = make_opdef(name if stateful else f"Stateless{name}")
-
-
-def make_opdef(name: str) -> Any:
-    from reflow.lang.opdef import REGISTRY
-
-    return REGISTRY[name]
-
-
-# One rule for each op -----------------------------------------------------------------------------
-
-
-def _stack(lists: _Lists, node: RawNode, original: RawNode) -> None:
-    made = lists.handles[node.name, 0]
-    assert made is not None
-    if not made.is_used:
-        lists._add("NoOp", node, [])
-        return
-    shape = lists._shape(node, UNKNOWN)
-    lists.state[made] = lists._add(
-        "EmptyTensorList",
-        node,
-        [shape, node.inputs[0]],
-        element_dtype=made.element_dtype,
-        shape_type=dtypes.int32,
-    )
-
-
-def _push(lists: _Lists, node: RawNode, original: RawNode) -> None:
-    stack = lists._object(original)
-    if stack.holds is not None:
-        lists._add("NoOp", node, [])
-        if stack.carries:
-            lists.pushed.append((node, stack, stack.holds))
-        return
-    inputs = [lists._list(stack), node.inputs[1]]
-    lists.state[stack] = lists._add(
-        "TensorListPushBack", node, inputs, element_dtype=node.attrs["T"]
-    )
-    lists.redirected[node.name, 0] = node.inputs[1]
-
-
-def _pop(lists: _Lists, node: RawNode, original: RawNode) -> None:
-    stack = lists._object(original)
-    if not stack.is_used:
-        lists._add("NoOp", node, [])
-        return
-    inputs = [lists._list(stack), lists._shape(node, UNKNOWN)]
-    lists.state[stack] = lists._add(
-        "TensorListPopBack", node, inputs, element_dtype=stack.element_dtype
-    )
-    if stack.holds is not None:
-        lists.state[stack.holds] = (node.name, 1)
-    lists.redirected[node.name, 0] = (node.name, 1)
-
-
-def _close(lists: _Lists, node: RawNode, original: RawNode) -> None:
-    lists._add("NoOp", node, [])
-
-
-def _array(lists: _Lists, node: RawNode, original: RawNode) -> None:
-    made = lists.handles[node.name, 0]
-    assert made is not None
-    shape = lists._shape(node, made.element_shape)
-    lists.redirected[node.name, 1] = lists._constant(f"{node.name}/flow", 0.0, dtypes.float32)
-    lists.state[made] = lists._add(
-        "TensorListReserve",
-        node,
-        [shape, node.inputs[0]],
-        element_dtype=made.dtype,
-        shape_type=dtypes.int32,
-    )
-
-
-def _gradient_array(lists: _Lists, node: RawNode, original: RawNode) -> None:
-    lists._add("NoOp", node, [])
-    lists.redirected[node.name, 1] = node.inputs[1]
-
-
-def _write(lists: _Lists, node: RawNode, original: RawNode) -> None:
-    array, (_, index, value, flow) = lists._object(original), node.inputs
-    before, dtype = lists._list(array), node.attrs["T"]
-    if array.of is not None and before not in lists.fresh:
-        shape = lists._helper(f"{node.name}/shape", "Shape", [value], T=dtype)
-        there = lists._helper(
-            f"{node.name}/before", "TensorListGetItem", [before, index, shape], element_dtype=dtype
-        )
-        value = lists._helper(f"{node.name}/sum", "AddV2", [there, value], T=dtype)
-    lists.state[array] = lists._add(
-        "TensorListSetItem",
-        node,
-        [before, index, value],
-        element_dtype=dtype,
-        resize_if_index_out_of_bounds=bool(array.maker.attrs["dynamic_size"]),
-    )
-    lists.redirected[node.name, 0] = flow
-
-
-def _read(lists: _Lists, node: RawNode, original: RawNode) -> None:
-    array = lists._object(original)
-    inputs = [lists._list(array), node.inputs[1], lists._shape(node, array.element_shape)]
-    lists._add("TensorListGetItem", node, inputs, element_dtype=node.attrs["dtype"])
-
-
-def _gather(lists: _Lists, node: RawNode, original: RawNode) -> None:
-    array = lists._object(original)
-    shape = array.element_shape.merge_with(node.attrs["element_shape"])
-    inputs = [lists._list(array), node.inputs[1], lists._shape(node, shape)]
-    lists._add("TensorListGather", node, inputs, element_dtype=node.attrs["dtype"])
-
-
-def _scatter(lists: _Lists, node: RawNode, original: RawNode) -> None:
-    array, (_, indices, value, flow) = lists._object(original), node.inputs
-    before, dtype = lists._list(array), node.attrs["T"]
-    if array.of is not None and before not in lists.fresh:
-        shape = lists._helper(f"{node.name}/shape", "Shape", [value], T=dtype)
-        one = lists._constant(f"{node.name}/one", [1])
-        rest = lists._helper(
-            f"{node.name}/rest",
-            "StridedSlice",
-            [shape, one, one, one],
-            T=dtypes.int32,
-            Index=dtypes.int32,
-            end_mask=1,
-        )
-        there = lists._helper(
-            f"{node.name}/before", "TensorListGather", [before, indices, rest], element_dtype=dtype
-        )
-        value = lists._helper(f"{node.name}/sum", "AddV2", [there, value], T=dtype)
-    lists.state[array] = lists._add(
-        "TensorListScatterIntoExistingList", node, [before, value, indices], element_dtype=dtype
-    )
-    lists.redirected[node.name, 0] = flow
-
-
-def _concat(lists: _Lists, node: RawNode, original: RawNode) -> None:
-    rest = node.attrs["element_shape_except0"].sizes
-    shape = UNKNOWN if rest is None else TensorShape([None, *rest])
-    inputs = [
-        lists._list(lists._object(original)),
-        lists._shape(node, shape),
-        lists._constant(f"{node.name}/leading_dims", [], dtypes.int64),
-    ]
-    lists._add(
-        "TensorListConcatV2",
-        node,
-        inputs,
-        element_dtype=node.attrs["dtype"],
-        shape_type=dtypes.int32,
-    )
-
-
-def _split(lists: _Lists, node: RawNode, original: RawNode) -> None:
-    array, (_, value, lengths, flow) = lists._object(original), node.inputs
-    if array.of is not None and lists._list(array) not in lists.fresh:
-        raise errors.UnimplementedError(
-            None, None, f"Node '{node.name}': a split is added to other gradients of a tensor array"
-        )
-    lists.state[array] = lists._add(
-        "TensorListSplit",
-        node,
-        [value, lists._shape(node, UNKNOWN), lengths],
-        element_dtype=node.attrs["T"],
-        shape_type=dtypes.int32,
-    )
-    lists.redirected[node.name, 0] = flow
-
-
-def _size(lists: _Lists, node: RawNode, original: RawNode) -> None:
-    lists._add("TensorListLength", node, [lists._list(lists._object(original))])
-
-
-_REWRITE: dict[str, Callable[[_Lists, RawNode, RawNode], None]] = {
-    "StackV2": _stack,
-    "StackPushV2": _push,
-    "StackPopV2": _pop,
-    "StackCloseV2": _close,
-    "TensorArrayV3": _array,
-    "TensorArrayGradV3": _gradient_array,
-    "TensorArrayWriteV3": _write,
-    "TensorArrayReadV3": _read,
-    "TensorArrayGatherV3": _gather,
-    "TensorArrayScatterV3": _scatter,
-    "TensorArrayConcatV3": _concat,
-    "TensorArraySplitV3": _split,
-    "TensorArraySizeV3": _size,
-    "TensorArrayCloseV3": _close,
-}
+    node.opdef = REGISTRY[name if stateful else f"Stateless{name}"]

@@ -374,11 +374,11 @@ class _Loop:
             parallel_iterations=variables[0].enter.attrs["parallel_iterations"],
         )
         self.replacements = [counter, maximum, loop]
-        after = _AfterLoop(self, loop, {m.name: 2 + i for i, m in enumerate(merges)})
+        behind = _AfterLoop(self, loop, {m.name: 2 + i for i, m in enumerate(merges)})
         for node in list(self.around.values()):
             if node.op in EXIT and node.inputs[0][0] in self.nodes:
-                self.replacements.append(after.exit(node))
-        self.replacements += after.nodes.values()
+                self.replacements.append(behind.exit(node))
+        self.replacements += behind.nodes.values()
 
 
 class _AfterLoop:

@@ -108,6 +108,7 @@ class CalledFunction(OpDef):
     """The op that a function of a library is, where a node has the function's name as its op."""
 
     __slots__ = ("output_names",)
+    output_names: tuple[str, ...]
 
     @classmethod
     def make(cls, name: str, output_names: Sequence[str]) -> CalledFunction:
@@ -115,21 +116,36 @@ class CalledFunction(OpDef):
         for slot in OpDef.__slots__:
             setattr(new, slot, getattr(base, slot))
         new.name = name
+        new.grad = _called_gradient
         new.output_names = tuple(output_names)
         return new
+
+
+def _called_gradient(op: Any, gs: list[Any]) -> Any:
+    """The gradient that the library has for the function, or that of a call."""
+    call = REGISTRY["StatefulPartitionedCall"]
+    gradient = getattr(op.attrs["f"], "gradient_function", None)
+    if gradient is None:
+        return call.grad(op, gs)
+    zeros = REGISTRY["ZerosLike"]
+    given = [zeros(y) if g is None else g for y, g in zip(op.outputs, gs)]
+    types = tuple(t.dtype.base_dtype for t in gradient.outputs)
+    return list(call([*op.inputs, *given], f=gradient, Tout=types))
 
 
 def find_opdef(name: str) -> OpDef | None:
     """The op called `name`: one of Reflow's, or one of TF 1's control flow."""
     if name in v1_control_flow.OPS:
         return v1_control_flow.OPS[name]
+    if name == "SymbolicGradient":
+        return v1_control_flow.SYMBOLIC_GRADIENT
     try:
         return REGISTRY[name]
     except KeyError:
         return None
 
 
-def unsupported(ops: dict[str, str]) -> errors.NotFoundError:
+def unsupported(ops: dict[str, str]) -> Exception:
     """The error for ops that Reflow does not have; `ops` is from an op to a node of that op."""
     listed = ", ".join(f"{op} (node '{node}')" for op, node in sorted(ops.items())[:40])
     more = f" and {len(ops) - 40} more" if len(ops) > 40 else ""

@@ -1,7 +1,8 @@
-"""The ops of TF 1's control flow, of stacks and of tensor arrays, as far as reading a graph needs them.
+"""The ops of TF 1's control flow, of stacks, tensor arrays and gradients of functions: what reading a
+graph needs to know of them.
 
 They are signatures without an implementation: no graph of Reflow has such a node, as an import puts
-functions and lists in their places (`raise_control_flow`).
+functions and lists in their places (`raise_control_flow`, `node_builder`).
 """
 
 from __future__ import annotations
@@ -52,6 +53,12 @@ _STATEFUL = (
     " -> flow_out: float",
     "TensorArraySizeV3(handle: resource, flow_in: float) -> size: int32",
     "TensorArrayCloseV3(handle: resource) -> ",
+)
+
+# The gradient of a function as an op; an import makes it a call of a function.
+SYMBOLIC_GRADIENT = OpDef(
+    "SymbolicGradient(input: Tin, *, Tin: list(type), Tout: list(type), f: func) -> output: Tout",
+    register=False,
 )
 
 OPS = {

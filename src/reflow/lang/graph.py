@@ -183,6 +183,7 @@ class Graph:
         self._unfetchable: set[int] = set()
         self._consumers: tuple[int, dict[int, list[Operation]]] = (-1, {})
         self._functions: dict[str, Any] = {}
+        self.producer: int | None = None  # the oldest version of a GraphDef that was imported
         self.absent: dict[str, str] = {}  # why there is no node of a name that one may ask for
         self._container = ""
         self._next_id = 0

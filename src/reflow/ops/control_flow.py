@@ -157,6 +157,7 @@ def _predicate(pred: Any, graph: Graph, site: str) -> Any:
     return pred
 
 
+@export(v2=("__internal__.smart_cond.smart_cond",))
 def smart_cond(
     pred: Any, true_fn: Any = None, false_fn: Any = None, name: str | None = None
 ) -> Any:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from reflow.lang import dtypes, errors, nest, shapes
-from reflow.lang.context import executing_eagerly
+from reflow.lang.context import current_graph, executing_eagerly
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
-from reflow.lang.opdef import OpDef
+from reflow.lang.func_graph import FuncGraph
+from reflow.lang.opdef import REGISTRY, OpDef
 from reflow.lang.scopes import name_scope
 from reflow.lang.services import service
 from reflow.ops import array
@@ -444,3 +445,55 @@ def _fold(
             maximum_iterations=length,
         )
         return result
+
+
+@export("vectorized_map")
+def vectorized_map(
+    fn: Any, elems: Any, fallback_to_while_loop: bool = True, warn: bool = True
+) -> Any:
+    """`fn` of each slice of `elems` along the first dimension, stacked.
+
+    TensorFlow turns `fn` into one function of the whole tensors. Reflow runs it in a loop, like
+    `map_fn`, of which it finds out the dtypes by itself; the results are the same.
+
+    Args:
+      fn: takes a slice of `elems`, in the structure of `elems`; returns nested tensors.
+      elems: tensors of the same first dimension, in a nested structure; one of length 1 goes with all.
+      fallback_to_while_loop: whether a loop will do.
+      warn: has no influence on the result.
+
+    Raises:
+      errors.UnimplementedError: without `fallback_to_while_loop`.
+      ValueError: if `elems` holds a scalar.
+
+    >>> import reflow as tf
+    >>> print(tf.vectorized_map(lambda x: tf.reduce_sum(x * x), tf.constant([[1.0, 2.0], [3.0, 4.0]])).numpy())
+    [ 5. 25.]
+    """
+    site = errors.where(errors.user_frame())
+    if not fallback_to_while_loop:
+        raise errors.UnimplementedError(
+            None, None, f"{site}: tf.vectorized_map with fallback_to_while_loop=False"
+        )
+    _check_callable(fn, site)
+    with name_scope("loop_body"):
+        tensors = [convert_to_tensor(each) for each in nest.flatten(elems)]
+        sizes = [t.shape._dims[0] if t.shape._dims else None for t in tensors]
+        count = max((size for size in sizes if size is not None), default=1)
+        if count > 1:
+            tensors = [
+                t if size != 1 else REGISTRY["BroadcastTo"](t, [count, *t.shape.as_list()[1:]])
+                for t, size in zip(tensors, sizes)
+            ]
+        packed = nest.pack_sequence_as(elems, tensors)
+        return _map(fn, packed, None, None, True, True, "map", _result_of(fn, packed), site)
+
+
+def _result_of(fn: Callable, elems: Any) -> Any:
+    """The dtypes of what `fn` returns for a slice of `elems`, in its structure."""
+    tensors = nest.flatten(elems)
+    scratch = FuncGraph("scratch", current_graph())
+    with scratch.as_default():
+        slices = [scratch.add_input(t.dtype, t.shape[1:], "slice") for t in tensors]
+        result = fn(nest.pack_sequence_as(elems, slices))
+        return nest.map_structure(lambda each: convert_to_tensor(each).dtype, result)
