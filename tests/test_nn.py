@@ -14,6 +14,7 @@ from reflow.compiler import policy
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.graph import Graph
 from reflow.lang.verifier import verify
+from reflow.runtime.eager import reset_generators
 from reflow.runtime.session import Session
 
 GOLDEN = pathlib.Path(__file__).resolve().parent / "golden"
@@ -97,6 +98,7 @@ def test_values_and_gradients_are_tensorflows(call, tier):
 def test_eager_values_are_tensorflows(call):
     if "twice(" in call or "placeholder" in call:
         pytest.skip("for graphs")
+    reset_generators()  # an eager op goes on where an earlier one with the same seed stopped
     tensors, _ = build(call)
     for i, tensor in enumerate(tensors):
         close(f"output {i}", tensor.numpy(), VALUES[f"{WANTED[call]['number']}/output/{i}"])
