@@ -22,6 +22,7 @@ ROOMS = (
     "formats",
     "data",
     "train",
+    "distribute",
     "compat",
     "testing",
 )

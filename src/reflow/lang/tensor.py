@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 use_equality = [True]  # whether == compares elements (TF 2) or identity (TF 1)
 
 
-class Tensor:
+class CoreTensor:
+    """What functions take as a tensor: tensors, variables, and what libraries derive from this type
+    and make convertible with `__tf_tensor__`."""
+
+    is_tensor_like = True
+
+
+class Tensor(CoreTensor):
     """A multi-dimensional array of one dtype: symbolic in a graph, or holding a value.
 
     >>> import reflow as tf
