@@ -353,9 +353,21 @@ def _from_numpy(array: np.ndarray, dtype: DType | None) -> np.ndarray:
 
 def _pack(value: Any, dtype: DType | None, name: str | None) -> Any:
     """A (nested) list that holds tensors, as a tensor: packed, with the tensors' dtype."""
+    inferred = _tensor_dtype(value)
     if dtype is None:
-        dtype = _tensor_dtype(value)
+        dtype = inferred
+    elif inferred is not None and dtype.base_dtype is not inferred:
+        value = _cast_tensors(value, dtype.base_dtype)
     return _packed(value, dtype, name or "packed")
+
+
+def _cast_tensors(value: Any, dtype: DType) -> Any:
+    """A nested list with its tensors cast, as TensorFlow does when a dtype is asked for."""
+    if isinstance(value, (list, tuple)):
+        return [_cast_tensors(each, dtype) for each in value]
+    if _is_tensor(value) and as_dtype(value.dtype).base_dtype is not dtype:
+        return REGISTRY["Cast"](value, DstT=dtype)
+    return value
 
 
 def _packed(value: Any, dtype: DType | None, name: str) -> Any:

@@ -169,8 +169,14 @@ class SymbolicTensor(Tensor):
 
 
 def is_tensor(x: Any) -> bool:
-    """Whether `x` is a tensor, or of another type that TensorFlow's functions take as one."""
-    return isinstance(x, Tensor) or getattr(type(x), "is_tensor_like", False)
+    """Whether `x` is a tensor, or of another type that TensorFlow takes as one: a variable, a sparse
+    tensor, slices."""
+    kind = type(x)
+    return (
+        isinstance(x, Tensor)
+        or getattr(kind, "is_tensor_like", False)
+        or getattr(kind, "is_composite_of_tensor", False)
+    )
 
 
 def is_symbolic(x: Any) -> bool:
