@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from reflow.compiler.evaluate import Interpreter, run_error
+from reflow.compiler.evaluate import GENERATORS, Interpreter, run_error
 from reflow.lang import context, dtypes, errors, shapes
+from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dispatch import bind, package
 from reflow.lang.dtypes import DType, as_dtype
 from reflow.lang.numpy_namespace import numpy_namespace
@@ -197,12 +198,12 @@ class EagerContext(Interpreter):
         attrs = self.op.attrs
         name = tuple(sorted((k, str(v)) for k, v in attrs.items() if v.__hash__ is not None))
         begin = self.op.opdef.random
-        return ResourceHandle(kind, "eager generators", name, initial=lambda: begin(attrs))
+        return ResourceHandle(kind, GENERATORS, name, initial=lambda: begin(attrs))
 
 
 def reset_generators() -> None:
     """Lets the generators of random ops begin anew, as a new global seed does."""
-    store.clear(["eager generators"])
+    store.clear([GENERATORS])
 
 
 def execute(opdef: OpDef, values: list[Any], attrs: dict[str, Any], name: str | None) -> Any:
@@ -214,7 +215,10 @@ def execute(opdef: OpDef, values: list[Any], attrs: dict[str, Any], name: str | 
 
 def run(opdef: OpDef, flat: Sequence[Any], attrs: dict[str, Any], name: str | None = None) -> list:
     """The output tensors of an op on eager tensors, recorded on the active tapes."""
-    args = [t._value for t in flat]
+    try:
+        args = [t._value for t in flat]
+    except AttributeError:
+        args = [convert_to_tensor(t)._value for t in flat]  # which says what a symbolic one is not
     try:
         result = _compute(opdef, args, attrs, name)
     except errors.OpError as error:
