@@ -74,7 +74,7 @@ def wrap_function(fn: Callable, signature: Any, name: str | None = None) -> Wrap
     3.0 5.0
     """
     holder = VariableHolder()
-    label: str = name or getattr(fn, "__name__", "wrapped")
+    label = str(name or getattr(fn, "__name__", "wrapped"))
     graph = trace_graph(label, holder.create)
     graph._collections = {}
     parameters = Parameters(fn, label)
