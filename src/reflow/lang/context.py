@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 _eager_by_default = [True]
 _global_graph: list[Any] = [None]
-functions_eager = [False]  # whether functions run their Python code at each call
 
 
 class _State(threading.local):

@@ -9,7 +9,7 @@ from collections import namedtuple
 from typing import Any
 
 from reflow.compiler import targets
-from reflow.lang import context, errors
+from reflow.lang import errors
 from reflow.lang.export import export
 
 _HOST = "/job:localhost/replica:0/task:0"
@@ -314,25 +314,6 @@ def set_intra_op_parallelism_threads(num_threads: int) -> None:
 
 
 # Switches -----------------------------------------------------------------------------------------
-
-
-@export("config.run_functions_eagerly", "config.experimental_run_functions_eagerly")
-def run_functions_eagerly(run_eagerly: bool) -> None:
-    """Makes every `tf.function` run its Python code at each call, for debugging.
-
-    >>> import reflow as tf
-    >>> tf.config.run_functions_eagerly(True)
-    >>> tf.config.functions_run_eagerly()
-    True
-    >>> tf.config.run_functions_eagerly(False)
-    """
-    context.functions_eager[0] = bool(run_eagerly)
-
-
-@export("config.functions_run_eagerly", "config.experimental_functions_run_eagerly")
-def functions_run_eagerly() -> bool:
-    """Whether `run_functions_eagerly(True)` was the last that was said."""
-    return context.functions_eager[0]
 
 
 @export(v2=("config.experimental.enable_op_determinism",))
