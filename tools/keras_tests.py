@@ -36,6 +36,7 @@ _MAX_RESTARTS = 40
 
 # The plugin ---------------------------------------------------------------------------------------
 
+
 def _skip_if(backend: str, reason: str):
     import pytest
 
@@ -130,7 +131,12 @@ def run(side: str, python: str, directory: str, results: pathlib.Path, limit: in
     }
     command = [python, "-m", "pytest", "-q", "-p", "keras_tests", "-p", "no:cacheprovider"]
     command += ["-c", os.devnull, f"--rootdir={root}", "--tb=short", "-W", "ignore"]
-    command += ["--continue-on-collection-errors", "--show-capture=no", f"--timeout={limit}", str(root / directory)]
+    command += [
+        "--continue-on-collection-errors",
+        "--show-capture=no",
+        f"--timeout={limit}",
+        str(root / directory),
+    ]
     log = results / side / f"{directory}.log"
     for _ in range(_MAX_RESTARTS):
         with open(log, "a") as file:
@@ -156,9 +162,11 @@ def _keras_of(python: str) -> pathlib.Path:
 
 def forget(place: pathlib.Path, passed_too: bool) -> None:
     """Forgets outcomes, so that the tests run again."""
-    kept = [] if passed_too else [
-        row for row in outcomes(place).values() if row["outcome"] in ("passed", "skipped")
-    ]
+    kept = (
+        []
+        if passed_too
+        else [row for row in outcomes(place).values() if row["outcome"] in ("passed", "skipped")]
+    )
     place.write_text("".join(json.dumps(row) + "\n" for row in kept))
 
 
@@ -214,7 +222,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("directories", nargs="*", help="by default all")
     parser.add_argument("--tensorflow", help="a Python with TensorFlow, Keras and pytest-timeout")
-    parser.add_argument("--results", type=pathlib.Path, required=True, help="where outcomes are kept")
+    parser.add_argument(
+        "--results", type=pathlib.Path, required=True, help="where outcomes are kept"
+    )
     parser.add_argument("--timeout", type=int, default=120, help="seconds for a test")
     parser.add_argument("--again", action="store_true", help="runs Reflow's tests again")
     parser.add_argument("--failed", action="store_true", help="runs Reflow's failures again")

@@ -376,7 +376,7 @@ class Strategy:
                 "context, use get_replica_context().merge_call()"
             )
         raise RuntimeError(
-            f"{errors.where(errors.user_frame(3))}: Need to be inside \"with strategy.scope()\" for "
+            f'{errors.where(errors.user_frame(3))}: Need to be inside "with strategy.scope()" for '
             f"{self}"
         )
 
@@ -469,7 +469,9 @@ class _DefaultExtended(StrategyExtended):
 
     @property
     def parameter_devices(self) -> tuple[str, ...]:
-        raise RuntimeError("parameter_devices() method unsupported by default tf.distribute.Strategy.")
+        raise RuntimeError(
+            "parameter_devices() method unsupported by default tf.distribute.Strategy."
+        )
 
     def call_for_each_replica(self, fn: Callable, args: Any = (), kwargs: Any = None) -> Any:
         return self._call(fn, args, kwargs)

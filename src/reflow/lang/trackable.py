@@ -117,7 +117,7 @@ class Trackable:
           save_type: "checkpoint" or "savedmodel".
         """
         self._maybe_initialize_trackable()
-        return {name: ref for name, ref in self._self_unconditional_checkpoint_dependencies}
+        return dict(self._self_unconditional_checkpoint_dependencies)
 
     def _serialize_to_tensors(self) -> dict[str, Any]:
         """The tensors that a checkpoint stores, by the name of the part.

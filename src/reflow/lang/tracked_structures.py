@@ -7,7 +7,6 @@ appended to `layers`. What trackable elements are called in a checkpoint follows
 from __future__ import annotations
 
 import collections
-import collections.abc
 import copy
 from collections.abc import Iterator
 from functools import cache
@@ -75,7 +74,7 @@ class TrackableDataStructure(Trackable):
     __hash__: Any = None
 
 
-class ListWrapper(TrackableDataStructure, collections.abc.MutableSequence, list):
+class ListWrapper(TrackableDataStructure, list):
     """A list as a child: its elements are called by their index.
 
     Args:
@@ -378,7 +377,7 @@ class _DictWrapper(TrackableDataStructure, dict):
 
 
 @cache
-def _dict_wrapper_like(kind: type) -> type:
+def _dict_wrapper_like(kind: Any) -> Any:
     """The wrapper of dictionaries of a special kind, which is an instance of that kind too."""
 
     def move_to_end(self: Any, key: Any, last: bool = True) -> None:
@@ -405,8 +404,8 @@ class _TupleWrapper(TrackableDataStructure):
     def _plain(self) -> Any:
         """The tuple itself."""
         kind = type(self).__bases__[1]
-        made: Any = tuple.__new__(kind, self)  # type: ignore[type-var]
-        return made
+        elements: Any = self
+        return tuple.__new__(kind, elements)
 
     def __copy__(self) -> Any:
         return self
@@ -417,10 +416,10 @@ class _TupleWrapper(TrackableDataStructure):
 
 
 @cache
-def _tuple_wrapper_like(kind: type) -> type:
+def _tuple_wrapper_like(kind: Any) -> Any:
     return type("_TupleWrapper", (_TupleWrapper, kind), {"__hash__": kind.__hash__})
 
 
 def _tuple_wrapper(value: Any) -> Any:
-    kind = _tuple_wrapper_like(type(value))
+    kind: Any = _tuple_wrapper_like(type(value))
     return tuple.__new__(kind, [wrap_or_unwrap(each) for each in value])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from reflow.lang.type_spec import TypeSpec
 
@@ -48,7 +48,7 @@ def _require_spec(cls: type, label: str) -> None:
         raise TypeError(f"Expected `{label}` to be a TypeSpec; got {cls!r}")
 
 
-def _own(cls: type = TypeSpec) -> Iterator[type]:
+def _own(cls: Any = TypeSpec) -> Iterator[type]:
     """Reflow's type specs, which are called `tf.CLASS`."""
     for each in cls.__subclasses__():
         if each.__module__.startswith("reflow."):

@@ -39,9 +39,7 @@ def sparse_tensor_to_csr_sparse_matrix_op(xp, indices, values, dense_shape):
 
     rank = len(dense_shape)
     if rank not in (2, 3):
-        raise ValueError(
-            f"SparseTensor must have rank 2 or 3; but indices has rank: {rank}"
-        )
+        raise ValueError(f"SparseTensor must have rank 2 or 3; but indices has rank: {rank}")
     size = tuple(int(n) for n in dense_shape[-2:])
     if rank == 2:
         parts = [(indices, values)]
@@ -86,9 +84,7 @@ def csr_sparse_matrix_to_sparse_tensor_op(xp, sparse_matrix, *, type):
     compile=False,
     grad=None,
 )
-def sparse_matrix_sparse_mat_mul_op(
-    xp, a, b, *, transpose_a, transpose_b, adjoint_a, adjoint_b
-):
+def sparse_matrix_sparse_mat_mul_op(xp, a, b, *, transpose_a, transpose_b, adjoint_a, adjoint_b):
     """The products of sparse matrices, as sparse matrices."""
     left = [_turned(m, transpose_a, adjoint_a) for m in _matrices(a).matrices]
     right = [_turned(m, transpose_b, adjoint_b) for m in _matrices(b).matrices]

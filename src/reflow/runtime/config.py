@@ -199,9 +199,13 @@ def set_logical_device_configuration(device: Any, logical_devices: Any) -> None:
     if device.device_type == "CPU":
         for each in configurations:
             if each.memory_limit is not None:
-                raise ValueError("Setting memory limit on CPU virtual devices is currently not supported")
+                raise ValueError(
+                    "Setting memory limit on CPU virtual devices is currently not supported"
+                )
             if each.experimental_priority is not None:
-                raise ValueError("Setting experimental_priority on CPU virtual devices is currently not supported")
+                raise ValueError(
+                    "Setting experimental_priority on CPU virtual devices is currently not supported"
+                )
         if _initialized():
             raise RuntimeError("Virtual devices cannot be modified after being initialized")
         targets.set_cpu_count(max(1, len(configurations)))
@@ -255,9 +259,7 @@ def get_device_details(device: Any) -> dict[str, Any]:
       ValueError: if `device` is no physical device.
     """
     if not isinstance(device, PhysicalDevice):
-        raise ValueError(
-            f"device must be a tf.config.PhysicalDevice, but got: {device!r}"
-        )
+        raise ValueError(f"device must be a tf.config.PhysicalDevice, but got: {device!r}")
     if device.device_type == "CPU":
         return {}
     return {"device_name": targets.physical_accelerators()[_short(device)].device_kind}
@@ -273,7 +275,9 @@ def get_memory_info(device: str) -> dict[str, int]:
     name = device.rpartition("device:")[2]
     name = name if ":" in name else f"{name}:0"
     if name not in targets.device_names():
-        raise ValueError(f"Failed parsing device name: {device!r} is none of {targets.device_names()}")
+        raise ValueError(
+            f"Failed parsing device name: {device!r} is none of {targets.device_names()}"
+        )
     stats = targets.jax_device(name).memory_stats()
     if not stats:
         raise ValueError(f"Allocator stats not available for device '{device}'")
@@ -436,4 +440,3 @@ def set_device_policy(device_policy: str | None) -> None:
     if device_policy not in (None, "silent", "silent_for_int32", "explicit", "warn"):
         raise ValueError(f"Not a valid device policy: {device_policy!r}")
     _switches["device_policy"] = device_policy or "silent"
-
