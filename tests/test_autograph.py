@@ -2,20 +2,13 @@
 
 import json
 import pathlib
+import re
 import sys
 
 import numpy as np
 import pytest
 
 import reflow as tf
-from reflow.lang import dtypes
-from reflow.lang.context import using_graph
-from reflow.lang.convert import convert_to_tensor
-from reflow.lang.func_graph import trace
-from reflow.lang.nest import flatten, pack_sequence_as
-from reflow.lang.opdef import REGISTRY
-from reflow.lang.services import service
-from reflow.lang.shapes import TensorShape
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))
@@ -26,37 +19,13 @@ programs.tf = tf
 EXPECTED = json.loads((GOLDEN / "autograph.json").read_text())
 
 
+def argument(value):
+    return value if isinstance(value, bool) else tf.constant(value)
+
+
 def as_function(f):
-    """`f`, converted, traced into the graph of a function and run."""
-
-    def run(*args):
-        tensors = [np.asarray(a, np.float32 if isinstance(a, float) else None) for a in args]
-        tensors = [a.astype({"float64": "float32", "int64": "int32"}.get(a.dtype.name, a.dtype)) for a in tensors]
-        python = [isinstance(a, bool) for a in args]
-        converted = service("autograph_convert")(f)
-        result = {}
-
-        def body(*placeholders):
-            given = iter(placeholders)
-            value = converted(*[a if p else next(given) for a, p in zip(args, python)])
-            result["like"] = value
-            return [convert_to_tensor(each) for each in flatten(value)]
-
-        kinds = [
-            (dtypes.as_dtype(t.dtype), TensorShape(t.shape), f"x{i}")
-            for i, (t, p) in enumerate(zip(tensors, python))
-            if not p
-        ]
-        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-            function, outputs = trace("f", body, kinds)
-            function.outputs = outputs
-            call = REGISTRY["StatefulPartitionedCall"](
-                [t for t, p in zip(tensors, python) if not p], Tout=[t.dtype for t in outputs], f=function
-            )
-            values = session.run(call)
-        return pack_sequence_as(result["like"], values)
-
-    return run
+    """`f` as a `tf.function` of constants."""
+    return lambda *args: tf.function(f)(*map(argument, args))
 
 
 def check(value, expected):
@@ -65,7 +34,7 @@ def check(value, expected):
         for each, wanted in zip(value, expected):
             check(each, wanted)
         return
-    value = np.asarray(value)
+    value = np.asarray(value.numpy())
     assert list(value.shape) == expected["shape"]
     if expected["dtype"] == "str":
         assert [v.decode() for v in value.ravel().tolist()] == expected["values"]
@@ -74,22 +43,49 @@ def check(value, expected):
     np.testing.assert_allclose(value.ravel(), expected["values"], rtol=1e-6)
 
 
-@pytest.mark.parametrize("function, calls", programs.PROGRAMS, ids=lambda f: getattr(f, "__name__", ""))
+@pytest.mark.parametrize(
+    "function, calls", programs.PROGRAMS, ids=lambda f: getattr(f, "__name__", "")
+)
 def test_program(function, calls):
     for args, expected in zip(calls, EXPECTED["programs"][function.__name__]):
         check(as_function(function)(*args), expected)
 
 
-@pytest.mark.parametrize("function, calls", programs.BEYOND, ids=lambda f: getattr(f, "__name__", ""))
+@pytest.mark.parametrize(
+    "function, calls", programs.BEYOND, ids=lambda f: getattr(f, "__name__", "")
+)
 def test_program_beyond_tensorflow(function, calls):
     for args, expected in zip(calls, EXPECTED["beyond"][function.__name__]):
         check(as_function(function)(*args), expected)
 
 
-@pytest.mark.parametrize("function, args", programs.ERRORS, ids=lambda f: getattr(f, "__name__", ""))
+# Where Reflow's message goes on differently, or TensorFlow's shows a value.
+_KEY = {
+    "condition_is_no_bool": "condition of if statement expected to be `tf.bool` scalar, got",
+    "condition_is_no_scalar": "condition of if statement expected to be `tf.bool` scalar, got",
+    "loop_condition_is_no_scalar": "condition of while loop expected to be `tf.bool` scalar, got",
+    "loop_that_never_ran": "loop must iterate at least once to initialize y",
+    "bool_of_a_tensor": "Using a symbolic `tf.Tensor` as a Python `bool` is not allowed",
+}
+
+
+def line_of(function):
+    """The lines of a program in its file."""
+    code = function.__code__
+    return code.co_firstlineno, max(line for *_, line in code.co_lines() if line is not None)
+
+
+@pytest.mark.parametrize(
+    "function, args", programs.ERRORS, ids=lambda f: getattr(f, "__name__", "")
+)
 def test_error(function, args):
-    kind, _ = EXPECTED["errors"][function.__name__]
+    kind, message = EXPECTED["errors"][function.__name__]
     with pytest.raises(Exception) as caught:
         as_function(function)(*args)
-    print(type(caught.value).__name__, caught.value)
     assert type(caught.value).__name__ == kind
+    text = str(caught.value)
+    assert _KEY.get(function.__name__, message) in text
+    if function.__name__ != "loop_that_never_ran":
+        place = re.match(r"\S*autograph_programs\.py:(\d+): ", text)
+        first, last = line_of(function)
+        assert place and first <= int(place.group(1)) <= last, text

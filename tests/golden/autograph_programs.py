@@ -440,9 +440,7 @@ def tuple_made_by_the_loop(n):
 def shape_invariants(n):
     v = tf.constant([0])
     for i in tf.range(n):
-        tf.autograph.experimental.set_loop_options(
-            shape_invariants=[(v, tf.TensorShape([None]))]
-        )
+        tf.autograph.experimental.set_loop_options(shape_invariants=[(v, tf.TensorShape([None]))])
         v = tf.concat([v, [i]], 0)
     return v
 
@@ -651,7 +649,7 @@ def nested_functions(x):
     return inner(x, *args, k=3.0, **{"extra": 100.0})
 
 
-@program((3.0,), (-3.0,))
+@beyond((3.0,), (-3.0,))
 def nonlocal_variable(x):
     count = 0.0
 
@@ -764,12 +762,13 @@ def map_fn_converts(x):
 
 @beyond((3,), (9,))
 def for_else(n):
+    found = tf.constant(0)
     for i in tf.range(n):
         if i * i > 10:
             found = i
             break
     else:
-        found = -1
+        found = tf.constant(-1)
     return found
 
 

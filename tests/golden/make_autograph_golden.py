@@ -65,7 +65,9 @@ def main():
         else:
             print(function.__name__, "does not fail")
     target = HERE / "autograph.json"
-    target.write_text(json.dumps(golden, indent=0).replace("\n", " ").replace('}, "', '},\n"') + "\n")
+    target.write_text(
+        json.dumps(golden, indent=0).replace("\n", " ").replace('}, "', '},\n"') + "\n"
+    )
 
 
 if __name__ == "__main__":

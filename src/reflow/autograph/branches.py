@@ -55,9 +55,7 @@ def if_stmt(
         set_state((*after[:outputs], *before[outputs:]))
 
 
-def if_exp(
-    test: Any, body: Callable[[], Any], orelse: Callable[[], Any], text: str
-) -> Any:
+def if_exp(test: Any, body: Callable[[], Any], orelse: Callable[[], Any], text: str) -> Any:
     """`body() if test else orelse()`; `text` is the condition as it is written."""
     if not staged(test):
         return body() if test else orelse()

@@ -52,5 +52,20 @@ def function(name: str, parameters: Sequence[str], body: list[ast.stmt]) -> ast.
 
 
 def located(node: ast.AST, like: ast.AST) -> Any:
-    """`node`, at the line of `like`."""
-    return ast.copy_location(node, like)
+    """`node`, at the place of `like`; a generated call reports the line on which `like` begins.
+
+    Python takes the line of a call `a.b()` from the end of `a.b`.
+    """
+    ast.copy_location(node, like)
+    call = node.value if isinstance(node, ast.Expr) else node
+    if isinstance(call, ast.Call) and not hasattr(call.func, "lineno"):
+        line, column = like.lineno, like.col_offset  # type: ignore[attr-defined]
+        if isinstance(like, ast.Call) and isinstance(like.func, ast.Attribute):
+            line = like.func.end_lineno or line
+            column = max(0, (like.func.end_col_offset or 0) - len(like.func.attr))
+        for each in (call.func, getattr(call.func, "value", None)):
+            if each is not None:
+                each.lineno = each.end_lineno = line
+                each.col_offset = column
+                each.end_col_offset = column + 1
+    return node

@@ -192,7 +192,7 @@ def sorted_(iterable: Any, key: Any = _UNSAID, reverse: Any = _UNSAID) -> Any:
     if not staged(iterable):
         said = {"key": key, "reverse": reverse}
         return sorted(iterable, **{k: v for k, v in said.items() if v is not _UNSAID})
-    from reflow.ops.slicing import gather
+    from reflow.ops.indexing import gather
     from reflow.ops.sorting import argsort, sort
 
     if iterable.shape.rank not in (None, 1):

@@ -69,9 +69,7 @@ def _converted(
     """The converted form of a function; None if it is called as it is."""
     if current() is Status.DISABLED or "ag_artifact" in function.__dict__:
         return None
-    if not requested and (
-        not options.recursive or left_alone(function) or of_test_case(given)
-    ):
+    if not requested and (not options.recursive or left_alone(function) or of_test_case(given)):
         return None
     try:
         new = converted(function, options, operators(options))

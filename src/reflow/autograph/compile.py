@@ -32,9 +32,7 @@ _codes: weakref.WeakKeyDictionary[types.CodeType, dict[Options, types.CodeType]]
 _codes = weakref.WeakKeyDictionary()
 
 
-def converted(
-    function: types.FunctionType, options: Options, operators: Any
-) -> types.FunctionType:
+def converted(function: types.FunctionType, options: Options, operators: Any) -> types.FunctionType:
     """The converted form of `function`; its code is made once.
 
     Raises:
@@ -78,9 +76,7 @@ def _convert(function: types.FunctionType, options: Options) -> types.CodeType:
     tree: Any = tree_of(function, options)
     name = f"{PREFIX}converted"
     if isinstance(tree, ast.Lambda):
-        statement: Any = ast.copy_location(
-            ast.Assign([ast.Name(name, ast.Store())], tree), tree
-        )
+        statement: Any = ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], tree), tree)
     else:
         tree.name = name
         statement = tree
@@ -98,9 +94,7 @@ def _convert(function: types.FunctionType, options: Options) -> types.CodeType:
         [],
     )
     factory.type_params = []  # type: ignore[attr-defined]
-    module = ast.fix_missing_locations(
-        ast.Module([ast.copy_location(factory, statement)], [])
-    )
+    module = ast.fix_missing_locations(ast.Module([ast.copy_location(factory, statement)], []))
     compiled = compile(
         module, code.co_filename, "exec", code.co_flags & _FUTURES, dont_inherit=True
     )

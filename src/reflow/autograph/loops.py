@@ -23,8 +23,8 @@ _LARGE = 50_000  # iterations of a Python loop after which a growing graph is wo
 _CHANGED = (
     "The condition of while loop started as non-Tensor, then changed to Tensor. This may happen either "
     "because variables changed type, or when a break or return statement inside the loop depends on a "
-    "Tensor condition. In both cases, changing to a TF loop should remove the error: make the condition "
-    "or what is iterated over a tensor."
+    "Tensor condition. In both cases, changing to a TF loop should remove the error. Make the condition, "
+    "or what is iterated over, a tensor."
 )
 _JUMP = (
     "break and return statements which depend on a TF condition are not supported in Python for loops. "
@@ -308,6 +308,4 @@ def _iterator_for(
 
         own.set(cond(own.value, some, lambda: before))
 
-    staged_loop(
-        lambda: _both(own.value, extra_test), step, own.get, own.set, own.names, options
-    )
+    staged_loop(lambda: _both(own.value, extra_test), step, own.get, own.set, own.names, options)

@@ -102,9 +102,7 @@ def _after_one_iteration(ran: Any, labels: str, values: tuple) -> tuple:
 # Shapes -------------------------------------------------------------------------------------------
 
 
-def _invariants(
-    pairs: Any, values: Sequence[Any], names: Sequence[str]
-) -> list[Any]:
+def _invariants(pairs: Any, values: Sequence[Any], names: Sequence[str]) -> list[Any]:
     """What `set_loop_options` says of the shape of each variable; None where it says nothing."""
     found: list[Any] = [None] * len(values)
     for pair in pairs or ():
@@ -234,7 +232,10 @@ def _check_leaf(name: str, start: Any, entry: Any, end: Any, invariant: Any) -> 
             )
         return
     wide = shapes.as_shape(getattr(invariant, "shape", invariant))
-    for shape, when in ((shapes.as_shape(start.shape), "before the loop"), (after, "after one iteration")):
+    for shape, when in (
+        (shapes.as_shape(start.shape), "before the loop"),
+        (after, "after one iteration"),
+    ):
         if not _within(shape, wide):
             raise fail(
                 ValueError,
@@ -322,7 +323,5 @@ def _zeros_like(like: Any, invariant: Any) -> tuple[Any, Any]:
     wide = own if invariant is None else shapes.as_shape(getattr(invariant, "shape", invariant))
     if wide.sizes is None or own.sizes is None:
         return zeros((), like.dtype), wide
-    sizes = [
-        (least or 0) if size is None else size for size, least in zip(own.sizes, wide.sizes)
-    ]
+    sizes = [(least or 0) if size is None else size for size, least in zip(own.sizes, wide.sizes)]
     return zeros(sizes, like.dtype), (wide if None in own.sizes else invariant)

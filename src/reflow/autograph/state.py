@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from reflow.lang import errors
+
 
 class Undefined:
     """The value of a variable that has none yet. Whatever is read of it is undefined too."""
@@ -49,7 +51,8 @@ def ld(value: Any) -> Any:
       UnboundLocalError: if it has no value.
     """
     if isinstance(value, Undefined):
-        raise UnboundLocalError(f"'{value.symbol_name}' is used before assignment")
+        site = errors.where(errors.user_frame())
+        raise UnboundLocalError(f"{site}: '{value.symbol_name}' is used before assignment")
     return value
 
 
