@@ -13,7 +13,7 @@ import reflow as tf
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))
 
-import autograph_programs as programs
+import autograph_programs as programs  # noqa: E402
 
 programs.tf = tf
 EXPECTED = json.loads((GOLDEN / "autograph.json").read_text())

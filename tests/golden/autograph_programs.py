@@ -1,3 +1,4 @@
+# ruff: noqa: B007, E731, F821, F841, PIE804, RET503
 """Functions that lean on AutoGraph, each with arguments: TensorFlow and Reflow run them alike.
 
 `PROGRAMS` give values, `ERRORS` fail while they are traced or run. `BEYOND` are programs that
@@ -233,7 +234,7 @@ def sorting(x):
 @program((3.0,), (-3.0,))
 def lambdas(x):
     scale = 2.0
-    f = lambda v: v * scale if v > 0.0 else v  # noqa: E731
+    f = lambda v: v * scale if v > 0.0 else v
     return f(x)
 
 
@@ -905,7 +906,7 @@ def loop_condition_is_no_scalar(x):
 def undefined_before_the_loop(n):
     i = 0
     while i < n:
-        y = y + 1  # noqa: F821
+        y = y + 1
         i += 1
     return y
 

@@ -6,8 +6,10 @@ import builtins
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from reflow.autograph.staging import fail, staged
-from reflow.lang import dtypes
+from reflow.lang import dtypes, nest
 from reflow.lang.context import current_graph
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.opdef import REGISTRY
@@ -79,6 +81,7 @@ def len_(value: Any) -> Any:
 
 
 def _dataset_length(dataset: Any) -> Any:
+    from reflow.ops.constant import identity
     from reflow.ops.debugging import Assert
 
     count = dataset.cardinality()
@@ -87,8 +90,6 @@ def _dataset_length(dataset: Any) -> Any:
     known = REGISTRY["GreaterEqual"](count, convert_to_tensor(0, dtypes.int64))
     text = "len requires a data set of known finite cardinality"
     with control_dependencies([Assert(known, [text])]):
-        from reflow.ops.constant import identity
-
         return identity(count)
 
 
@@ -111,14 +112,9 @@ def print_(*objects: Any, **kwargs: Any) -> None:
             value = value[()] if getattr(value, "shape", None) == () else value
             shown[i] = value.decode() if isinstance(value, bytes) else value
         print(*shown, **kwargs)
-        return 1
+        return np.int32(1)
 
-    def shown_int32(*values: Any) -> Any:
-        import numpy as np
-
-        return np.int32(show(*values))
-
-    numpy_function(shown_int32, [convert_to_tensor(objects[i]) for i in places], dtypes.int32)
+    numpy_function(show, [convert_to_tensor(objects[i]) for i in places], dtypes.int32)
 
 
 def range_(start: Any, stop: Any = _UNSAID, step: Any = _UNSAID) -> Any:
@@ -165,14 +161,27 @@ def any_(iterable: Any) -> Any:
     """`any(...)`: of a data set of booleans, a boolean tensor."""
     if not _is_dataset(iterable):
         return any(iterable)
-    return iterable.reduce(False, REGISTRY["LogicalOr"])
+    found = _booleans(iterable, "any").filter(lambda value: value).take(1)
+    return found.reduce(False, lambda _, value: value)
 
 
 def all_(iterable: Any) -> Any:
     """`all(...)`: of a data set of booleans, a boolean tensor."""
     if not _is_dataset(iterable):
         return all(iterable)
-    return iterable.reduce(True, REGISTRY["LogicalAnd"])
+    found = _booleans(iterable, "all").filter(REGISTRY["LogicalNot"]).take(1)
+    return found.reduce(True, lambda _, value: value)
+
+
+def _booleans(dataset: Any, name: str) -> Any:
+    specs = nest.flatten(dataset.element_spec)
+    if len(specs) != 1 or specs[0].dtype is not dtypes.bool:
+        raise fail(
+            ValueError,
+            f'in graph mode, the "{name}" builtin only supports datasets that return bool scalars; '
+            f"got: {dataset.element_spec}",
+        )
+    return dataset
 
 
 def next_(iterator: Any, default: Any = _UNSAID) -> Any:
@@ -241,6 +250,7 @@ max_ = _extreme("max", max)
 OVERLOADS: dict[Any, Callable[..., Any]] = {
     getattr(builtins, name): globals()[f"{name}_"]
     for name in (
-        "abs all any enumerate filter float int len map max min next print range sorted zip".split()
+        *("abs", "all", "any", "enumerate", "filter", "float", "int", "len", "map", "max", "min"),
+        *("next", "print", "range", "sorted", "zip"),
     )
 }

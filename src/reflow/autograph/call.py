@@ -52,7 +52,7 @@ def converted_call(
             f.func, (*f.args, *args), {**f.keywords, **(kwargs or {})}, options, requested
         )
     elif kind is not _FUNCTION and not isinstance(f, type):
-        function, given = getattr(kind, "__call__", None), (f, *args)
+        function, given = _call_method(kind), (f, *args)
         if is_artifact(f):
             function = None
     new = None
@@ -61,6 +61,14 @@ def converted_call(
     if new is None:
         return f(*args, **kwargs) if kwargs else f(*args)
     return new(*given, **kwargs) if kwargs else new(*given)
+
+
+def _call_method(kind: type) -> Any:
+    """The method by which objects of a class are called."""
+    for each in kind.__mro__:
+        if "__call__" in each.__dict__:
+            return each.__dict__["__call__"]
+    return None
 
 
 def _converted(

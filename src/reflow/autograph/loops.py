@@ -132,11 +132,15 @@ def for_stmt(
         else:
             _rows_for(iterated, extra_test, body, state, options)
     elif hasattr(iterated, "get_next_as_optional"):
-        _iterator_for(iterated, extra_test, body, state, options)
+        from reflow.autograph.dataset_loops import iterator_for
+
+        iterator_for(iterated, extra_test, body, state, options)
     elif hasattr(iterated, "nrows") and hasattr(iterated, "row_splits"):
         _ragged_for(iterated, extra_test, body, state, options)
     elif hasattr(iterated, "element_spec") and hasattr(iterated, "reduce"):
-        _iterator_for(iter(iterated), extra_test, body, state, options)
+        from reflow.autograph.dataset_loops import dataset_for
+
+        dataset_for(iterated, extra_test, body, state, options)
     else:
         _python_for(iterated, extra_test, body)
 
@@ -159,7 +163,7 @@ def _python_for(
             return
 
 
-class _WithOwn:
+class WithOwn:
     """The state of a loop with one variable more: what the loop itself counts by."""
 
     def __init__(self, state: State, label: str, value: Any):
@@ -176,7 +180,7 @@ class _WithOwn:
             self._set(tuple(values[1:]))
 
 
-def _both(test: Any, extra_test: Callable[[], Any] | None) -> Any:
+def both(test: Any, extra_test: Callable[[], Any] | None) -> Any:
     if extra_test is None:
         return test
     from reflow.ops.control_flow import cond
@@ -195,7 +199,7 @@ def _range_for(
     """Over `tf.range(...)`, whose tensor nobody needs."""
     start, limit, delta = iterated.op.inputs
     step = constant_value(delta)
-    own = _WithOwn(state, "<internal iterate>", start)
+    own = WithOwn(state, "<internal iterate>", start)
 
     def get() -> tuple:
         values = own.get()
@@ -214,7 +218,7 @@ def _range_for(
                 REGISTRY["LogicalAnd"](greater(delta, zero), less(own.value, limit)),
                 REGISTRY["LogicalAnd"](less(delta, zero), greater(own.value, limit)),
             )
-        return _both(more, extra_test)
+        return both(more, extra_test)
 
     def step_body() -> None:
         item = own.value
@@ -267,10 +271,10 @@ def _counted_for(
     state: State,
     options: dict[str, Any] | None,
 ) -> None:
-    own = _WithOwn(state, "<internal iterate>", 0)
+    own = WithOwn(state, "<internal iterate>", 0)
 
     def test() -> Any:
-        return _both(REGISTRY["Less"](own.value, count), extra_test)
+        return both(REGISTRY["Less"](own.value, count), extra_test)
 
     def step() -> None:
         index = own.value
@@ -278,34 +282,3 @@ def _counted_for(
         own.value = index + 1
 
     staged_loop(test, step, own.get, own.set, own.names, options)
-
-
-def _iterator_for(
-    iterator: Any,
-    extra_test: Callable[[], Any] | None,
-    body: Callable[[Any], Any],
-    state: State,
-    options: dict[str, Any] | None,
-) -> None:
-    """Over a data set, or on with an iterator, until it ends."""
-    from reflow.autograph.staged_loop import check_initial, check_iteration
-    from reflow.ops.control_flow import cond
-
-    own = _WithOwn(state, "<internal has_next>", True)
-    initial = own.get()
-    check_initial(initial, own.names)
-
-    def step() -> None:
-        optional = iterator.get_next_as_optional()
-        own.value = optional.has_value()
-        before = own.get()
-
-        def some() -> tuple:
-            body(optional.get_value())
-            after = own.get()
-            check_iteration(initial, before, after, own.names, options)
-            return after
-
-        own.set(cond(own.value, some, lambda: before))
-
-    staged_loop(lambda: _both(own.value, extra_test), step, own.get, own.set, own.names, options)

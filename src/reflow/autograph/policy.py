@@ -12,9 +12,10 @@ from typing import Any
 
 # Libraries that are not written for it. Those of the user's own, installed or not, are converted.
 _LIBRARIES = frozenset(
-    """absl.logging google grpc h5py IPython jax jaxlib keras matplotlib ml_dtypes mock numpy opt_einsum
-    optree pandas PIL pkg_resources psutil pytest reflow rich scipy tensorboard tensorflow
-    tensorflow_datasets.core tensorflow_probability tf_keras wrapt""".split()
+    ("absl.logging", "google", "grpc", "h5py", "IPython", "jax", "jaxlib", "keras", "matplotlib")
+    + ("ml_dtypes", "mock", "numpy", "opt_einsum", "optree", "pandas", "PIL", "pkg_resources")
+    + ("psutil", "pytest", "_pytest", "reflow", "rich", "scipy", "tensorboard", "tensorflow")
+    + ("tensorflow_datasets.core", "tensorflow_probability", "tf_keras", "wrapt")
 )
 # Of Python's own modules, these call back what they are given.
 _CALL_BACK = frozenset(["functools", "contextlib"])

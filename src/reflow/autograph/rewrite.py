@@ -42,7 +42,8 @@ PREFIX = "ag__"  # of all generated names
 
 # Built-in functions that mean something else for tensors: their calls go through the operators.
 _OVERLOADED = frozenset(
-    "abs all any enumerate filter float int len map max min next print range sorted zip".split()
+    ("abs", "all", "any", "enumerate", "filter", "float", "int", "len", "map", "max", "min")
+    + ("next", "print", "range", "sorted", "zip")
 )
 
 
@@ -132,7 +133,7 @@ class Rewriter(ast.NodeTransformer):
         scope.bound |= outside
         scope.defined |= outside
         doc = node.body[:1] if ast.get_docstring(node, clean=False) is not None else []
-        body = [each for each in node.body[len(doc) :]]
+        body = node.body[len(doc) :]
         taken = uses.reads | uses.binds | scope.locals | self._free
         body = Lowering(taken).function(_undeclared(body))
         scope.locals |= _bound_in(body) - outside

@@ -176,10 +176,11 @@ def check_iteration(
     after: Sequence[Any],
     names: Sequence[str],
     options: dict[str, Any] | None,
+    shapes_too: bool = True,
 ) -> None:
     """Refuses variables that are something else after an iteration."""
     pairs = (options or {}).get("shape_invariants")
-    _check(initial, before, after, names, _invariants(pairs, initial, names))
+    _check(initial, before, after, names, _invariants(pairs, initial, names), shapes_too)
 
 
 def _check(
@@ -188,6 +189,7 @@ def _check(
     after: Sequence[Any],
     names: Sequence[str],
     invariants: Sequence[Any],
+    shapes_too: bool = True,
 ) -> None:
     for name, start, entry, end, invariant in zip(names, initial, before, after, invariants):
         if end is None and entry is not None:
@@ -200,13 +202,16 @@ def _check(
                     f"'{name}' does not have the same nested structure after one iteration.\n\n{text}",
                 )
         leaves = [nest.flatten(each) for each in (start, entry, end)]
-        said = nest.flatten(invariant) if nest.is_nested(invariant) else None
-        for i, (x, y, z) in enumerate(zip(*leaves)):
-            shape = invariant if said is None or len(said) != len(leaves[0]) else said[i]
-            _check_leaf(name, x, y, z, shape if len(leaves[0]) == 1 or said else None)
+        said = nest.flatten(invariant) if nest.is_nested(invariant) else [invariant]
+        if len(said) != len(leaves[0]):
+            said = [None] * len(leaves[0])
+        for x, y, z, shape in zip(*leaves, said):
+            _check_leaf(name, x, y, z, shape, shapes_too)
 
 
-def _check_leaf(name: str, start: Any, entry: Any, end: Any, invariant: Any) -> None:
+def _check_leaf(
+    name: str, start: Any, entry: Any, end: Any, invariant: Any, shapes_too: bool
+) -> None:
     if end is None:
         raise fail(ValueError, f"'{name}' is None at the end of the iteration.")
     start, entry, end = as_leaf(start), as_leaf(entry), as_leaf(end)
@@ -219,7 +224,7 @@ def _check_leaf(name: str, start: Any, entry: Any, end: Any, invariant: Any) -> 
             f"'{name}' has dtype {left.name} before the loop, but dtype {right.name} after one "
             "iteration",
         )
-    if nest.is_composite(end):
+    if nest.is_composite(end) or not shapes_too:
         return
     after = shapes.as_shape(end.shape)
     if invariant is None:
