@@ -48,7 +48,8 @@ def tier(name):
 def close(what, got, want, room=None):
     got = np.asarray(got)
     if want.dtype.kind == "U":
-        got = np.array([bytes(v).hex() + "." for v in got.ravel().tolist()]).reshape(got.shape)
+        texts = [v.encode() if isinstance(v, str) else bytes(v) for v in got.ravel().tolist()]
+        got = np.array([v.hex() + "." for v in texts], np.str_).reshape(got.shape)
         assert np.array_equal(got.astype(want.dtype), want), f"{what}: {got} instead of {want}"
         return
     assert got.shape == want.shape, f"{what}: {got.shape} instead of {want.shape}"
@@ -92,8 +93,8 @@ def check_call(loaded, call, which, room=None):
     verify(graph)
     with tier("interpret" if unknown else which):
         session = Session(graph=graph)
-        session.run(tables)
         try:
+            session.run(tables)
             values = session.run([*tensors, *made], names.feeds)
         except errors.OpError as error:
             if "error" not in wanted:
@@ -122,7 +123,8 @@ def check_eagerly(loaded, call, room=None):
     with context.using_graph(None):
         reset_generators()
         try:
-            result = eval(call, {"tf": reflow, "tf1": v1, "np": np, **names})
+            helpers = getattr(module, "HELPERS", {})
+            result = eval(call, {"tf": reflow, "tf1": v1, "np": np, **helpers, **names})
         except Exception as error:
             if "error" not in wanted:
                 raise

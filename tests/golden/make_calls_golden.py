@@ -41,8 +41,8 @@ def call_row(number, call, module, values):
             tensors = sparse_parts(flat(eval(call, {}, names)))
         except Exception as error:
             return {"error": type(error).__name__, "text": str(error)[:100]}
-        session.run(tf1.tables_initializer())
         try:
+            session.run(tf1.tables_initializer())
             for i, value in enumerate(session.run(tensors, names.feeds)):
                 values[f"{number}/{i}"] = packed(value)
         except tf.errors.OpError as error:

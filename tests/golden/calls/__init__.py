@@ -34,7 +34,7 @@ def sparse_parts(tensors):
 def packed(value):
     """An array that NumPy's files hold: strings become lists of hexadecimal text."""
     value = np.asarray(value)
-    if value.dtype.kind in "OS":
+    if value.dtype.kind in "OSU":
         texts = [v.encode() if isinstance(v, str) else bytes(v) for v in value.ravel().tolist()]
         return np.array([t.hex() + "." for t in texts], np.str_).reshape(value.shape)
     if value.dtype.kind == "V" or value.dtype.name == "bfloat16":
@@ -46,7 +46,7 @@ class Names(dict):
     """The names that a call may use; an array becomes a placeholder when it is asked for."""
 
     def __init__(self, tf, tf1, module, shape=lambda sizes: sizes):
-        super().__init__(tf=tf, tf1=tf1, np=np)
+        super().__init__(tf=tf, tf1=tf1, np=np, **getattr(module, "HELPERS", {}))
         self._arrays, self._shape, self._tf1 = module.ARRAYS, shape, tf1
         self.made, self.feeds = {}, {}
 
