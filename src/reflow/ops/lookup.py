@@ -106,7 +106,7 @@ class TableInitializerBase:
     @property
     def _shared_name(self) -> str:
         """A name that tables with the same content may share; empty if there is none."""
-        return str(next(_numbers)) if executing_eagerly() else ""
+        return f"initializer_{next(_numbers)}" if executing_eagerly() else ""
 
     def _check(self, table: Any) -> None:
         for what, mine in (("key", self._key_dtype), ("value", self._value_dtype)):

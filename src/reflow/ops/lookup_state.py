@@ -180,6 +180,8 @@ class StaticTable(Table):
     def find(self, keys: np.ndarray, default: np.ndarray) -> np.ndarray:
         if not self.initialized:
             raise errors.FailedPreconditionError(None, None, "Table not initialized.")
+        if default.shape == keys.shape and default.size:
+            default = default.ravel()[:1].reshape(())  # one for all, as in TensorFlow
         return super().find(keys, default)
 
     def load(self, keys: np.ndarray, values: np.ndarray) -> None:

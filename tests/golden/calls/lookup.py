@@ -206,12 +206,12 @@ def dense_tables(tf, np):
     texts.insert([["1", "2"], ["3", "4"]], [7, 8])
     result += [*exported(texts), texts.lookup([[["3", "4"]]]), _raised(lambda: texts.lookup(["1"]))]
     load = tf.raw_ops.LookupTableImportV2
-    handle = texts.resource_handle
-    keys = tf.constant([["a", "b"], ["", ""], ["$", "$"], ["", ""]])
-    load(table_handle=handle, keys=keys, values=tf.constant([[1], [2], [0], [0]], tf.int64))
-    result += [texts.size(), texts.lookup([["a", "b"], ["1", "2"]])]
-    short = tf.constant([[1]], tf.int64)
-    result.append(_raised(lambda: load(table_handle=handle, keys=keys[:1], values=short[0])))
+    keys, values = exported(texts)
+    copy = make(tf.string, tf.int64, -1, ["", ""], ["$", "$"], initial_num_buckets=8)
+    load(table_handle=copy.resource_handle, keys=keys, values=values)
+    result += [*exported(copy), copy.size(), copy.lookup([["1", "2"], ["2", "1"]])]
+    arguments = {"table_handle": copy.resource_handle, "keys": keys[:3], "values": values[:3, 0]}
+    result.append(_raised(lambda: load(**arguments)))
     return result
 
 
