@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from reflow.lang import errors
-from reflow.lang.export import export
 from reflow.ops.define import no_gradient, op
 from reflow.ops.public import public
 
@@ -121,40 +120,9 @@ encode_wav = public(
     errors="InvalidArgumentError: if the samples are no matrix.",
 )
 
-
-class DecodeWav(NamedTuple):
-    """What `tf.audio.decode_wav` returns."""
-
-    audio: Any
-    sample_rate: Any
-
-
-@export("audio.decode_wav")
-def decode_wav(
-    contents: Any, desired_channels: int = -1, desired_samples: int = -1, name: str | None = None
-) -> DecodeWav:
-    """The samples of a WAV file of 16-bit samples.
-
-    Args:
-      contents: a string scalar, the bytes of the file.
-      desired_channels: how many channels to give: those too many are dropped, and the last one is
-        repeated for those missing. By default as many as there are.
-      desired_samples: how many samples to give, cut off or filled with silence.
-
-    Returns:
-      `(audio, sample_rate)`: float32 [samples, channels] between -1 and 1, and an int32 scalar.
-
-    Raises:
-      InvalidArgumentError: if it is no such file.
-
-    >>> import reflow as tf
-    >>> contents = tf.audio.encode_wav([[0.5], [-1.0]], 8000)
-    >>> print(tf.audio.decode_wav(contents).audio.numpy())
-    [[ 0.5]
-     [-1. ]]
-    """
-    return DecodeWav(
-        *decode_wav_op(
-            contents, desired_channels=desired_channels, desired_samples=desired_samples, name=name
-        )
-    )
+decode_wav = public(
+    decode_wav_op,
+    "audio.decode_wav",
+    example=("tf.audio.encode_wav([[0.5], [-1.0]], 8000)", "[[ 0.5]\n [-1. ]]"),
+    errors="InvalidArgumentError: if it is no such file.",
+)
