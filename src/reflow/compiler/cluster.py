@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from reflow.compiler import policy, targets
+from reflow.compiler.blas_threads import BlasThreads
 from reflow.compiler.evaluate import (
     Interpreter,
     NeedLimit,
@@ -64,7 +65,7 @@ class Recut(Exception):
 class Entry:
     """What is known of one shape signature of a cluster."""
 
-    __slots__ = ("runs", "spent", "best", "compiling", "executable")
+    __slots__ = ("runs", "spent", "best", "compiling", "executable", "elements")
 
     def __init__(self) -> None:
         self.runs = 0
@@ -72,6 +73,7 @@ class Entry:
         self.best = float("inf")
         self.compiling = False
         self.executable: Executable | None = None
+        self.elements = 0  # in the inputs and the state
 
 
 class Executable:
@@ -169,11 +171,10 @@ class Cluster:
             return self._run_compiled(executable, values, store)
         if self.recut is not None:
             raise self.recut
-        elements = 0
         if entry.runs == 0:
-            elements = sum(getattr(v, "size", 0) for v in values)
-            elements += store.elements(self.reads) + store.elements(self.writes)
-        choice = policy.choose(self.weight, self.interpretable, elements, entry)
+            entry.elements = sum(getattr(v, "size", 0) for v in values)
+            entry.elements += store.elements(self.reads) + store.elements(self.writes)
+        choice = policy.choose(self.weight, self.interpretable, entry.elements, entry)
         if choice is policy.COMPILE:
             executable = self._compile(values, store)
             self._entry(values).executable = executable  # the key may be another one by now
@@ -271,12 +272,11 @@ class Cluster:
         interpreter.path = self.path
         started = time.perf_counter()
         interpreter.deadline = started + patience
-        with np.errstate(all="ignore"):
-            if self.writes:
-                with interpreter.store.lock:
-                    outputs = interpreter.run(self.program, args)
-            else:
-                outputs = interpreter.run(self.program, args)
+        if entry.elements < policy.THREADED:
+            outputs = self._interpreted(args, interpreter)
+        else:
+            with BlasThreads(is_compiling):
+                outputs = self._interpreted(args, interpreter)
         spent = time.perf_counter() - started
         entry.runs += 1
         entry.spent += spent
@@ -284,6 +284,13 @@ class Cluster:
             entry.best = spent
         count("interpreted_runs")
         return outputs
+
+    def _interpreted(self, args: Sequence[Any], interpreter: Interpreter) -> Sequence[Any]:
+        with np.errstate(all="ignore"):
+            if self.writes:
+                with interpreter.store.lock:
+                    return interpreter.run(self.program, args)
+            return interpreter.run(self.program, args)
 
     def _run_compiled(self, executable: Executable, values: Sequence[Any], store: Any):
         with store.lock:
