@@ -20,8 +20,10 @@ from reflow.lang.tensor_list import TensorList
 def build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
     """Traces and compiles `cluster` for the shapes of `values` and of the state in `store`."""
     dynamic = [i for i, v in enumerate(values) if i not in cluster.static and _is_array(v)]
-    present = [h for h in cluster.writes if store.get(h) is not None]
-    read = [h for h in cluster.reads if store.get(h) is not None]
+    donated = [i for i, h in enumerate(cluster.writes) if store.get(h) is not None]
+    given = [i for i, h in enumerate(cluster.reads) if store.get(h) is not None]
+    present = [cluster.writes[i] for i in donated]
+    read = [cluster.reads[i] for i in given]
     limits = cluster.limits(values)
     found: dict[str, Any] = {}
 
@@ -46,10 +48,10 @@ def build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
             else:
                 layout.append((False, value))
         found["layout"] = layout
-        found["written"] = [h for h in cluster.writes if h in state]
+        found["written"] = [i for i, h in enumerate(cluster.writes) if h in state]
         found["checks"] = [(message, kind, op) for _, message, kind, op in tracer.checks]
         flags = [ok for ok, *_ in tracer.checks]
-        new_state = [state[h] for h in found["written"]]
+        new_state = [state[cluster.writes[i]] for i in found["written"]]
         return results, new_state, jax.numpy.stack(flags) if flags else []
 
     sharding = None
@@ -68,7 +70,7 @@ def build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
             lowered = jax.jit(traced).lower(*specs)
         compiled = lowered.compile()
     return Executable(
-        compiled, present, read, found["written"], dynamic, found["layout"], found["checks"]
+        compiled, donated, given, found["written"], dynamic, found["layout"], found["checks"]
     )
 
 
