@@ -132,6 +132,11 @@ def _iterations(parallel_iterations: Any) -> int:
     return 1 if executing_eagerly() else parallel_iterations or 10
 
 
+def _converted(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of the user, with its control flow over tensors in the graph."""
+    return fn if executing_eagerly() else service("autograph_tf_convert")(fn)
+
+
 def _check_callable(fn: Any, site: str) -> None:
     if not callable(fn):
         name = getattr(fn, "__name__", repr(fn))
@@ -207,6 +212,7 @@ def _map(
 ) -> Any:
     if not callable(fn):
         raise TypeError(f"{site}: The provided function {fn!r} is not callable.")
+    fn = _converted(fn)
     signature = dtype if signature is None else signature
     with name_scope(name, "map", nest.flatten(elems)):
         elements = _Elements(elems, site, "map_fn")
@@ -476,6 +482,7 @@ def vectorized_map(
             None, None, f"{site}: tf.vectorized_map with fallback_to_while_loop=False"
         )
     _check_callable(fn, site)
+    fn = _converted(fn)
     with name_scope("loop_body"):
         tensors = [convert_to_tensor(each) for each in nest.flatten(elems)]
         sizes = [t.shape._dims[0] if t.shape._dims else None for t in tensors]
