@@ -6,4 +6,21 @@ are imported together: whoever has a ragged tensor has what answers for it.
 """
 
 from reflow.ops.ragged import ragged_tensor  # noqa: F401, I001  (the others need it whole)
-from reflow.ops.ragged import elementwise  # noqa: F401
+from reflow.ops.ragged import (  # noqa: F401
+    array_ops,
+    concat,
+    counts,
+    cross,
+    elementwise,
+    embedding,
+    factory,
+    functional,
+    gather,
+    getitem,
+    kernels,
+    math,
+    rows,
+    segment_ids,
+    strings,
+    variant,
+)
