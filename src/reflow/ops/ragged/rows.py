@@ -16,7 +16,6 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.sparse_tensor import SparseTensor, SparseTensorSpec
 from reflow.lang.tensor import Tensor
-from reflow.lang.type_spec import TensorSpec
 from reflow.ops import array, cast
 from reflow.ops.ragged.ragged_tensor import (
     RaggedTensor,
@@ -258,46 +257,16 @@ class SparseWriter:
         return result
 
 
-class DenseWriter:
-    """Stacks rows, of a dtype or a `TensorSpec`, to a tensor."""
-
-    def __init__(self, spec: Any, infer_shape: bool):
-        self._spec = spec
-        self._infer_shape = infer_shape
-
-    def arrays(self, count: Any) -> list[TensorArray]:
-        return [
-            TensorArray(
-                dtypes.as_dtype(getattr(self._spec, "dtype", self._spec)),
-                size=count,
-                dynamic_size=False,
-                infer_shape=self._infer_shape,
-                element_shape=getattr(self._spec, "shape", None),
-            )
-        ]
-
-    def write(self, arrays: list[TensorArray], i: Any, value: Any) -> list[TensorArray]:
-        return [arrays[0].write(i, value)]
-
-    def result(self, arrays: list[TensorArray], count: Any, static: int | None) -> Any:
-        tensor = arrays[0].stack()
-        if not executing_eagerly() and tensor.shape._dims:
-            tensor.set_shape([static, *tensor.shape._dims[1:]])
-        return tensor
-
-
-def writer(spec: Any, infer_shape: bool, site: str) -> Any:
-    """What puts together the rows that a spec, or a dtype, describes.
+def writer(spec: Any, site: str) -> Any:
+    """What puts together the rows that the spec of a composite tensor describes.
 
     Raises:
-      errors.UnimplementedError: for the spec of another kind of composite tensor.
+      errors.UnimplementedError: for another kind than ragged and sparse ones.
     """
     if isinstance(spec, RaggedTensorSpec):
         return RaggedWriter(spec, site)
     if isinstance(spec, SparseTensorSpec):
         return SparseWriter(spec, site)
-    if hasattr(spec, "_component_specs") and not isinstance(spec, TensorSpec):
-        raise errors.UnimplementedError(
-            None, None, f"{site}: tf.map_fn with fn_output_signature of a {type(spec).__name__}"
-        )
-    return DenseWriter(spec, infer_shape)
+    raise errors.UnimplementedError(
+        None, None, f"{site}: tf.map_fn with fn_output_signature of a {type(spec).__name__}"
+    )
