@@ -16,6 +16,7 @@ ROOMS = (
     "lang",
     "platform",
     "ops",
+    "autograph",
     "autodiff",
     "compiler",
     "runtime",
