@@ -220,7 +220,7 @@ class Cluster:
         key: list[Any] = []
         for i, value in enumerate(values):
             if i in self.lists:
-                key.append(None if value is None else value.form())
+                key.append(None if value is None else self._form(i, value))
             elif i in self.static:
                 value = np.asarray(value)
                 key.append((value.shape, value.dtype, value.tobytes()))
@@ -230,6 +230,20 @@ class Cluster:
         if self.loops:
             key.extend(self.limits(values).values())
         return self._entry_for(tuple(key))
+
+    def _form(self, i: int, value: Any) -> Any:
+        """What is known of a variant before it runs: for a list, how its buffer is laid out.
+
+        Raises:
+          Recut: for a value that no executable can take: the nodes that take it run on the host.
+        """
+        form = getattr(value, "form", None)
+        if form is not None:
+            return form()
+        for node in self.nodes:
+            if any(tensor is self.inputs[i] for tensor in node.inputs):
+                raise Recut(node=node, why=f"a {type(value).__name__} is no array")
+        return type(value)
 
     def _entry_for(self, signature: Any) -> Entry:
         kind = self._kind
