@@ -202,7 +202,7 @@ def _filtered(
 
 def _warn_of_waste(acceptance: Any, initial: Any) -> Any:
     """`acceptance`; says so when more than half of the elements will be left out."""
-    from reflow.ops.branches import cond
+    from reflow.ops.control_flow import cond
     from reflow.ops.script import Print
 
     rejected = REGISTRY["Sum"](
