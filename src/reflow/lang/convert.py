@@ -88,8 +88,8 @@ def convert_to_tensor(
         if graph is None:
             if isinstance(value, SymbolicTensor):
                 raise errors.InaccessibleTensorError(
-                    f"{errors.where(errors.user_frame(2))}: {value!r} is a symbolic tensor of a "
-                    "graph: eager code cannot use it. Run it in a session, or stay in its graph."
+                    f"{errors.where(errors.user_frame(2))}: {value!r} is out of scope, a "
+                    "symbolic tensor of a graph: eager code cannot use it. Run it in a session, or stay in its graph."
                 )
         elif not isinstance(value, SymbolicTensor) or value.op.graph is not graph:
             return graph.capture(value, name)

@@ -11,8 +11,8 @@ from collections import namedtuple
 from collections.abc import Sequence
 from typing import Any
 
-from reflow.lang import dtypes, errors, shapes
-from reflow.lang.context import current_graph
+from reflow.lang import context, dtypes, errors, shapes
+from reflow.lang.context import state
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import DType, as_dtype
 from reflow.lang.opdef import NO_DEFAULT, REGISTRY, Attr, OpDef, arg_length
@@ -40,11 +40,39 @@ def find_op(name: str) -> OpDef:
 
 def call(opdef: OpDef, args: Sequence[Any], kwargs: dict[str, Any], name: str | None) -> Any:
     """Applies `opdef` to Python arguments: inputs by position or name, attributes by name."""
+    graph = state.graph
+    if graph is None:
+        if state.stack or context._eager_by_default[0]:
+            return service("eager_execute")(opdef, args, kwargs, name)
+        graph = context.global_graph()
+    values, attrs = arguments_of(opdef, args, kwargs)
+    op_name = graph.op_name(name or opdef.name)
+    outer, graph._name_stack = graph._name_stack, op_name
+    try:
+        inputs = bind(opdef, values, attrs)
+    finally:
+        graph._name_stack = outer
+    for i, tensor in enumerate(inputs):
+        if tensor.op.graph is not graph:
+            inputs[i] = graph.capture(tensor)
+    op = graph.add_node(opdef, inputs, attrs, op_name)
+    return package(opdef, op.outputs, attrs, op)
+
+
+def arguments_of(
+    opdef: OpDef, args: Sequence[Any], kwargs: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """One value per input of `opdef`, and the attributes that are said, in their normal form.
+
+    Raises:
+      TypeError: if the arguments do not fit the signature.
+    """
     values = list(args)
     arguments = opdef.inputs
     if len(values) != len(arguments):
         if len(values) > len(arguments):
             raise TypeError(f"{opdef.name} takes {len(arguments)} inputs, got {len(values)}")
+        kwargs = dict(kwargs)
         for arg in arguments[len(values) :]:
             try:
                 values.append(kwargs.pop(arg.name))
@@ -57,20 +85,7 @@ def call(opdef: OpDef, args: Sequence[Any], kwargs: dict[str, Any], name: str | 
             raise TypeError(f"{opdef.name} has no attribute or input '{key}'")
         if value is not None:
             attrs[key] = normal_attr(attr, value, opdef)
-    graph = current_graph()
-    if graph is None:
-        return service("eager_execute")(opdef, values, attrs, name)
-    op_name = graph.op_name(name or opdef.name)
-    outer, graph._name_stack = graph._name_stack, op_name
-    try:
-        inputs = bind(opdef, values, attrs)
-    finally:
-        graph._name_stack = outer
-    for i, tensor in enumerate(inputs):
-        if tensor.op.graph is not graph:
-            inputs[i] = graph.capture(tensor)
-    op = graph.add_node(opdef, inputs, attrs, op_name)
-    return package(opdef, op.outputs, attrs, op)
+    return values, attrs
 
 
 def bind(opdef: OpDef, values: list[Any], attrs: dict[str, Any]) -> list[Any]:

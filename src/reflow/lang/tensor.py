@@ -80,6 +80,7 @@ class SymbolicTensor(Tensor):
 
     op: Operation
     value_index: int
+    _known_value: Any = None  # of a captured tensor of eager code, where it is small
 
     def __init__(self, op: Operation, value_index: int, dtype: DType, shape: TensorShape):
         self.op = op

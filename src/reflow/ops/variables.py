@@ -113,7 +113,8 @@ def _create(default: Callable, parameters: dict[str, Any], args: Any, kwargs: An
             raise TypeError(f"tf.Variable got an unexpected keyword argument '{key}'")
         given[key] = value
     make: Callable = default
-    for _, creator in context.get_default_graph()._variable_creator_stack:
+    graph = context.current_graph() or context.global_graph()
+    for _, creator in graph._variable_creator_stack:
         make = functools.partial(creator, make)
     return make(**{**parameters, **given})
 
@@ -161,7 +162,8 @@ def variable_creator_scope(variable_creator: Callable) -> Iterator[None]:
     ...     print(tf.Variable(1.0).trainable)
     False
     """
-    with context.get_default_graph()._variable_creator_scope(variable_creator):
+    graph = context.current_graph() or context.global_graph()
+    with graph._variable_creator_scope(variable_creator):
         yield
 
 
