@@ -9,6 +9,7 @@ import numpy as np
 
 from reflow.data import structure
 from reflow.data.dataset import Dataset
+from reflow.data.element_function import call_user_function
 from reflow.lang import dtypes, errors
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.opdef import REGISTRY
@@ -40,7 +41,9 @@ def bucket_by_sequence_length(
 
     def bucket_of(*element: Any) -> Any:
         """The number of boundaries that the length reaches."""
-        length = REGISTRY["Cast"](element_length_func(*element), DstT=dtypes.int32)
+        length = REGISTRY["Cast"](
+            call_user_function(element_length_func, element), DstT=dtypes.int32
+        )
         least = convert_to_tensor([_NO_END.min, *boundaries], dtypes.int32)
         most = convert_to_tensor([*boundaries, _NO_END.max], dtypes.int32)
         inside = REGISTRY["LogicalAnd"](

@@ -8,7 +8,7 @@ from typing import Any
 from reflow.data import structure
 from reflow.data.structure import Structure
 from reflow.lang import errors
-from reflow.lang.context import current_graph, executing_eagerly
+from reflow.lang.context import executing_eagerly
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.func_graph import FuncGraph
@@ -16,6 +16,7 @@ from reflow.lang.opdef import REGISTRY
 from reflow.lang.tensor import Tensor
 from reflow.lang.type_spec import TypeSpec
 from reflow.ops.script import py_function
+from reflow.runtime.function import autograph_converted, no_tapes, trace_graph
 
 _debugging = [False]
 
@@ -37,11 +38,8 @@ def enable_debug_mode() -> None:
 
 
 def call_user_function(function: Callable[..., Any], args: tuple) -> Any:
-    """The one place where a program's function of elements is called while it is traced.
-
-    What rewrites Python control flow over tensors belongs here.
-    """
-    return function(*args)
+    """Calls a program's function of elements while it is traced: the one place where that happens."""
+    return autograph_converted(function)(*args)
 
 
 class ElementFunction:
@@ -84,8 +82,8 @@ class ElementFunction:
     def _trace(
         self, function: Callable[..., Any], inputs: tuple, label: str, unpack: bool
     ) -> FuncGraph:
-        graph = FuncGraph(label, current_graph())
-        with graph.as_default():
+        graph = trace_graph(label)
+        with graph.as_default(), no_tapes():
             args = _arguments(graph, inputs, unpack)
             result = _as_element(call_user_function(function, args))
             self.output = self._output_structure(result)
@@ -98,7 +96,7 @@ class ElementFunction:
     ) -> FuncGraph:
         """A graph that calls the Python function for every element."""
         output = self.output
-        graph = FuncGraph(label, current_graph())
+        graph = trace_graph(label)
 
         def call(*parts: Any) -> list[Any]:
             left = list(parts)
@@ -110,7 +108,7 @@ class ElementFunction:
             result = _as_element(function(*_unpacked(values, unpack)))
             return output.to_parts(structure.normalize(result))
 
-        with graph.as_default():
+        with graph.as_default(), no_tapes():
             flat = [
                 graph.add_input(dtype, shape, "args")
                 for each in inputs

@@ -9,6 +9,7 @@ import numpy as np
 
 from reflow.data import combining
 from reflow.data.dataset import Dataset, common_spec
+from reflow.data.element_function import call_user_function
 from reflow.data.structure import Structure
 from reflow.lang import dtypes, errors
 from reflow.lang.convert import convert_to_tensor
@@ -69,7 +70,7 @@ def sample_from_datasets(
         raise ValueError(f"{_site()}: Invalid `datasets`. `datasets` should not be empty.")
     numbers = family.random(seed=seed, rerandomize_each_iteration=renew).batch(2)
     if isinstance(weights, Dataset):
-        logits_of = weights.map(lambda *p: _log(p[0] if len(p) == 1 else p))
+        logits_of = weights.map(lambda *p: _log(p))
         selector = family.zip((logits_of, numbers)).map(_choose)
         return _directed(family, selector, datasets, stop, "sample_from_datasets")
     if weights is None:
@@ -149,7 +150,7 @@ def rejection_resample(
     filtered = _filtered(dataset, acceptance_ds, initial_ds, class_func, seed).prefetch(3)
 
     def with_class(*x: Any) -> Any:
-        return class_func(*x), x[0] if len(x) == 1 else x
+        return call_user_function(class_func, x), x[0] if len(x) == 1 else x
 
     if whole == 1:
         return dataset.map(with_class)
@@ -187,7 +188,7 @@ def _filtered(
     from reflow.ops.random import random_uniform
 
     def with_probability(acceptance: Any, data: Any) -> Any:
-        found = class_func(*data) if isinstance(data, tuple) else class_func(data)
+        found = call_user_function(class_func, data if isinstance(data, tuple) else (data,))
         return found, REGISTRY["GatherV2"](acceptance, found, 0), data
 
     def keep(_: Any, probability: Any, __: Any) -> Any:

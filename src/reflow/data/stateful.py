@@ -7,7 +7,7 @@ from typing import Any
 
 from reflow.data import grouping, iterator_ops, mapping, structure
 from reflow.data.dataset import Dataset, DatasetSpec
-from reflow.data.element_function import ElementFunction, as_structure
+from reflow.data.element_function import ElementFunction, as_structure, call_user_function
 from reflow.data.structure import Structure
 from reflow.lang import dtypes, errors
 from reflow.lang.opdef import REGISTRY
@@ -64,11 +64,7 @@ def reduce(dataset: Dataset, initial_state: Any, reduce_func: Callable) -> Any:
 
     def trace(state: Structure) -> tuple[ElementFunction, Any]:
         function = ElementFunction(
-            lambda old, element: reduce_func(old, element),
-            state,
-            dataset._structure,
-            what="reduce",
-            unpack=False,
+            reduce_func, state, dataset._structure, what="reduce", unpack=False
         )
         return function, function.output.spec
 
@@ -115,7 +111,8 @@ def scan(dataset: Dataset, initial_state: Any, scan_func: Callable) -> Dataset:
 
 def _key_function(dataset: Dataset, key_func: Callable) -> ElementFunction:
     def as_int64(*components: Any) -> Any:
-        return REGISTRY["Cast"](structure.normalize_leaf(key_func(*components)), DstT=dtypes.int64)
+        key = structure.normalize_leaf(call_user_function(key_func, components))
+        return REGISTRY["Cast"](key, DstT=dtypes.int64)
 
     function = ElementFunction(as_int64, dataset._structure, what="group_by_window")
     if function.output.shapes[0].rank not in (None, 0):
@@ -141,7 +138,9 @@ def group_by_window(
         )
 
     def size_of(key: Any) -> Any:
-        size = window_size if window_size_func is None else window_size_func(key)
+        size = window_size
+        if window_size_func is not None:
+            size = call_user_function(window_size_func, (key,))
         size = structure.normalize_leaf(size)
         return REGISTRY["Cast"](size, DstT=dtypes.int64)
 
