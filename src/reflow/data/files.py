@@ -18,6 +18,7 @@ from reflow.data.dataset_v1 import DatasetV1
 from reflow.data.define import META, dataset_op
 from reflow.data.element_function import scalar
 from reflow.data.pipeline import Element, Pipeline, Run, scalar_object
+from reflow.formats.tfrecord import read_records
 from reflow.lang import dtypes, errors, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
@@ -44,15 +45,19 @@ def open_file(name: str, compression: str, buffer_size: int = 0) -> io.BufferedI
       errors.NotFoundError: if there is none.
       errors.InvalidArgumentError: for another compression than "", "ZLIB" and "GZIP".
     """
-    if compression not in ("", "ZLIB", "GZIP"):
-        raise errors.InvalidArgumentError(
-            None, None, f"Unsupported compression_type: {compression}. Use '', 'ZLIB' or 'GZIP'."
-        )
+    _check_compression(compression)
     file: Any = file_io.FileIO(name, "rb")
     raw: Any = io.BufferedReader(_Raw(file), buffer_size or _CHUNK)
     if compression:
         raw = io.BufferedReader(_Inflated(raw, name, compression == "GZIP"), buffer_size or _CHUNK)
     return raw
+
+
+def _check_compression(compression: str) -> None:
+    if compression not in ("", "ZLIB", "GZIP"):
+        raise errors.InvalidArgumentError(
+            None, None, f"Unsupported compression_type: {compression}. Use '', 'ZLIB' or 'GZIP'."
+        )
 
 
 class _Raw(io.RawIOBase):
@@ -231,14 +236,9 @@ def fixed_length_record_dataset_v2(
 )
 def tf_record_dataset(ctx, filenames, compression_type, buffer_size):
     """The records of TFRecord files."""
-    from reflow.formats.tfrecord import tf_record_iterator
-
     compression = _text(compression_type)
-
-    def records(name: str) -> Iterator[bytes]:
-        return iter(tf_record_iterator(name, compression))
-
-    return FileParts(_names(filenames), records)
+    _check_compression(compression)
+    return FileParts(_names(filenames), lambda name: read_records(name, compression))
 
 
 # Names --------------------------------------------------------------------------------------------

@@ -90,10 +90,6 @@ def state_of(ctx: Any, handle: IteratorHandle) -> IteratorState:
     return handle.state if handle.state is not None else ctx.store.get(handle)
 
 
-class EndOfSequence(errors.OutOfRangeError):  # type: ignore[misc, name-defined]
-    """The end of the data set itself, rather than an error of an element."""
-
-
 # Handles ------------------------------------------------------------------------------------------
 
 _HANDLE: dict[str, Any] = {
@@ -225,7 +221,7 @@ _TAKES: dict[str, Any] = {
 def _next(ctx: Any, handle: IteratorHandle) -> list[Any]:
     element = state_of(ctx, handle).next(ctx)
     if element is None:
-        raise EndOfSequence(None, None, "End of sequence")
+        raise errors.OutOfRangeError(None, None, "End of sequence")
     return list(element)
 
 

@@ -80,9 +80,7 @@ class OwnedIterator(IteratorBase, CompositeTensor):
     def __next__(self) -> Any:
         try:
             return self.get_next()
-        except errors.OutOfRangeError as error:
-            if not isinstance(error, iterator_ops.EndOfSequence):
-                raise
+        except errors.OutOfRangeError:
             raise StopIteration from None
 
     next = __next__

@@ -352,9 +352,15 @@ def parallel_interleave_dataset_v4(
     output_shapes,
 ):
     """As InterleaveDataset."""
-    _degree(num_parallel_calls)
     typed = output_types, output_shapes
     cycle, block = integer(cycle_length), integer(block_length)
+    if integer(num_parallel_calls) != AUTOTUNE and _degree(num_parallel_calls) > cycle > 0:
+        raise errors.InvalidArgumentError(
+            None,
+            None,
+            "If `cycle_length` is set to a fixed value, `num_parallel_calls` must be either set to "
+            f"`tf.data.AUTOTUNE` or be at most `cycle_length`, which is {cycle}.",
+        )
     return Interleave(cycle, block, input_dataset, f, other_arguments, *typed)
 
 

@@ -255,13 +255,13 @@ def stack(values: list[Any], dtype: DType, component: int) -> Any:
     result = np.empty((count, *shape), dtype.np if dtype.np is not None else object)
     for i, value in enumerate(values):
         if np.shape(value) != shape:
-            shown = [str(list(np.shape(v))).replace(" ", "") for v in (value, first)]
+            own, of_first = (str(list(np.shape(v))).replace(" ", "") for v in (value, first))
             raise errors.InvalidArgumentError(
                 None,
                 None,
-                "Cannot add tensor to the batch: number of elements does not match. Shapes are: "
-                f"[tensor]: {shown[0]}, [batch]: {shown[1]} (element {i}, component {component}). "
-                "Use padded_batch for elements of different shapes.",
+                f"Cannot batch tensors with different shapes in component {component}. First element "
+                f"had shape {of_first} and element {i} had shape {own}. Use padded_batch for elements "
+                "of different shapes.",
             )
         result[i] = value
     return result

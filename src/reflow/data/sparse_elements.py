@@ -1,8 +1,7 @@
-"""Sparse tensors as one tensor: SerializeSparse, SerializeManySparse, DeserializeSparse.
+"""Sparse tensors as one part of an element, and the op DeserializeSparse.
 
-A sparse tensor becomes a vector of three: indices, values, dense shape; each is a message, or with
-dtype `variant` the array itself. Vectors of several sparse tensors are put together as they are, and
-become a sparse tensor with a further dimension.
+A sparse tensor becomes a vector of three variants: indices, values, dense shape. Vectors of several
+sparse tensors are put together as they are, and become a sparse tensor with a further dimension.
 """
 
 from __future__ import annotations
@@ -15,58 +14,7 @@ from reflow.lang import dtypes, errors, shapes
 from reflow.lang.sparse_tensor import SparseTensor, SparseTensorSpec
 from reflow.lang.tensor import Tensor
 from reflow.ops.define import op
-
-
-def _triple(arrays: Any, out_type: Any) -> np.ndarray:
-    result = np.empty(3, object)
-    for i, array in enumerate(arrays):
-        array = np.asarray(array)
-        if out_type is dtypes.string:
-            from reflow.formats.tensor_codec import make_tensor_proto
-
-            result[i] = make_tensor_proto(array).SerializeToString()
-        else:
-            result[i] = array
-    return result
-
-
-_OUT = "T: type, out_type: {string,variant} = string"
-
-
-@op(
-    "SerializeSparse(sparse_indices: int64, sparse_values: T, sparse_shape: int64, *,"
-    f" {_OUT}) -> serialized_sparse: out_type",
-    shape=lambda *_: shapes.of((3,)),
-    grad=None,
-    compile=False,
-)
-def serialize_sparse(xp, sparse_indices, sparse_values, sparse_shape, *, out_type):
-    """A sparse tensor as a vector of three."""
-    return _triple((sparse_indices, sparse_values, sparse_shape), out_type)
-
-
-@op(
-    "SerializeManySparse(sparse_indices: int64, sparse_values: T, sparse_shape: int64, *,"
-    f" {_OUT}) -> serialized_sparse: out_type",
-    shape=lambda *_: shapes.of((None, 3)),
-    grad=None,
-    compile=False,
-)
-def serialize_many_sparse(xp, sparse_indices, sparse_values, sparse_shape, *, out_type):
-    """The slices of a sparse tensor along its first dimension, each as a vector of three."""
-    if len(sparse_shape) < 2:
-        raise errors.InvalidArgumentError(
-            None, None, f"Rank of input SparseTensor should be > 1, but saw rank: {len(sparse_shape)}"
-        )
-    count = int(sparse_shape[0])
-    result = np.empty((count, 3), object)
-    order = np.argsort(sparse_indices[:, 0], kind="stable")
-    indices, values = sparse_indices[order], sparse_values[order]
-    ends = np.searchsorted(indices[:, 0], np.arange(count + 1))
-    for i in range(count):
-        part = slice(ends[i], ends[i + 1])
-        result[i] = _triple((indices[part, 1:], values[part], sparse_shape[1:]), out_type)
-    return result
+from reflow.ops.io_raw import serialize_many_sparse_op, serialize_sparse_op
 
 
 @op(
@@ -138,14 +86,14 @@ def _part(value: Any, kind: Any) -> np.ndarray:
 
 def serialize(value: SparseTensor) -> Tensor:
     """A sparse tensor as one part of an element."""
-    return serialize_sparse(
+    return serialize_sparse_op(
         value.indices, value.values, value.dense_shape, out_type=dtypes.variant
     )
 
 
 def serialize_rows(value: SparseTensor) -> Tensor:
     """A sparse tensor as one part that is sliced along its first dimension."""
-    return serialize_many_sparse(
+    return serialize_many_sparse_op(
         value.indices, value.values, value.dense_shape, out_type=dtypes.variant
     )
 
