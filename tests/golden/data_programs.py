@@ -44,7 +44,13 @@ def known(dataset):
 @program
 def ranges(tf):
     D = tf.data.Dataset
-    made = [D.range(4), D.range(2, 5), D.range(5, 0, -2), D.range(3, output_type=tf.float32), D.range(3, 1)]
+    made = [
+        D.range(4),
+        D.range(2, 5),
+        D.range(5, 0, -2),
+        D.range(3, output_type=tf.float32),
+        D.range(3, 1),
+    ]
     return [elements(d) + known(d) for d in made]
 
 
@@ -108,7 +114,9 @@ def generator_with_signature(tf):
 @fails
 def generator_of_another_shape(tf):
     spec = tf.TensorSpec([1], tf.int32)
-    return elements(tf.data.Dataset.from_generator(lambda: iter([[1], [2, 3]]), output_signature=spec))
+    return elements(
+        tf.data.Dataset.from_generator(lambda: iter([[1], [2, 3]]), output_signature=spec)
+    )
 
 
 @fails
@@ -401,7 +409,9 @@ def python_functions(tf):
 
 @fails
 def function_that_fails(tf):
-    return elements(tf.data.Dataset.range(3).map(lambda x: tf.debugging.assert_less(x, np.int64(2)) or x))
+    return elements(
+        tf.data.Dataset.range(3).map(lambda x: tf.debugging.assert_less(x, np.int64(2)) or x)
+    )
 
 
 @fails
@@ -432,13 +442,11 @@ def filter_of_a_number(tf):
 def flattened(tf):
     D = tf.data.Dataset
     d = D.range(1, 4)
-    made = [d.flat_map(lambda x: D.range(x)), d.flat_map(lambda x: D.from_tensors((x, [x])).repeat(2))]
+    made = [
+        d.flat_map(lambda x: D.range(x)),
+        d.flat_map(lambda x: D.from_tensors((x, [x])).repeat(2)),
+    ]
     return [elements(e) + known(e) for e in made]
-
-
-@fails
-def flat_map_of_a_tensor(tf):
-    return tf.data.Dataset.range(3).flat_map(lambda x: x)
 
 
 @fails
@@ -454,11 +462,14 @@ def interleaved(tf):
     result = []
     for d in sizes:
         for cycle, block in [(1, 1), (2, 1), (3, 2), (3, 100), (10, 1), (4, 3)]:
+
             def own(x):
                 return D.from_tensors(x).repeat(x)
 
             result.append(elements(d.interleave(own, cycle, block)))
-            result.append(elements(d.interleave(own, cycle, block, num_parallel_calls=min(cycle, 2))))
+            result.append(
+                elements(d.interleave(own, cycle, block, num_parallel_calls=min(cycle, 2)))
+            )
             parallel = tf.data.experimental.parallel_interleave
             result.append(elements(d.apply(parallel(own, cycle, block))))
     return result
@@ -491,11 +502,15 @@ def grouped(tf):
     d = D.range(20)
     made = [
         d.group_by_window(lambda x: x % 3, lambda k, w: w.batch(4), window_size=4),
-        d.group_by_window(lambda x: x % 3, lambda k, w: w.batch(4), window_size_func=lambda k: k + 1),
+        d.group_by_window(
+            lambda x: x % 3, lambda k, w: w.batch(4), window_size_func=lambda k: k + 1
+        ),
         d.group_by_window(lambda x: x % 2, lambda k, w: D.zip((D.from_tensors(k).repeat(), w)), 5),
     ]
     reducer = tf.data.experimental.Reducer(
-        lambda k: (np.int64(0), 1.0), lambda s, x: (s[0] + x, s[1] * 2.0), lambda n, p: {"n": n, "p": p}
+        lambda k: (np.int64(0), 1.0),
+        lambda s, x: (s[0] + x, s[1] * 2.0),
+        lambda n, p: {"n": n, "p": p},
     )
     made.append(d.apply(tf.data.experimental.group_by_reducer(lambda x: 2 - x % 3, reducer)))
     return [elements(e) + known(e) for e in made]
@@ -503,14 +518,20 @@ def grouped(tf):
 
 @program
 def bucketed(tf):
-    d = tf.data.Dataset.from_tensor_slices([3, 1, 7, 2, 9, 4, 4, 6, 1, 8]).map(lambda n: tf.range(n))
+    d = tf.data.Dataset.from_tensor_slices([3, 1, 7, 2, 9, 4, 4, 6, 1, 8]).map(
+        lambda n: tf.range(n)
+    )
     pairs = d.map(lambda x: (x, tf.size(x)))
     bucket = {"bucket_boundaries": [3, 6], "bucket_batch_sizes": [2, 3, 2]}
     made = [
         d.bucket_by_sequence_length(tf.size, **bucket),
         d.bucket_by_sequence_length(tf.size, **bucket, drop_remainder=True),
-        pairs.bucket_by_sequence_length(lambda x, n: n, **bucket, padded_shapes=([None], []), padding_values=(-1, 0)),
-        d.filter(lambda x: tf.size(x) < 6).bucket_by_sequence_length(tf.size, **bucket, pad_to_bucket_boundary=True),
+        pairs.bucket_by_sequence_length(
+            lambda x, n: n, **bucket, padded_shapes=([None], []), padding_values=(-1, 0)
+        ),
+        d.filter(lambda x: tf.size(x) < 6).bucket_by_sequence_length(
+            tf.size, **bucket, pad_to_bucket_boundary=True
+        ),
     ]
     return [elements(e) + known(e) for e in made]
 
@@ -531,18 +552,33 @@ def held(tf):
     path = os.path.join(tempfile.mkdtemp(), "cache")
     e = tf.data.Dataset.range(3).map(lambda x: (x, tf.strings.as_string(x))).cache(path)
     ahead = [tf.data.Dataset.range(5).prefetch(n) for n in (0, 1, 3, tf.data.AUTOTUNE)]
-    return [first, second, count.numpy(), elements(e), elements(e), *map(elements, ahead), known(d), known(ahead[1])]
+    return [
+        first,
+        second,
+        count.numpy(),
+        elements(e),
+        elements(e),
+        *map(elements, ahead),
+        known(d),
+        known(ahead[1]),
+    ]
 
 
 @program
 def errors_passed_over(tf):
-    d = tf.data.Dataset.from_tensor_slices([1.0, 0.0, 4.0]).map(lambda x: tf.debugging.check_numerics(1.0 / x, "bad"))
+    d = tf.data.Dataset.from_tensor_slices([1.0, 0.0, 4.0]).map(
+        lambda x: tf.debugging.check_numerics(1.0 / x, "bad")
+    )
     return [elements(d.ignore_errors()), elements(d.apply(tf.data.experimental.ignore_errors()))]
 
 
 @program
 def counted(tf):
-    d = tf.data.Dataset.range(6).filter(lambda x: x % 2 == 0).apply(tf.data.experimental.assert_cardinality(3))
+    d = (
+        tf.data.Dataset.range(6)
+        .filter(lambda x: x % 2 == 0)
+        .apply(tf.data.experimental.assert_cardinality(3))
+    )
     return [elements(d), len(d), known(d)]
 
 
@@ -557,7 +593,12 @@ def single_elements(tf):
     d = tf.data.Dataset.from_tensors(({"a": 1}, "b"))
     one = d.get_single_element()
     at = tf.data.experimental.at(tf.data.Dataset.range(5).map(lambda x: x * x), 3)
-    return [one[0]["a"].numpy(), one[1].numpy(), at.numpy(), tf.data.experimental.get_single_element(d)[1].numpy()]
+    return [
+        one[0]["a"].numpy(),
+        one[1].numpy(),
+        at.numpy(),
+        tf.data.experimental.get_single_element(d)[1].numpy(),
+    ]
 
 
 @fails
@@ -629,7 +670,12 @@ def what_python_sees(tf):
         d.flat_map(lambda x: D.range(x)), d.interleave(lambda x: D.range(x)), d.concatenate(d), d.unbatch
         and d.batch(2).unbatch(), d.shard(2, 0), d.scan(np.int64(0), lambda s, x: (s, x)), d.padded_batch(2),
     ]  # fmt: skip
-    return [repr(e) for e in made] + [len(d), bool(d), bool(d.take(0)), isinstance(d.map(lambda x: x), D)]
+    return [repr(e) for e in made] + [
+        len(d),
+        bool(d),
+        bool(d.take(0)),
+        isinstance(d.map(lambda x: x), D),
+    ]
 
 
 @fails
@@ -664,7 +710,14 @@ def in_functions(tf):
         return iter(d).get_next()
 
     it = iter(d)
-    return [total(4).numpy(), total(5).numpy(), following(it).numpy(), following(it).numpy(), of_a_dataset(d).numpy(), first().numpy()]
+    return [
+        total(4).numpy(),
+        total(5).numpy(),
+        following(it).numpy(),
+        following(it).numpy(),
+        of_a_dataset(d).numpy(),
+        first().numpy(),
+    ]
 
 
 # Files --------------------------------------------------------------------------------------------
@@ -679,7 +732,14 @@ def lines(tf):
             file.write(text)
     D = tf.data.TextLineDataset
     files = tf.data.Dataset.list_files(os.path.join(folder, "*.txt"), shuffle=False)
-    made = [D(paths[0]), D(paths), D(files), D(paths, num_parallel_reads=2), files.flat_map(D), files.interleave(D, cycle_length=2)]
+    made = [
+        D(paths[0]),
+        D(paths),
+        D(files),
+        D(paths, num_parallel_reads=2),
+        files.flat_map(D),
+        files.interleave(D, cycle_length=2),
+    ]
     found = [os.path.basename(each).decode() for each in elements(files)]
     mixed = sorted(map(os.path.basename, elements(tf.data.Dataset.list_files(paths, seed=1))))
     return [elements(e) + known(e) for e in made] + [found, mixed]
@@ -741,14 +801,21 @@ def one_shot(tf):
         found = drain(tf, session, following)
     with tf.Session() as session:
         again = session.run(following)
-    return [found, again, [n.name for n in tf.get_default_graph().get_operations()], str(following[0])]
+    return [
+        found,
+        again,
+        [n.name for n in tf.get_default_graph().get_operations()],
+        str(following[0]),
+    ]
 
 
 @graph
 def initializable(tf):
     count = tf.placeholder(tf.int64, [])
     v = tf.get_variable("v", initializer=np.int64(10))
-    iterator = tf.data.make_initializable_iterator(tf.data.Dataset.range(count).map(lambda x: x + v))
+    iterator = tf.data.make_initializable_iterator(
+        tf.data.Dataset.range(count).map(lambda x: x + v)
+    )
     following = iterator.get_next()
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -757,13 +824,21 @@ def initializable(tf):
         session.run(iterator.initializer, {count: 3})
         session.run(v.assign(20))
         b = drain(tf, session, [following, following * 2])
-    return [a, b, iterator.initializer.name, str(iterator.output_types), str(iterator.output_shapes)]
+    return [
+        a,
+        b,
+        iterator.initializer.name,
+        str(iterator.output_types),
+        str(iterator.output_shapes),
+    ]
 
 
 @graph
 def reinitializable(tf):
     train, test = tf.data.Dataset.range(3).batch(2), tf.data.Dataset.range(10, 11).batch(2)
-    iterator = tf.data.Iterator.from_structure(tf.data.get_output_types(train), tf.data.get_output_shapes(train))
+    iterator = tf.data.Iterator.from_structure(
+        tf.data.get_output_types(train), tf.data.get_output_shapes(train)
+    )
     following = iterator.get_next()
     begin, other = iterator.make_initializer(train), iterator.make_initializer(test, name="other")
     found = []
@@ -778,7 +853,9 @@ def reinitializable(tf):
 def by_string_handle(tf):
     a, b = tf.data.Dataset.range(4), tf.data.Dataset.range(10, 13)
     handle = tf.placeholder(tf.string, [])
-    iterator = tf.data.Iterator.from_string_handle(handle, tf.data.get_output_types(a), tf.data.get_output_shapes(a))
+    iterator = tf.data.Iterator.from_string_handle(
+        handle, tf.data.get_output_types(a), tf.data.get_output_shapes(a)
+    )
     following = iterator.get_next()
     of_a = tf.data.make_one_shot_iterator(a)
     of_b = tf.data.make_initializable_iterator(b)
@@ -795,7 +872,12 @@ def by_string_handle(tf):
 def shuffled_in_a_graph(tf):
     tf.set_random_seed(3)
     d = tf.data.Dataset.range(12).shuffle(5).repeat(2).batch(5)
-    e = tf.data.Dataset.range(12).shuffle(5, seed=4, reshuffle_each_iteration=False).repeat(2).batch(12)
+    e = (
+        tf.data.Dataset.range(12)
+        .shuffle(5, seed=4, reshuffle_each_iteration=False)
+        .repeat(2)
+        .batch(12)
+    )
     tensors = [tf.data.make_one_shot_iterator(x).get_next() for x in (d, e)]
     with tf.Session() as session:
         return [drain(tf, session, each) for each in tensors]
@@ -835,7 +917,10 @@ def optional_in_a_graph(tf):
     iterator = tf.data.make_one_shot_iterator(tf.data.Dataset.range(1))
     optional = tf.data.experimental.get_next_as_optional(iterator)
     with tf.Session() as session:
-        return [session.run([optional.has_value(), optional.get_value()]), session.run(optional.has_value())]
+        return [
+            session.run([optional.has_value(), optional.get_value()]),
+            session.run(optional.has_value()),
+        ]
 
 
 @graph
@@ -876,7 +961,16 @@ def python_in_a_graph(tf):
 @graph
 def sparse_slices(tf):
     s = tf.SparseTensorValue(np.int64([[0, 1], [2, 0]]), np.float32([5, 6]), np.int64([3, 2]))
-    following = tf.data.Dataset.from_sparse_tensor_slices(tf.SparseTensor(*s)).make_one_shot_iterator().get_next()
-    whole = tf.data.Dataset.from_tensor_slices(tf.SparseTensor(*s)).batch(2).make_one_shot_iterator().get_next()
+    following = (
+        tf.data.Dataset.from_sparse_tensor_slices(tf.SparseTensor(*s))
+        .make_one_shot_iterator()
+        .get_next()
+    )
+    whole = (
+        tf.data.Dataset.from_tensor_slices(tf.SparseTensor(*s))
+        .batch(2)
+        .make_one_shot_iterator()
+        .get_next()
+    )
     with tf.Session() as session:
         return [drain(tf, session, following), [list(v) for v in drain(tf, session, whole)]]

@@ -44,5 +44,7 @@ if __name__ == "__main__":
         if isinstance(value, dict):
             value.pop("text", None)
     target = pathlib.Path(__file__).parent / "data.json"
-    lines = [f"{json.dumps(name)}: {json.dumps(golden[name], separators=(',', ':'))}" for name in golden]
+    lines = [
+        f"{json.dumps(name)}: {json.dumps(golden[name], separators=(',', ':'))}" for name in golden
+    ]
     target.write_text("{\n" + ",\n".join(lines) + "\n}\n")

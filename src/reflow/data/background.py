@@ -179,9 +179,7 @@ class ParallelCalls:
     consumer: handing an element to a thread costs more than they do.
     """
 
-    def __init__(
-        self, source: Iterator[Element], function: Callable[..., Element], parallel: int
-    ):
+    def __init__(self, source: Iterator[Element], function: Callable[..., Element], parallel: int):
         self._source, self._function, self._parallel = source, function, parallel
         self._ahead: deque[Future] = deque()
         self._ended = False

@@ -19,7 +19,6 @@ from reflow.data.pipeline import (
     finite,
     row_of,
     stack,
-
 )
 from reflow.lang import errors
 from reflow.lang.dtypes import DType
@@ -33,9 +32,7 @@ class Batch(Stage):
     def __init__(self, source: Pipeline, size: int, drop_remainder: bool, *typed: Any):
         super().__init__(source, *typed)
         if size <= 0:
-            raise errors.InvalidArgumentError(
-                None, None, "Batch size must be greater than zero."
-            )
+            raise errors.InvalidArgumentError(None, None, "Batch size must be greater than zero.")
         self.size, self.drop_remainder = size, drop_remainder
 
     def iterate(self, run: Run) -> Iterator[Element]:
@@ -268,7 +265,9 @@ class _Slicing:
             batch = [np.asarray(each) for each in next(self._source)]
             sizes = {each.shape[0] if each.ndim else None for each in batch}
             if None in sizes:
-                raise errors.InvalidArgumentError(None, None, "Input must have rank >= 1 to unbatch")
+                raise errors.InvalidArgumentError(
+                    None, None, "Input must have rank >= 1 to unbatch"
+                )
             if len(sizes) != 1:
                 raise errors.InvalidArgumentError(
                     None,
@@ -283,9 +282,7 @@ class _Slicing:
                 self._slices = zip(*batch)
 
 
-@dataset_op(
-    f"UnbatchDataset(input_dataset: variant, *, {TYPED}, {META}) -> handle: variant"
-)
+@dataset_op(f"UnbatchDataset(input_dataset: variant, *, {TYPED}, {META}) -> handle: variant")
 def unbatch_dataset(ctx, input_dataset, *, output_types, output_shapes):
     """The slices of the input's elements."""
     return Unbatch(input_dataset, output_types, output_shapes)
@@ -512,5 +509,3 @@ def dense_to_sparse_batch_dataset(
     return SparseBatch(
         input_dataset, integer(batch_size), row_shape.tolist(), output_types, output_shapes
     )
-
-

@@ -138,13 +138,8 @@ class Directed(Pipeline):
         )
 
     def cardinality(self) -> int:
-        choices = self.selector.cardinality()
-        known = [each.cardinality() for each in self.sources]
-        if self.stop or choices != INFINITE:
-            return 0 if 0 in known and self.stop else UNKNOWN
-        if INFINITE in known:
-            return INFINITE
-        return UNKNOWN if UNKNOWN in known else sum(known)
+        endless = any(each.cardinality() == INFINITE for each in self.sources)
+        return INFINITE if endless else UNKNOWN
 
 
 class _DirectedIterator:

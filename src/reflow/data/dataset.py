@@ -431,7 +431,10 @@ class Dataset(CompositeTensor):
 
     @classmethod
     def choose_from_datasets(
-        cls, datasets: Sequence[Dataset], choice_dataset: Dataset, stop_on_empty_dataset: bool = True
+        cls,
+        datasets: Sequence[Dataset],
+        choice_dataset: Dataset,
+        stop_on_empty_dataset: bool = True,
     ) -> Dataset:
         """At each step the next element of the data set whose number another data set gives.
 
@@ -732,9 +735,7 @@ class Dataset(CompositeTensor):
         """Not there yet: batches of elements of different shapes as ragged tensors."""
         raise _not_there("tf.data.Dataset.ragged_batch", "padded_batch")
 
-    def sparse_batch(
-        self, batch_size: Any, row_shape: Any, name: str | None = None
-    ) -> Dataset:
+    def sparse_batch(self, batch_size: Any, row_shape: Any, name: str | None = None) -> Dataset:
         """Consecutive dense elements of different sizes, put together as a sparse tensor.
 
         Args:
@@ -1100,9 +1101,7 @@ class Dataset(CompositeTensor):
         >>> list(tf.data.Dataset.range(2).prefetch(tf.data.AUTOTUNE).as_numpy_iterator())
         [np.int64(0), np.int64(1)]
         """
-        size = scalar(
-            AUTOTUNE if buffer_size is None else buffer_size, dtypes.int64, "buffer_size"
-        )
+        size = scalar(AUTOTUNE if buffer_size is None else buffer_size, dtypes.int64, "buffer_size")
         return self._same("_PrefetchDataset", holding.prefetch_dataset, size)
 
     def cache(self, filename: Any = "", name: str | None = None) -> Dataset:
@@ -1272,5 +1271,3 @@ class DatasetSpec(BatchableTypeSpec):
 
     def __repr__(self) -> str:
         return f"DatasetSpec({self._element_spec!r}, {self._dataset_shape!r})"
-
-

@@ -94,4 +94,3 @@ class DatasetV1(Dataset):
 
 
 DatasetV1._family = DatasetV1
-

@@ -463,5 +463,3 @@ class FixedLengthRecordDataset(_FixedLength, Dataset):
 @export(v1=("data.FixedLengthRecordDataset",))
 class FixedLengthRecordDatasetV1(_FixedLength, DatasetV1):
     """The records of binary files: see `tf.data.FixedLengthRecordDataset`."""
-
-

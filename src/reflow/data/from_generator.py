@@ -186,7 +186,7 @@ def _converted(value: Any, dtype: DType) -> np.ndarray:
     else:
         result = np.asarray(value)
         if result.dtype != dtype.np:
-            if result.dtype.kind in "OSUV" and dtype.np.__name__ not in ("bfloat16",):
+            if result.dtype.kind in "OSU":
                 result = to_array(value, dtype)
             else:
                 result = result.astype(dtype.np)

@@ -154,7 +154,7 @@ class _Reduced:
                 if key not in states:
                     states[key] = begin(np.int64(key))
                 states[key] = reduce(*states[key], *element)
-            self._results = iter([finish(*state) for state in states.values()])
+            self._results = iter([finish(*states[key]) for key in sorted(states)])
         return next(self._results)
 
 
@@ -223,11 +223,7 @@ def _hashable(value: Any) -> Any:
     return array.shape, array.tobytes()
 
 
-@dataset_op(
-    f"UniqueDataset(input_dataset: variant, *, {TYPED}, {META}) -> handle: variant"
-)
+@dataset_op(f"UniqueDataset(input_dataset: variant, *, {TYPED}, {META}) -> handle: variant")
 def unique_dataset(ctx, input_dataset, *, output_types, output_shapes):
     """The input's elements, each once."""
     return Unique(input_dataset, output_types, output_shapes)
-
-

@@ -113,8 +113,7 @@ class _Remembering:
 
 
 @dataset_op(
-    f"CacheDataset(input_dataset: variant, filename: string, *, {TYPED}, {META})"
-    " -> handle: variant"
+    f"CacheDataset(input_dataset: variant, filename: string, *, {TYPED}, {META}) -> handle: variant"
 )
 def cache_dataset(ctx, input_dataset, filename, *, output_types, output_shapes):
     """The input's elements, kept after the first iteration: in memory, or in a file."""
@@ -217,9 +216,7 @@ class _Counted:
     f"AssertCardinalityDataset(input_dataset: variant, cardinality: int64, *, {TYPED})"
     " -> handle: variant"
 )
-def assert_cardinality_dataset(
-    ctx, input_dataset, cardinality, *, output_types, output_shapes
-):
+def assert_cardinality_dataset(ctx, input_dataset, cardinality, *, output_types, output_shapes):
     """The input's elements; fails when they are not as many as is said."""
     return AssertCardinality(input_dataset, integer(cardinality), output_types, output_shapes)
 
@@ -245,5 +242,3 @@ class Unmarked(Reordering):
 def options_dataset(ctx, input_dataset, *, output_types, output_shapes):
     """The input; its options say how fast it is made, not what is in it."""
     return Unmarked(input_dataset, output_types, output_shapes)
-
-

@@ -304,9 +304,7 @@ def optional_has_value(xp, optional):
 def optional_get_value(xp, optional):
     """The value of an optional."""
     if optional.element is None:
-        raise errors.InvalidArgumentError(
-            None, None, "The given optional does not have a value."
-        )
+        raise errors.InvalidArgumentError(None, None, "The given optional does not have a value.")
     return list(optional.element)
 
 
@@ -395,5 +393,3 @@ def single(opdef: OpDef, *args: Any, **kwargs: Any) -> list[Any]:
     """The outputs of an op with a list of outputs, as a list."""
     result = opdef(*args, **kwargs)
     return list(result) if isinstance(result, (list, tuple)) else [result]
-
-

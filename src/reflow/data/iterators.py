@@ -188,7 +188,9 @@ def _to_numpy(value: Any) -> Any:
     if value is None:
         return None
     if isinstance(value, SparseTensor):
-        return SparseTensorValue(*[_to_numpy(part) for part in value._type_spec._to_components(value)])
+        return SparseTensorValue(
+            *[_to_numpy(part) for part in value._type_spec._to_components(value)]
+        )
     result = value.numpy()
     return np.asarray(result) if isinstance(result, np.ndarray) else result
 
@@ -462,5 +464,3 @@ def get_structure(dataset_or_iterator: Any) -> Any:
             f"{_site()}: `dataset_or_iterator` must be a `tf.data.Dataset` or iterator, got "
             f"{dataset_or_iterator!r:.80}"
         ) from None
-
-

@@ -121,9 +121,7 @@ def _predicate(value: Any) -> Any:
     f"FilterDataset({_FUNCTION}, *, predicate: func, {_CAPTURED}, {TYPED}, {META})"
     " -> handle: variant"
 )
-def filter_dataset(
-    ctx, input_dataset, other_arguments, *, predicate, output_types, output_shapes
-):
+def filter_dataset(ctx, input_dataset, other_arguments, *, predicate, output_types, output_shapes):
     """The elements for which `predicate` is true."""
     return Filter(input_dataset, predicate, other_arguments, output_types, output_shapes)
 
@@ -248,9 +246,7 @@ class Interleave(Calling):
             cycle = processors()
         for name, value in (("cycle_length", cycle), ("block_length", block)):
             if value <= 0:
-                raise errors.InvalidArgumentError(
-                    None, None, f"{name} must be greater than zero."
-                )
+                raise errors.InvalidArgumentError(None, None, f"{name} must be greater than zero.")
         self.cycle, self.block = cycle, block
 
     def iterate(self, run: Run) -> Iterator[Element]:
@@ -387,5 +383,3 @@ def parallel_interleave_dataset(
     typed = output_types, output_shapes
     cycle, block = integer(cycle_length), integer(block_length)
     return Interleave(cycle, block, input_dataset, f, other_arguments, *typed)
-
-

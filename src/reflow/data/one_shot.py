@@ -53,5 +53,3 @@ def _copy(op: Operation, function: FuncGraph, copies: dict[Operation, Operation]
     return function.add_node(
         op.opdef, inputs, dict(op.attrs), function.unique_name(op.name), shapes, device=""
     )
-
-

@@ -38,7 +38,7 @@ class _Options:
             )
         if value is not None and not isinstance(value, kind):
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: Property \"{name}\" must be of type "
+                f'{errors.where(errors.user_frame())}: Property "{name}" must be of type '
                 f"{kind}, got: {value!r} (type: {type(value)})."
             )
         self._set[name] = value

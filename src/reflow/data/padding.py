@@ -59,7 +59,10 @@ def padded_batch(
     drop = scalar(drop_remainder, dtypes.bool, "drop_remainder")
     known = constant_value(size) if drop_remainder is True else None
     batch = TensorShape([None if known is None else int(known)])
-    shaped = [TensorSpec(batch.concatenate(constant_value_as_shape(t)), leaf.dtype) for t, leaf in zip(tensors, kept)]
+    shaped = [
+        TensorSpec(batch.concatenate(constant_value_as_shape(t)), leaf.dtype)
+        for t, leaf in zip(tensors, kept)
+    ]
     left = iter(shaped)
     spec = structure.pack(
         element.spec,

@@ -13,7 +13,6 @@ stage is a `Reordering`, whose one implementation works on elements and on numbe
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -247,12 +246,15 @@ def stack(values: list[Any], dtype: DType, component: int) -> Any:
       errors.InvalidArgumentError: if their shapes differ.
     """
     first = values[0]
-    count = len(values)
     shape = np.shape(first)
-    if not shape and dtype.np != object:
-        if all(not np.ndim(value) for value in values):
-            return np.array(values, dtype.np)
-    result = np.empty((count, *shape), dtype.np if dtype.np is not None else object)
+    scalars = all(not np.ndim(value) for value in values)
+    if scalars and dtype.np != object:
+        return np.array(values, dtype.np)
+    result = np.empty((len(values), *shape), dtype.np)
+    if scalars:
+        for i, value in enumerate(values):
+            result[i] = value.item() if isinstance(value, np.ndarray) else value
+        return result
     for i, value in enumerate(values):
         if np.shape(value) != shape:
             own, of_first = (str(list(np.shape(v))).replace(" ", "") for v in (value, first))
@@ -290,8 +292,3 @@ def take_rows(array: np.ndarray, rows: Sequence[int]) -> np.ndarray:
         if all(row == first + i for i, row in enumerate(rows)):
             return array[first : first + count]
     return array.take(np.fromiter(rows, np.intp, count), 0)
-
-
-def in_batches(source: Iterator[Any], size: int) -> list[Any]:
-    """The next `size` items of an iterator, or fewer at its end."""
-    return list(itertools.islice(source, size))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -152,8 +153,7 @@ def shard_dataset(
         raise errors.InvalidArgumentError(
             None,
             None,
-            "Dataset does not have enough data for this shard. "
-            f"num_shards={shards}, index={at}",
+            f"Dataset does not have enough data for this shard. num_shards={shards}, index={at}",
         )
     return shard
 
@@ -224,12 +224,9 @@ class Shuffle(Reordering):
     Args:
       size: of the buffer; `UNKNOWN` for one that holds the whole input.
       seeds: of each iteration.
-      count: how often the input is gone through; elements of two rounds do not mix.
     """
 
-    def __init__(
-        self, source: Pipeline, size: int, seeds: IterationSeeds, count: int, *typed: Any
-    ):
+    def __init__(self, source: Pipeline, size: int, seeds: IterationSeeds, *typed: Any):
         super().__init__(source, *typed)
         if size == UNKNOWN:
             known = source.cardinality()
@@ -237,43 +234,34 @@ class Shuffle(Reordering):
                 raise errors.InvalidArgumentError(
                     None, None, "Cannot shuffle an infinite data set with an unlimited buffer."
                 )
-            size = max(1, known) if known != UNKNOWN else 1 << 62
+            size = max(1, known) if known != UNKNOWN else sys.maxsize
         if size < 1:
             raise errors.InvalidArgumentError(
                 None,
                 None,
-                "buffer_size must be greater than zero or UNKNOWN_CARDINALITY. "
-                f"Received: {size}",
+                f"buffer_size must be greater than zero or UNKNOWN_CARDINALITY. Received: {size}",
             )
-        self.size, self.seeds, self.count = size, seeds, count
+        self.size, self.seeds = size, seeds
 
     def through(self, run: Run, begin: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-        return _Shuffled(begin, self.size, words_of(*self.seeds.next()), self.count)
+        return _Shuffled(begin(), self.size, words_of(*self.seeds.next()))
 
     def cardinality(self) -> int:
-        known = self.source.cardinality()
-        if self.count == INFINITE:
-            return INFINITE if known else 0
-        return finite(known, lambda n: n * self.count)
+        return self.source.cardinality()
 
 
 class _Shuffled:
     """Draws from a buffer, and puts the first element of the buffer in the place of the one drawn.
 
     The buffer is a ring that grows up to `size`; `_start` and `_end` count what has left and entered
-    it. With more than one round, `_ends` says where in that count the elements of each round end.
+    it.
     """
 
-    def __init__(
-        self, begin: Callable[[], Iterator[Any]], size: int, numbers: Iterator[int], count: int
-    ):
-        self._begin, self._size, self._left = begin, size, count
+    def __init__(self, source: Iterator[Any], size: int, numbers: Iterator[int]):
+        self._source, self._size = source, size
         self._number = numbers.__next__
-        self._source: Iterator[Any] | None = None
         self._buffer: list[Any] = []
         self._start = self._end = 0
-        self._ends: list[int] = []  # of the rounds that were read to their end
-        self._gave = False  # whether this round has given an element
         self._open = True  # whether more may come
 
     def __iter__(self) -> _Shuffled:
@@ -283,14 +271,11 @@ class _Shuffled:
         if self._open:
             self._fill()
         start = self._start
-        ends = self._ends
-        while ends and ends[0] == start:
-            del ends[0]
-        in_round = (ends[0] if ends else self._end) - start
-        if not in_round:
+        held = self._end - start
+        if not held:
             raise StopIteration
         buffer, size = self._buffer, self._size
-        at = (start + self._number() % in_round) % size
+        at = (start + self._number() % held) % size
         drawn = buffer[at]
         first = start % size
         buffer[at] = buffer[first]
@@ -300,36 +285,18 @@ class _Shuffled:
 
     def _fill(self) -> None:
         buffer, size = self._buffer, self._size
-        end, until = self._end, self._start + size
-        while end < until:
-            if self._source is None and not self._next_round():
-                break
+        until = self._start + size
+        while self._end < until:
             try:
-                element = next(self._source)  # type: ignore[arg-type]
+                element = next(self._source)
             except StopIteration:
-                self._source = None
-                self._ends.append(end)
-                continue
-            finally:
-                self._end = end
-            self._gave = True
+                self._open = False
+                return
             if len(buffer) < size:
                 buffer.append(element)
             else:
-                buffer[end % size] = element
-            end += 1
-        self._end = end
-
-    def _next_round(self) -> bool:
-        """Begins to read the input again; whether it did."""
-        empty = self._ends and not self._gave
-        if not self._left or (empty and self._left < 0):
-            self._open = False
-            return False
-        self._left -= 1
-        self._source = self._begin()
-        self._gave = False
-        return True
+                buffer[self._end % size] = element
+            self._end += 1
 
 
 @dataset_op(
@@ -352,7 +319,7 @@ def shuffle_dataset_v3(
 ):
     """The elements of the input in random order."""
     seeds = IterationSeeds(integer(seed), integer(seed2), reshuffle_each_iteration)
-    return Shuffle(input_dataset, integer(buffer_size), seeds, 1, output_types, output_shapes)
+    return Shuffle(input_dataset, integer(buffer_size), seeds, output_types, output_shapes)
 
 
 @dataset_op(
@@ -372,7 +339,7 @@ def shuffle_dataset(
 ):
     """The elements of the input in random order: the op of TF 1."""
     seeds = IterationSeeds(integer(seed), integer(seed2), reshuffle_each_iteration)
-    return Shuffle(input_dataset, integer(buffer_size), seeds, 1, output_types, output_shapes)
+    return Shuffle(input_dataset, integer(buffer_size), seeds, output_types, output_shapes)
 
 
 @dataset_op(
@@ -391,8 +358,9 @@ def shuffle_and_repeat_dataset(
     output_shapes,
     reshuffle_each_iteration,
 ):
-    """The input `count` times over, each time in random order; the buffer goes on between rounds."""
+    """The input `count` times over, each time in another random order."""
     seeds = IterationSeeds(integer(seed), integer(seed2), reshuffle_each_iteration)
-    return Shuffle(
-        input_dataset, integer(buffer_size), seeds, integer(count), output_types, output_shapes
+    typed = output_types, output_shapes
+    return Repeat(
+        Shuffle(input_dataset, integer(buffer_size), seeds, *typed), integer(count), *typed
     )

@@ -240,5 +240,3 @@ def _estimated(target: Tensor, classes: Dataset) -> Dataset:
         return seen, REGISTRY["Tile"](row, [_ESTIMATED_FROM, 1])
 
     return classes.batch(_ESTIMATED_FROM).scan(seen, update).unbatch()
-
-

@@ -297,5 +297,3 @@ def sparse_tensor_slice_dataset(ctx, indices, values, dense_shape, *, Tvalues):
         )
     shapes = [TensorShape([None, rank - 1]), TensorShape([None]), TensorShape([rank - 1])]
     return SparseSlices(indices, values, dense_shape, (int64, Tvalues, int64), shapes)
-
-

@@ -30,7 +30,9 @@ def deserialize_sparse(xp, serialized_sparse, *, dtype, Tserialized):
     given = np.asarray(serialized_sparse)
     if given.ndim == 0 or given.shape[-1] != 3:
         raise errors.InvalidArgumentError(
-            None, None, f"Serialized sparse should have 3 as the last dimension but got {given.shape}"
+            None,
+            None,
+            f"Serialized sparse should have 3 as the last dimension but got {given.shape}",
         )
     outer = given.shape[:-1]
     rows = given.reshape(-1, 3)
@@ -54,8 +56,7 @@ def deserialize_sparse(xp, serialized_sparse, *, dtype, Tserialized):
         )
     where = np.indices(outer).reshape(len(outer), -1).T
     indices = [
-        np.hstack([np.repeat(at[None], len(own), 0), own.reshape(len(own), -1)])
-        for at, (own, _, _) in zip(where, parts)
+        np.hstack([np.repeat(at[None], len(own), 0), own]) for at, (own, _, _) in zip(where, parts)
     ]
     size = np.max([shape for _, _, shape in parts], 0)
     return (

@@ -46,7 +46,9 @@ def _relaxed(state: Structure, found: Any, what: str) -> Structure:
         ) from None
 
 
-def _settled(trace: Callable[[Structure], tuple[ElementFunction, Any]], state: Structure, what: str):
+def _settled(
+    trace: Callable[[Structure], tuple[ElementFunction, Any]], state: Structure, what: str
+):
     """The function traced for a state whose spec does not change any more."""
     while True:
         function, found = trace(state)
@@ -85,9 +87,7 @@ def scan(dataset: Dataset, initial_state: Any, scan_func: Callable) -> Dataset:
     initial, state = as_structure(initial_state)
 
     def trace(state: Structure) -> tuple[ElementFunction, Any]:
-        function = ElementFunction(
-            scan_func, state, dataset._structure, what="scan", unpack=False
-        )
+        function = ElementFunction(scan_func, state, dataset._structure, what="scan", unpack=False)
         found = function.output.spec
         if type(found) is not tuple or len(found) != 2:
             raise TypeError(

@@ -132,9 +132,7 @@ def flatten_up_to(shallow: Any, value: Any) -> list[Any]:
 def normalize(element: Any, what: str = "component") -> Any:
     """`element` with a tensor, or a value that has parts, in place of each leaf."""
     with name_scope("normalize_element"):
-        leaves = [
-            normalize_leaf(leaf, f"{what}_{i}") for i, leaf in enumerate(flatten(element))
-        ]
+        leaves = [normalize_leaf(leaf, f"{what}_{i}") for i, leaf in enumerate(flatten(element))]
     return pack(element, leaves)
 
 
@@ -160,6 +158,7 @@ def spec_of(element: Any) -> Any:
 
 def convert_spec(spec: Any) -> Any:
     """A structure of specs in which shapes and dtypes may stand for tensors."""
+
     def leaf(value: Any) -> TypeSpec:
         if isinstance(value, TypeSpec):
             return value
@@ -335,7 +334,9 @@ def flatten_shapes(structure: Any, given: Any) -> list[Any]:
     """The shapes in the places of the leaves of `structure`; a shape may be a tuple or list."""
     children = _children(structure)
     if children is None:
-        return [None if given is None else given if _is_leaf_shape(given) else shapes.as_shape(given)]
+        return [
+            None if given is None else given if _is_leaf_shape(given) else shapes.as_shape(given)
+        ]
     if given is None:
         return [None] * len(flatten(structure))
     theirs = _children(given)

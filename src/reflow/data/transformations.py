@@ -173,7 +173,7 @@ def scan(initial_state: Any, scan_func: Callable) -> Transformation:
 
 @export("data.experimental.shuffle_and_repeat")
 def shuffle_and_repeat(buffer_size: Any, count: Any = None, seed: Any = None) -> Transformation:
-    """`shuffle` and `repeat` with one buffer, which goes on from one round to the next.
+    """`shuffle`, then `repeat`.
 
     >>> import reflow as tf
     >>> both = tf.data.experimental.shuffle_and_repeat(3, count=2, seed=1)
@@ -226,9 +226,7 @@ def choose_from_datasets(
     datasets: Sequence[Dataset], choice_dataset: Dataset, stop_on_empty_dataset: bool = False
 ) -> Dataset:
     """See `tf.data.Dataset.choose_from_datasets`."""
-    return datasets[0]._family.choose_from_datasets(
-        datasets, choice_dataset, stop_on_empty_dataset
-    )
+    return datasets[0]._family.choose_from_datasets(datasets, choice_dataset, stop_on_empty_dataset)
 
 
 @export("data.experimental.sample_from_datasets")
@@ -438,7 +436,9 @@ def pad_to_cardinality(cardinality: Any, mask_key: str = "valid") -> Transformat
                 f"less than the target cardinality ({cardinality}), but has cardinality {size}"
             )
         if not isinstance(spec, dict):
-            raise ValueError(f"{_site()}: `pad_to_cardinality` requires elements to be dictionaries")
+            raise ValueError(
+                f"{_site()}: `pad_to_cardinality` requires elements to be dictionaries"
+            )
         if mask_key in spec:
             raise ValueError(
                 f"{_site()}: `mask_key` '{mask_key}' already exists in the dataset's elements"
@@ -496,5 +496,3 @@ def TensorStructure(dtype: Any, shape: Any) -> TypeSpec:
 def SparseTensorStructure(dtype: Any, shape: Any) -> TypeSpec:
     """TF 1's name for `tf.SparseTensorSpec`."""
     return SparseTensorSpec(shape, as_dtype(dtype))
-
-
