@@ -101,7 +101,7 @@ def generator_with_types(tf):
 def generator_with_signature(tf):
     def gen(n):
         for i in range(n):
-            yield {"a": np.float32(i), "b": ("s%d" % i, True)}
+            yield {"a": np.float32(i), "b": (f"s{i}", True)}
 
     signature = {
         "a": tf.TensorSpec([], tf.float32),

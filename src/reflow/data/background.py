@@ -94,7 +94,9 @@ class Prefetched:
             raise StopIteration
         core = self._core
         if self._thread is None:
-            self._thread = threading.Thread(target=_fill, args=(core,), daemon=True)
+            self._thread = threading.Thread(
+                target=_fill, args=(core,), name="tf.data prefetch", daemon=True
+            )
             self._thread.start()
         with core.changed:
             while not core.items:

@@ -7,9 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from reflow.data import batching, combining, grouping, holding, iterator_ops, mapping, reordering
+from reflow.data import (
+    batching,
+    combining,
+    grouping,
+    holding,
+    iterator_ops,
+    mapping,
+    reordering,
+    structure,
+)
 from reflow.data import sources as source_ops
-from reflow.data import structure
 from reflow.data.element_function import ElementFunction, as_structure, scalar
 from reflow.data.options import AUTOTUNE, INFINITE_CARDINALITY, UNKNOWN_CARDINALITY, Options
 from reflow.data.seeds import seed_tensors
@@ -895,15 +903,14 @@ class Dataset(CompositeTensor):
 
     def _predicate(self, predicate: Callable, what: str) -> ElementFunction:
         function = self._traced(predicate, what)
-        if not function.output.spec == TensorSpec([], dtypes.bool):
-            found = function.output.spec
-            if not isinstance(found, TensorSpec) or not found.is_compatible_with(
-                TensorSpec([], dtypes.bool)
-            ):
-                raise ValueError(
-                    f"{_site()}: Invalid `predicate`. `predicate` must return a `tf.bool` scalar "
-                    f"tensor, but its return type is {found}."
-                )
+        found = function.output.spec
+        if not isinstance(found, TensorSpec) or not found.is_compatible_with(
+            TensorSpec([], dtypes.bool)
+        ):
+            raise ValueError(
+                f"{_site()}: Invalid `predicate`. `predicate` must return a `tf.bool` scalar "
+                f"tensor, but its return type is {found}."
+            )
         return function
 
     def flat_map(self, map_func: Callable, name: str | None = None) -> Dataset:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-
 from reflow.data import sources
 from reflow.data.dataset import Dataset
 from reflow.data.iterators import make_initializable_iterator, make_one_shot_iterator

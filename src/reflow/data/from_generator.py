@@ -181,7 +181,7 @@ class _Calls:
 
 
 def _converted(value: Any, dtype: DType) -> np.ndarray:
-    if dtype is dtypes.string or dtype.np == object:
+    if dtype.np.kind == "O":
         result = to_array(value, dtype)
     else:
         result = np.asarray(value)

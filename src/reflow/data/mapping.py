@@ -5,6 +5,7 @@ The function of an op is an attribute; what it captured comes as the inputs `oth
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -52,7 +53,7 @@ class Map(Calling):
         source = self.source.iterate(run)
         if self.parallel:
             return ParallelCalls(source, function, self.parallel)
-        return map(lambda element: function(*element), source)
+        return itertools.starmap(function, source)
 
     def cardinality(self) -> int:
         return self.source.cardinality()

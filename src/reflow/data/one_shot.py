@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from reflow.lang import errors
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.graph import Operation

@@ -248,7 +248,7 @@ def stack(values: list[Any], dtype: DType, component: int) -> Any:
     first = values[0]
     shape = np.shape(first)
     scalars = all(not np.ndim(value) for value in values)
-    if scalars and dtype.np != object:
+    if scalars and dtype.np.kind != "O":
         return np.array(values, dtype.np)
     result = np.empty((len(values), *shape), dtype.np)
     if scalars:

@@ -30,6 +30,8 @@ _PLACES = {
     "value_of_symbolic": "reflow.runtime.function_call:value_of_symbolic",
     "gradient_tape": "reflow.autodiff.tape:GradientTape",
     "gradients": "reflow.autodiff.gradients:gradients",
+    "autograph_convert": "reflow.autograph.public:convert",
+    "autograph_tf_convert": "reflow.autograph.public:tf_convert",
     "branch_gradient": "reflow.autodiff.branch_gradient:branch_gradient",
     "while_gradient": "reflow.autodiff.loop_gradient:while_gradient",
     "VariableDef": "reflow.formats.protos:VariableDef",
