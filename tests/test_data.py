@@ -42,8 +42,12 @@ def same(found, wanted, where=""):
     """Asserts that two outcomes are equal, floating-point numbers to within their rounding."""
     assert type(found) is type(wanted), (where, found, wanted)
     if isinstance(wanted, dict) and wanted.get("dtype", "").startswith("float"):
-        assert (found["dtype"], found["shape"]) == (wanted["dtype"], wanted["shape"]), where
-        np.testing.assert_allclose(found["values"], wanted["values"], rtol=2e-6, err_msg=where)
+        assert found.keys() == wanted.keys(), where
+        for key in wanted:
+            if key in ("values", "scalars"):
+                np.testing.assert_allclose(found[key], wanted[key], rtol=2e-6, err_msg=where)
+            else:
+                assert found[key] == wanted[key], where
     elif isinstance(wanted, dict):
         assert found.keys() == wanted.keys(), (where, found, wanted)
         for key in wanted:
@@ -226,10 +230,10 @@ def test_flat_map_of_a_tensor_is_refused():
 def test_an_iterator_goes_on_after_an_error():
     dataset = tf.data.Dataset.range(4).map(lambda x: tf.gather([7, 8], x % 3)).batch(1)
     iterator = iter(dataset)
-    assert [int(next(iterator)) for _ in range(2)] == [7, 8]
+    assert [int(next(iterator)[0]) for _ in range(2)] == [7, 8]
     with pytest.raises(tf.errors.InvalidArgumentError):
         next(iterator)
-    assert int(next(iterator)) == 7
+    assert int(next(iterator)[0]) == 7
 
 
 @pytest.mark.parametrize("name", ["ragged_batch", "snapshot", "save"])
@@ -283,13 +287,3 @@ def test_debug_mode_calls_python_for_every_element(monkeypatch):
     seen.clear()
     assert [int(e["sum"]) for e in pairs.map(note)] == [0, 2, 4]
     assert [int(x) for x in seen[1:]] == [0, 1, 2]
-
-
-def test_plain_and_row_paths_draw_the_same_from_what_follows_a_shuffle(path):
-    data = np.arange(1000).reshape(500, 2)
-    dataset = tf.data.Dataset.from_tensor_slices(data).cache().prefetch(2).shuffle(64, seed=5)
-    batches = [b.numpy() for b in dataset.repeat(2).batch(64, drop_remainder=True)]
-    assert len(batches) == 15
-    first = np.concatenate(batches)[:500, 0] // 2
-    assert sorted(first) == list(range(500))
-    assert first[:5].tolist() == [43, 46, 36, 26, 2]

@@ -184,6 +184,14 @@ def shuffled_slices_in_batches(tf):
 
 
 @program
+def shuffled_after_holding(tf):
+    d = tf.data.Dataset.from_tensor_slices(np.arange(400).reshape(200, 2))
+    e = d.cache().prefetch(2).shuffle(64, seed=5).repeat(2).batch(90, drop_remainder=True)
+    f = tf.data.Dataset.zip((d, tf.data.Dataset.range(300))).shuffle(500, seed=5).take(9).batch(4)
+    return [elements(e), elements(f), known(f)]
+
+
+@program
 def shuffle_and_repeat(tf):
     both = tf.data.experimental.shuffle_and_repeat
     a = tf.data.Dataset.range(6).apply(both(4, count=3, seed=2))

@@ -11,6 +11,9 @@ def plain(value):
         return {"bytes": value.decode("latin1")}
     if isinstance(value, dict):
         return {"dict": {key: plain(value[key]) for key in sorted(value)}}
+    if isinstance(value, list) and value and isinstance(value[0], np.generic):
+        if len({type(each) for each in value}) == 1:  # many scalars of one dtype, in short
+            return {"dtype": value[0].dtype.name, "scalars": [each.item() for each in value]}
     if isinstance(value, (list, tuple)):
         return [plain(each) for each in value]
     array = np.asarray(value)

@@ -123,7 +123,10 @@ class _Reading:
         message = TensorProto()
         try:
             (length,) = _LENGTH.unpack(self._file.read(_LENGTH.size))
-            message.ParseFromString(self._file.read(length))
+            data = self._file.read(length)
+            if len(data) < length:
+                raise ValueError(f"{length - len(data)} bytes are missing")
+            message.ParseFromString(data)
             value = make_ndarray(message)
         except Exception as error:
             raise errors.DataLossError(

@@ -365,9 +365,9 @@ class TextLineDataset(_TextLines, Dataset):
       buffer_size: bytes that are read at a time.
       num_parallel_reads: from how many files at a time; their lines are then interleaved.
 
-    >>> import os, tempfile, reflow as tf
-    >>> path = os.path.join(tempfile.mkdtemp(), "a.txt")
-    >>> _ = open(path, "w").write("one\\ntwo\\n")
+    >>> import pathlib, tempfile, reflow as tf
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "a.txt")
+    >>> _ = path.write_bytes(b"one\\ntwo\\n")
     >>> list(tf.data.TextLineDataset(path).as_numpy_iterator())
     [b'one', b'two']
     """
@@ -452,9 +452,9 @@ class FixedLengthRecordDataset(_FixedLength, Dataset):
       compression_type: "", "ZLIB" or "GZIP".
       num_parallel_reads: from how many files at a time; their records are then interleaved.
 
-    >>> import os, tempfile, reflow as tf
-    >>> path = os.path.join(tempfile.mkdtemp(), "a.bin")
-    >>> _ = open(path, "wb").write(b"HHaabb")
+    >>> import pathlib, tempfile, reflow as tf
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "a.bin")
+    >>> _ = path.write_bytes(b"HHaabb")
     >>> list(tf.data.FixedLengthRecordDataset(path, 2, header_bytes=2).as_numpy_iterator())
     [b'aa', b'bb']
     """
