@@ -14,6 +14,7 @@ from reflow.lang import context, dtypes, errors, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dispatch import arguments_of, bind, package
 from reflow.lang.dtypes import DType, as_dtype
+from reflow.lang.export import export
 from reflow.lang.numpy_namespace import numpy_namespace
 from reflow.lang.opdef import OpDef, ValueNeeded, group_inputs, output_dtypes
 from reflow.lang.resource import ResourceHandle
@@ -25,6 +26,7 @@ store = Store()  # the state of eager code: variables, generators, queues
 _SMALL = 1 << 15  # elements: above, an op is compiled rather than run in NumPy
 
 
+@export("__internal__.EagerTensor")
 class EagerTensor(Tensor):
     """A tensor with a value: a NumPy array or a device array, of dtype `dtype`."""
 
