@@ -220,7 +220,9 @@ class Cluster:
         key: list[Any] = []
         for i, value in enumerate(values):
             if i in self.lists:
-                key.append(None if value is None else self._form(i, value))
+                if value is not None and not hasattr(value, "form"):
+                    raise self._opaque(i)
+                key.append(None if value is None else value.form())
             elif i in self.static:
                 value = np.asarray(value)
                 key.append((value.shape, value.dtype, value.tobytes()))
@@ -230,20 +232,6 @@ class Cluster:
         if self.loops:
             key.extend(self.limits(values).values())
         return self._entry_for(tuple(key))
-
-    def _form(self, i: int, value: Any) -> Any:
-        """What is known of a variant before it runs: for a list, how its buffer is laid out.
-
-        Raises:
-          Recut: for a value that no executable can take: the nodes that take it run on the host.
-        """
-        form = getattr(value, "form", None)
-        if form is not None:
-            return form()
-        for node in self.nodes:
-            if any(tensor is self.inputs[i] for tensor in node.inputs):
-                raise Recut(node=node, why=f"a {type(value).__name__} is no array")
-        return type(value)
 
     def _entry_for(self, signature: Any) -> Entry:
         kind = self._kind
@@ -279,6 +267,12 @@ class Cluster:
     def entries(self) -> OrderedDict[Any, Entry]:
         """What is known of each shape signature."""
         return (self._kind or self._find_kind()).entries
+
+    def _opaque(self, position: int) -> Recut:
+        """An input is of a kind that only the host knows, such as a data set: so is what takes it."""
+        tensor = self.inputs[position]
+        node = next(op for op in self.nodes if any(t is tensor for t in op.inputs))
+        return Recut(node=node, why=f"{tensor.name} is no tensor and no list of tensors")
 
     def _limit(self, op: Operation) -> None:
         constants = {id(t): v for t, v in self.constants}
