@@ -76,9 +76,7 @@ def _check(images: Any, transforms: Any, interpolation: str, fill_mode: str) -> 
     problem = ""
     if images.ndim != 4:
         problem = "input images must be 4-dimensional"
-    elif transforms.ndim != 2 or transforms.shape[1] != 8:
-        problem = "Input transform should be num_images x 8 or 1 x 8"
-    elif transforms.shape[0] not in (1, images.shape[0]):
+    elif transforms.shape not in ((1, 8), (images.shape[0], 8)):
         problem = "Input transform should be num_images x 8 or 1 x 8"
     elif interpolation.upper() not in ("NEAREST", "BILINEAR"):
         problem = f"Invalid interpolation {interpolation}. Supported types: NEAREST, BILINEAR"
@@ -117,9 +115,7 @@ def _mapped(xp: Any, place: Any, size: int, mode: str) -> Any:
 def _transform_grad(g, images, transforms, *, interpolation, fill_mode):
     """The gradient goes back by the inverse transformation, as TensorFlow has it."""
     one = convert_to_tensor([0.0] * 8 + [1.0])
-    matrices = REGISTRY["Reshape"](
-        REGISTRY["Pad"](transforms, [[0, 0], [0, 1]]) + one, [-1, 3, 3]
-    )
+    matrices = REGISTRY["Reshape"](REGISTRY["Pad"](transforms, [[0, 0], [0, 1]]) + one, [-1, 3, 3])
     inverse = REGISTRY["Reshape"](REGISTRY["MatrixInverse"](matrices), [-1, 9])
     flat = (inverse / inverse[:, 8:])[:, :8]
     size = REGISTRY["Shape"](images)[1:3]
