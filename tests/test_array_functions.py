@@ -439,7 +439,12 @@ def test_interpreted_sums_keep_their_digits():
     for shape in [(5,), (0, 3), (3, 0), (100, 7), (1000, 3, 2), (37, 41, 5, 2), (1, 1)]:
         x = rng.random(shape).astype(np.float32)
         for axis in (None, 0, -1, (0,), (0, 1), (1,), (0, -1), (), tuple(range(len(shape)))):
-            if axis not in (None, ()) and np.max(axis) >= len(shape):
+            if (
+                axis not in (None, ())
+                and np.max(axis) >= len(shape)
+                or len(shape) == 1
+                and axis == (0, -1)
+            ):
                 continue
             for keepdims in (False, True):
                 want = np.sum(x.astype(np.float64), axis=axis, keepdims=keepdims)
