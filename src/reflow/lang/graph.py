@@ -251,6 +251,8 @@ class Graph:
             self._by_name[name] = op
         for scope in self._control_stack:
             scope.inside.add(op)
+        for tape in context.state.tapes:
+            tape.record(op)
         return op
 
     def create_op(

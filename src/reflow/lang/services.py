@@ -16,6 +16,7 @@ _PLACES = {
     "load_op_family": "reflow.ops.families:load",
     "shape_to_proto": "reflow.formats.tensor_codec:shape_to_proto",
     "graph_to_graph_def": "reflow.formats.graphdef:graph_to_graph_def",
+    "function_to_function_def": "reflow.formats.graphdef:function_to_function_def",
     "op_to_node_def": "reflow.formats.graphdef:op_to_node_def",
     "import_graph_def": "reflow.formats.graphdef_import:import_graph_def",
     "op_def_proto": "reflow.formats.op_defs:op_def_proto",
@@ -26,12 +27,19 @@ _PLACES = {
     "reset_eager_generators": "reflow.runtime.eager:reset_generators",
     "eager_tensor": "reflow.runtime.eager:eager_tensor",
     "eager_store": "reflow.runtime.eager:store",
+    "value_of_symbolic": "reflow.runtime.function_call:value_of_symbolic",
     "gradient_tape": "reflow.autodiff.tape:GradientTape",
     "gradients": "reflow.autodiff.gradients:gradients",
+    "autograph_convert": "reflow.autograph.public:convert",
+    "autograph_tf_convert": "reflow.autograph.public:tf_convert",
     "branch_gradient": "reflow.autodiff.branch_gradient:branch_gradient",
     "while_gradient": "reflow.autodiff.loop_gradient:while_gradient",
     "VariableDef": "reflow.formats.protos:VariableDef",
     "SaveSliceInfoDef": "reflow.formats.protos:SaveSliceInfoDef",
+    "Example": "reflow.formats.protos:Example",
+    "SequenceExample": "reflow.formats.protos:SequenceExample",
+    "TensorProto": "reflow.formats.protos:TensorProto",
+    "make_ndarray": "reflow.formats.tensor_codec:make_ndarray",
 }
 
 
