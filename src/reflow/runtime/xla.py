@@ -34,8 +34,8 @@ def compile(computation: Callable, inputs: Any = None) -> Any:
       ValueError: if operations come before tensors, or what it returns is neither.
 
     >>> import reflow as tf
-    >>> print(tf.xla.experimental.compile(lambda a, b: a + b, [tf.constant(1), tf.constant(2)]))
-    [<tf.Tensor: shape=(), dtype=int32, numpy=3>]
+    >>> print(tf.xla.experimental.compile(lambda a, b: a + b, [tf.constant(1), 2])[0].numpy())
+    3
     """
     if executing_eagerly():
         from reflow.runtime.function import function
