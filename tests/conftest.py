@@ -3,7 +3,7 @@
 import pytest
 
 from reflow.compiler import policy
-from reflow.lang import context
+from reflow.lang import context, random_seed
 
 
 @pytest.fixture(params=["interpret", "compile"])
@@ -21,3 +21,11 @@ def graph():
     graph = Graph()
     with context.using_graph(graph):
         yield graph
+
+
+@pytest.fixture(autouse=True)
+def own_global_seed():
+    """No test sees the global seed of another one."""
+    yield
+    if random_seed.eager_seed() is not None:
+        random_seed.set_seed(None)

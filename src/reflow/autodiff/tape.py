@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from reflow.autodiff import engine
-from reflow.autodiff.gradients import UnconnectedGradients
+from reflow.autodiff.gradients import UnconnectedGradients, variable_source
 from reflow.lang import context, errors, nest
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
+from reflow.lang.func_graph import BodyGraph, FuncGraph
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.tensor import Tensor
 
@@ -66,9 +67,11 @@ class GradientTape:
     def watch(self, tensor: Any) -> None:
         """Records what is done with a tensor, a variable, or a structure of them."""
         for each in nest.flatten(tensor):
-            if hasattr(each, "_gradient_source"):
+            if not isinstance(each, Tensor) and variable_source(each) is not None:
                 self.watch_variable(each)
                 continue
+            if isinstance(each, Tensor):
+                each = convert_to_tensor(each)  # as the function that is traced sees it
             if not isinstance(each, Tensor):
                 raise ValueError(
                     f"Passed in object {each} of type {type(each).__name__}, not tf.Tensor"
@@ -83,9 +86,14 @@ class GradientTape:
             self._watched[id(each)] = each
 
     def watch_variable(self, variable: Any) -> None:
-        source = variable._gradient_source()
+        source = variable_source(variable)
         self._watched[id(source)] = source
         self._variables[id(variable)] = variable
+        graph: Any = context.current_graph()
+        while isinstance(graph, FuncGraph):  # and what stands for it in the bodies around
+            inner = graph.capture(source)
+            self._watched[id(inner)] = inner
+            graph = graph.outer_graph if isinstance(graph, BodyGraph) else None
 
     def record(self, record: Any) -> None:
         """Takes note of an op, if it depends on something watched."""
@@ -283,14 +291,15 @@ def _value_of(target: Any) -> Any:
 
 
 def _source_of(source: Any) -> Any:
-    if hasattr(source, "_gradient_source"):
-        return source._gradient_source()
-    if not isinstance(source, Tensor):
+    if isinstance(source, Tensor):
+        return convert_to_tensor(source)
+    found = variable_source(source)
+    if found is None:
         raise TypeError(
             f"{errors.where(errors.user_frame())}: Source {source!r} of a gradient is no tensor or "
             "variable. Convert it with tf.constant before the tape and watch it."
         )
-    return source
+    return convert_to_tensor(found)
 
 
 def variable_accessed(variable: Any) -> None:

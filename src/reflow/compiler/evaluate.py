@@ -176,11 +176,15 @@ class Context:
         return node_state(self.op, kind, self.path)
 
 
+GENERATORS = "generators"  # the container of the states of random ops
+
+
 def node_state(op: Operation, kind: str, path: tuple[Any, ...] = ()) -> ResourceHandle:
     """The handle of the hidden state of a node, per session."""
-    name = (id(op.graph), op.name, path) if path else op.name
+    function: Any = op.graph
+    name = (function.serial, op.name, path) if path else op.name
     begin = op.opdef.random
-    return ResourceHandle(kind, "", name, initial=lambda: begin(op.attrs))
+    return ResourceHandle(kind, GENERATORS, name, initial=lambda: begin(op.attrs))
 
 
 def uninitialized(handle: ResourceHandle, op: Operation | None) -> errors.OpError:

@@ -38,7 +38,7 @@ from reflow.lang.resource import ResourceHandle
 from reflow.lang.tensor import SymbolicTensor
 
 _FOLD_LIMIT = 1 << 16  # elements: larger results are computed in the cluster
-MAX_NODES = 1000  # per cluster: XLA's compile time grows faster than the number of nodes
+MAX_NODES = 500  # per cluster: XLA's compile time grows faster than the number of nodes
 
 
 class Plan:
@@ -185,7 +185,7 @@ class Partition:
         self.on_host = on_host
         self.place = place
         self.constants = dict(constants)
-        given = self._given = {id(t) for t in inputs}
+        given = self._given = {id(t) for t in inputs if not _is_known(t, constants)}
         rest = fold(nodes, given, self.constants)
         self._waits = implied_order(rest) if ordered else {}
         self.steps = self._cut(rest, given)
@@ -375,6 +375,12 @@ class Partition:
             loops,
             self.ordered,
         )
+
+
+def _is_known(tensor: SymbolicTensor, constants: dict[int, Any]) -> bool:
+    """Whether what is given for an input is known already."""
+    found = constants.get(id(tensor))
+    return found is not None and not isinstance(found[1], ResourceHandle)
 
 
 def _union(a: frozenset, b: frozenset) -> frozenset:
@@ -570,7 +576,10 @@ def plan_of(
     key = (function.version, function.mutations, place, path, tuple(handles.items()))
     cached = function.__dict__.get("_plan")
     if cached is None or cached[0] != key:
-        constants = {id(function.inputs[i]): (function.inputs[i], v) for i, v in handles.items()}
+        constants = {
+            id(t): (t, t._known_value) for t in function.inputs if t._known_value is not None
+        }
+        constants |= {id(function.inputs[i]): (function.inputs[i], v) for i, v in handles.items()}
         part = Partition(
             body_nodes(function),
             function.inputs,

@@ -209,6 +209,13 @@ def write_function(proto: Any, graph: FuncGraph, name: str, library: FunctionLib
             del proto.attr[key]
 
 
+def function_to_function_def(graph: FuncGraph) -> Any:
+    """A function graph as a `FunctionDef` message."""
+    message = protos.FunctionDef()
+    write_function(message, graph, graph.name, FunctionLibrary())
+    return message
+
+
 def _write_argument(proto: Any, i: int, tensor: SymbolicTensor, library: FunctionLibrary) -> None:
     values: dict[str, Any] = {k: v for k, v in tensor.op.attrs.items() if k.startswith("_")}
     if tensor.dtype is not dtypes.resource:

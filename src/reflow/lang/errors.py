@@ -133,7 +133,7 @@ class OperatorNotAllowedInGraphError(TypeError):
     """A symbolic tensor was used where Python needs a value (`if tensor:`, `for x in tensor`)."""
 
 
-class InaccessibleTensorError(ValueError):
+class InaccessibleTensorError(ValueError, TypeError):
     """A tensor of one function or graph was used in another."""
 
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from reflow.lang import context
-from reflow.lang.dtypes import DType, resource
+from reflow.lang.dtypes import DType, resource, variant
 from reflow.lang.graph import Graph, Operation
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.random_seed import eager_seed
 from reflow.lang.resource import handle_type
 from reflow.lang.shapes import TensorShape, as_shape
 from reflow.lang.tensor import SymbolicTensor, Tensor
+
+_SMALL = 128  # elements: the values of smaller captured tensors are known while tracing
+_serial = itertools.count()
 
 
 class FuncGraph(Graph):
@@ -32,6 +38,7 @@ class FuncGraph(Graph):
     def __init__(self, name: str, outer_graph: Graph | None = None, capture_by_value: bool = False):
         super().__init__()
         self.name = name
+        self.serial = next(_serial)
         self.outer_graph = outer_graph
         self.building_function = True
         self.inputs: list[SymbolicTensor] = []
@@ -53,6 +60,8 @@ class FuncGraph(Graph):
             self._variable_creator_stack = outer_graph._variable_creator_stack
             self._container = outer_graph._container
             self._collections = outer_graph._collections  # one set of collections per program
+        elif context._global_graph[0] is not None:  # where eager code keeps its variable creators
+            self._variable_creator_stack = context._global_graph[0]._variable_creator_stack
 
     @property
     def captures(self) -> list[tuple[Tensor, SymbolicTensor]]:
@@ -65,6 +74,16 @@ class FuncGraph(Graph):
     @property
     def internal_captures(self) -> list[SymbolicTensor]:
         return [inner for _, inner in self._captures.values()]
+
+    @property
+    def variables(self) -> tuple[Any, ...]:
+        """The variables of eager code that it captures."""
+        behind = (getattr(tensor, "_variable", None) for tensor in self.external_captures)
+        return tuple(v for v in (held() for held in behind if held is not None) if v is not None)
+
+    @property
+    def trainable_variables(self) -> tuple[Any, ...]:
+        return tuple(v for v in self.variables if v.trainable)
 
     def add_input(self, dtype: DType, shape: TensorShape, name: str) -> SymbolicTensor:
         """Appends an argument; captures come after all arguments."""
@@ -106,8 +125,8 @@ class FuncGraph(Graph):
                 )
             if self.outer_graph is not tensor.op.graph:  # through the graphs between
                 tensor = self.outer_graph.capture(tensor)  # type: ignore[union-attr]
-        elif self.outer_graph is not None:
-            tensor = self.outer_graph.capture(tensor)
+        else:
+            tensor = self._from_eager_code(tensor)
         found = self._captures.get(id(tensor))
         if found is not None:
             return found[1]
@@ -115,10 +134,18 @@ class FuncGraph(Graph):
         inner = self._placeholder(tensor.dtype, tensor.shape, label.replace("/", "_"))
         if tensor.dtype is resource:
             inner._handle_type = handle_type(tensor)  # type: ignore[attr-defined]
+        elif not isinstance(tensor, SymbolicTensor) and tensor.dtype is not variant:
+            value = np.asarray(tensor)
+            if value.size <= _SMALL:
+                inner._known_value = value
         self._captures[id(tensor)] = (tensor, inner)
         self._outer_of[id(inner)] = tensor
         self.inputs.append(inner)
         return inner
+
+    def _from_eager_code(self, tensor: Tensor) -> Tensor:
+        """What is captured in place of a tensor of eager code: that one itself, a value for good."""
+        return tensor
 
     def variant(
         self,
@@ -173,6 +200,9 @@ class BodyGraph(FuncGraph):
         self._attr_scope = outer._attr_scope
         if self.v1_style:
             self._names_in_use = outer._names_in_use
+
+    def _from_eager_code(self, tensor: Tensor) -> Tensor:
+        return self.outer_graph.capture(tensor)  # type: ignore[union-attr]
 
     def _root_name(self, name: str) -> str:
         # No name that a program can ask for: the names of its nodes shall not depend on captures.

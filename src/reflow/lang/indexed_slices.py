@@ -5,15 +5,16 @@ from __future__ import annotations
 import warnings
 from typing import Any, NamedTuple
 
-from reflow.lang import nest, shapes
+from reflow.lang import shapes
 from reflow.lang.context import current_graph
 from reflow.lang.convert import convert_to_tensor, register_tensor_conversion_function
-from reflow.lang.dtypes import DType, as_dtype
+from reflow.lang.dtypes import DType, as_dtype, float32, int64
 from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.shapes import TensorShape
 from reflow.lang.static_value import constant_value, constant_value_as_shape
 from reflow.lang.tensor import Tensor
+from reflow.lang.type_spec import CompositeTensor, TensorSpec, TypeSpec
 
 _LARGE = 100_000_000  # elements: above, making it dense deserves a warning
 
@@ -33,7 +34,7 @@ class IndexedSlicesValue(NamedTuple):
 
 
 @export("IndexedSlices")
-class IndexedSlices:
+class IndexedSlices(CompositeTensor):
     """Some slices of a tensor along its first dimension: `dense[indices[i], ...] = values[i, ...]`.
 
     The gradient of `tf.gather` with respect to its parameters has this form. Indices may repeat: their
@@ -48,6 +49,8 @@ class IndexedSlices:
     >>> tf.convert_to_tensor(tf.IndexedSlices(tf.constant([[5.0]]), tf.constant([1]), [3, 1])).shape
     TensorShape([3, 1])
     """
+
+    is_composite_of_tensor = True  # `tf.is_tensor` holds for it
 
     __slots__ = ("_values", "_indices", "_dense_shape")
 
@@ -106,6 +109,27 @@ class IndexedSlices:
         found = [op for part in parts if part is not None for op in part.consumers()]
         return list(dict.fromkeys(found))
 
+    @property
+    def _type_spec(self) -> IndexedSlicesSpec:
+        rows = self._dense_shape
+        indices = self._indices.shape.with_rank(1)
+        values = self._values.shape._dims
+        slices = shapes.of(None if values is None else (None, *values[1:]))
+        return IndexedSlicesSpec(
+            self.shape.merge_with(slices),
+            self.dtype,
+            self._indices.dtype,
+            None if rows is None else convert_to_tensor(rows).dtype,
+            indices,
+        )
+
+    def _shape_invariant_to_type_spec(self, shape: TensorShape) -> IndexedSlicesSpec:
+        sizes = shape._dims
+        rows = None if self._dense_shape is None else convert_to_tensor(self._dense_shape).dtype
+        dense = shapes.of(None if sizes is None else (None, *sizes[1:]))
+        leading = shapes.of(None if sizes is None else sizes[:1])
+        return IndexedSlicesSpec(dense, self.dtype, self._indices.dtype, rows, leading)
+
     def __neg__(self) -> IndexedSlices:
         return IndexedSlices(-self._values, self._indices, self._dense_shape)
 
@@ -141,12 +165,65 @@ def _to_dense(value: Any, dtype: Any = None, name: str | None = None, as_ref: bo
 register_tensor_conversion_function(IndexedSlices, _to_dense)
 
 
-def _components(value: IndexedSlices) -> list[Any]:
-    shape = [] if value.dense_shape is None else [value.dense_shape]
-    return [value.values, value.indices, *shape]
+@export("IndexedSlicesSpec")
+class IndexedSlicesSpec(TypeSpec):
+    """The type of an `IndexedSlices`.
 
+    Args:
+      shape: the static shape of the dense tensor; None where it is not known.
+      dtype: the dtype of the values.
+      indices_dtype: the dtype of the indices.
+      dense_shape_dtype: the dtype of the dense shape; None if there is none.
+      indices_shape: the static shape of the indices.
+    """
 
-nest.register_composite(IndexedSlices, _components, lambda like, parts: type(like)(*parts))
+    __slots__ = ("_shape", "_dtype", "_indices_dtype", "_dense_shape_dtype", "_indices_shape")
+
+    def __init__(
+        self,
+        shape: Any = None,
+        dtype: Any = float32,
+        indices_dtype: Any = int64,
+        dense_shape_dtype: Any = None,
+        indices_shape: Any = None,
+    ):
+        self._shape = shapes.as_shape(shape)
+        self._dtype = as_dtype(dtype)
+        self._indices_dtype = as_dtype(indices_dtype)
+        self._dense_shape_dtype = None if dense_shape_dtype is None else as_dtype(dense_shape_dtype)
+        self._indices_shape = shapes.as_shape(indices_shape).with_rank(1)
+
+    @property
+    def value_type(self) -> type:
+        return IndexedSlices
+
+    @property
+    def _component_specs(self) -> list[TensorSpec]:
+        sizes = self._shape._dims
+        rows = self._indices_shape.concatenate(shapes.of(None if sizes is None else sizes[1:]))
+        specs = [
+            TensorSpec(rows, self._dtype),
+            TensorSpec(self._indices_shape, self._indices_dtype),
+        ]
+        if self._dense_shape_dtype is not None:
+            specs.append(TensorSpec([self._shape.rank], self._dense_shape_dtype))
+        return specs
+
+    def _to_components(self, value: Any) -> list[Any]:
+        shape = [] if value.dense_shape is None else [value.dense_shape]
+        return [value.values, value.indices, *shape]
+
+    def _from_components(self, components: Any) -> IndexedSlices:
+        return IndexedSlices(*components)
+
+    def _serialize(self) -> tuple:
+        return (
+            self._shape,
+            self._dtype,
+            self._indices_dtype,
+            self._dense_shape_dtype,
+            self._indices_shape,
+        )
 
 
 @export(v1=("convert_to_tensor_or_indexed_slices",))

@@ -38,39 +38,10 @@ IF_SHALLOW_IS_SEQ_INPUT_MUST_BE_SEQ = (
 
 # Composite tensors --------------------------------------------------------------------------------
 
-# How to take a value apart, and how to put a like one together again.
-_composites: dict[type, tuple[Callable[[Any], Sequence], Callable[[Any, list], Any]]] = {}
-
-
-def register_composite(
-    kind: type, components: Callable[[Any], Sequence], rebuild: Callable[[Any, list], Any]
-) -> None:
-    """Makes instances of `kind` composite tensors.
-
-    A class that has a `_type_spec` with `_to_components` and `_from_components` is one without.
-
-    Args:
-      kind: the type; subclasses are meant too.
-      components: the tensors (or further composites) that a value consists of.
-      rebuild: `rebuild(like, components)`, a value like `like` with other components.
-    """
-    _composites[kind] = (components, rebuild)
-    _kinds.clear()
-
 
 def is_composite(value: Any) -> bool:
     """Whether `value` consists of tensors: a sparse tensor, `IndexedSlices`, ..."""
     return _kind(value, True) == _COMPOSITE
-
-
-def _composite(kind: type) -> tuple[Callable[[Any], Sequence], Callable[[Any, list], Any]]:
-    for base in kind.__mro__:
-        if base in _composites:
-            return _composites[base]
-    return (
-        lambda value: value._type_spec._to_components(value),
-        lambda like, parts: like._type_spec._from_components(parts),
-    )
 
 
 # Kinds of nodes -----------------------------------------------------------------------------------
@@ -89,9 +60,7 @@ def _classify(kind: type) -> int:
         found = _MAPPING
     elif issubclass(kind, (str, bytes)):
         found = _LEAF
-    elif any(base in _composites for base in kind.__mro__) or (
-        hasattr(kind, "_type_spec") and hasattr(kind, "_shape_invariant_to_type_spec")
-    ):
+    elif hasattr(kind, "_type_spec") and hasattr(kind, "_shape_invariant_to_type_spec"):
         found = _COMPOSITE
     elif hasattr(kind, "_component_specs") and hasattr(kind, "_to_components"):
         found = _SPEC
@@ -136,7 +105,7 @@ def _children(value: Any, kind: int) -> Iterable[Any]:
     if kind == _PROXY:
         return _children(value.__wrapped__, _kind(value.__wrapped__, False))
     if kind == _COMPOSITE:
-        return [_composite(type(value))[0](value)]
+        return [value._type_spec._to_components(value)]
     return [value._component_specs]
 
 
@@ -215,7 +184,7 @@ def _like(value: Any, kind: int, parts: list[Any]) -> Any:
         inner = value.__wrapped__
         return type(value)(_like(inner, _kind(inner, False), parts))
     if kind == _COMPOSITE:
-        return _composite(type(value))[1](value, parts[0])
+        return value._type_spec._from_components(parts[0])
     return value._from_components(parts[0])
 
 

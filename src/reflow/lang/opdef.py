@@ -82,6 +82,9 @@ class Attr:
         self.inferred = False
 
 
+_dispatch: list[Callable] = []  # `dispatch.call`, which is imported when an op is first applied
+
+
 class OpDef:
     """Everything about an op: signature, lowering, shape rule, gradient and traits.
 
@@ -145,6 +148,7 @@ class OpDef:
         "input_index",
         "single_output",
         "references",
+        "ready",
         "family",
     )
 
@@ -182,6 +186,7 @@ class OpDef:
             i for i, arg in enumerate(self.inputs) if arg.is_ref and self._simple
         )
         self._grad_binder: Any = None
+        self.ready: dict[Any, Any] = {}  # what eager code found out, by dtypes and attributes
         self.takes_node = False  # found out by `lower_attrs`
         self._lower_attrs: tuple[str, ...] | None = None
         self._shape_attrs: tuple[str, ...] | None = None
@@ -209,9 +214,11 @@ class OpDef:
 
     def __call__(self, *args: Any, name: str | None = None, **kwargs: Any) -> Any:
         """Applies the op: adds a node to the current graph, or executes it now."""
-        from reflow.lang.dispatch import call
+        if not _dispatch:
+            from reflow.lang.dispatch import call
 
-        return call(self, args, kwargs, name)
+            _dispatch.append(call)
+        return _dispatch[0](self, args, kwargs, name)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from reflow.lang import nest, shapes
+import numpy as np
+
+from reflow.lang import shapes
 from reflow.lang.convert import convert_to_tensor
-from reflow.lang.dtypes import DType, as_dtype, int64
+from reflow.lang.dtypes import DType, as_dtype, float32, int64
 from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.services import service
 from reflow.lang.shapes import TensorShape
 from reflow.lang.static_value import constant_value_as_shape
-from reflow.lang.tensor import SymbolicTensor
+from reflow.lang.tensor import SymbolicTensor, Tensor
+from reflow.lang.type_spec import (
+    BatchableTypeSpec,
+    CompositeTensor,
+    TensorSpec,
+    register_type_spec_from_value_converter,
+)
 
 
 @export(v1=("SparseTensorValue",))
@@ -37,7 +45,7 @@ class SparseTensorValue(NamedTuple):
 
 
 @export("SparseTensor", "sparse.SparseTensor")
-class SparseTensor:
+class SparseTensor(CompositeTensor):
     """A tensor of which only some elements are said: `dense[indices[i]] = values[i]`, zero elsewhere.
 
     Most ops expect the indices in lexicographic order and without repetition: see
@@ -59,6 +67,8 @@ class SparseTensor:
      [0 0 2 0]
      [0 0 0 0]]
     """
+
+    is_composite_of_tensor = True  # `tf.is_tensor` holds for it
 
     def __init__(self, indices: Any, values: Any, dense_shape: Any):
         with name_scope(None, "SparseTensor", [indices, values, dense_shape]):
@@ -154,6 +164,13 @@ class SparseTensor:
             )
         return service("eval_tensor")(self, feed_dict, session)
 
+    @property
+    def _type_spec(self) -> SparseTensorSpec:
+        return SparseTensorSpec(self.shape, self.dtype)
+
+    def _shape_invariant_to_type_spec(self, shape: TensorShape) -> SparseTensorSpec:
+        return SparseTensorSpec(shape, self.dtype)
+
     # Operators -----------------------------------------------------------------------------------
 
     def __mul__(self, other: Any) -> SparseTensor:
@@ -180,15 +197,80 @@ class SparseTensor:
         )
 
 
-def _rebuilt(like: SparseTensor, parts: Sequence[Any]) -> SparseTensor:
-    result = SparseTensor(*parts)
-    if result.shape.rank is None and like.shape.rank is not None:
-        result._dense_shape_default = shapes.unknown_shape(like.shape.rank)
-    return result
+@export("SparseTensorSpec")
+class SparseTensorSpec(BatchableTypeSpec):
+    """The type of a `SparseTensor`.
+
+    Args:
+      shape: the static shape of the dense tensor; None where it is not known.
+      dtype: the dtype of its elements.
+
+    >>> import reflow as tf
+    >>> tf.SparseTensorSpec([None, 3], tf.int32)
+    SparseTensorSpec(TensorShape([None, 3]), tf.int32)
+    """
+
+    __slots__ = ("_shape", "_dtype")
+
+    def __init__(self, shape: Any = None, dtype: Any = float32):
+        self._shape = shapes.as_shape(shape)
+        self._dtype = as_dtype(dtype)
+
+    @classmethod
+    def from_value(cls, value: SparseTensor) -> SparseTensorSpec:
+        return cls(value.shape, value.dtype)
+
+    @property
+    def shape(self) -> TensorShape:
+        return self._shape
+
+    @property
+    def dtype(self) -> DType:
+        return self._dtype
+
+    @property
+    def value_type(self) -> type:
+        return SparseTensor
+
+    @property
+    def _component_specs(self) -> list[TensorSpec]:
+        rank = self._shape.rank
+        return [
+            TensorSpec([None, rank], int64),
+            TensorSpec([None], self._dtype),
+            TensorSpec([rank], int64),
+        ]
+
+    def _to_components(self, value: Any) -> list[Any]:
+        return [value.indices, value.values, value.dense_shape]
+
+    def _from_components(self, components: Sequence[Any]) -> Any:
+        if not all(isinstance(part, Tensor) for part in components):
+            return SparseTensorValue(*components)
+        result = SparseTensor(*components)
+        if result.shape.is_compatible_with(self._shape):
+            result.set_shape(self._shape)
+        return result
+
+    def _serialize(self) -> tuple:
+        return self._shape, self._dtype
+
+    def _batch(self, batch_size: int | None) -> SparseTensorSpec:
+        return SparseTensorSpec(shapes.of((batch_size,)).concatenate(self._shape), self._dtype)
+
+    def _unbatch(self) -> SparseTensorSpec:
+        if self._shape.rank == 0:
+            raise ValueError("Unbatching is only supported for SparseTensors of rank >= 1")
+        sizes = self._shape._dims
+        return SparseTensorSpec(shapes.of(None if sizes is None else sizes[1:]), self._dtype)
 
 
-nest.register_composite(
-    SparseTensor, lambda value: [value.indices, value.values, value.dense_shape], _rebuilt
+register_type_spec_from_value_converter(
+    SparseTensorValue,
+    lambda value: SparseTensorSpec(
+        None if value.dense_shape is None else list(value.dense_shape),
+        as_dtype(np.asarray(value.values).dtype),
+    ),
 )
 
 

@@ -34,6 +34,8 @@ def constant_value(tensor: Any, partial: bool = False) -> Any:
     op = tensor.op
     if op.opdef.name == "Const":
         return op.attrs["value"]
+    if tensor._known_value is not None:
+        return tensor._known_value
     known = _fold(tensor, 0, {})
     if known is None or not _has_gaps(known, tensor):
         return known
@@ -65,6 +67,8 @@ def partial_elements(vector: Any) -> list[int | None] | None:
         name = op.opdef.name
         if name == "Const":
             return op.attrs["value"].tolist()
+        if vector._known_value is not None:
+            return vector._known_value.tolist()
         if name == "Pack":  # of scalars: one after the other, without arrays
             memo: dict[int, Any] = {}
             return [_element(each, memo) for each in op.inputs]
@@ -111,6 +115,8 @@ def _fold(tensor: SymbolicTensor, depth: int, memo: dict[int, Any]) -> np.ndarra
     op = tensor.op
     if op.opdef.name == "Const":
         return op.attrs["value"]
+    if tensor._known_value is not None:
+        return tensor._known_value
     if depth > 60 or not op.opdef.partial or op.opdef.context:
         return None
     key = id(tensor)

@@ -14,7 +14,7 @@ import numpy as np
 
 from reflow.lang import dtypes, nest, shapes
 from reflow.lang.convert import convert_to_tensor
-from reflow.lang.func_graph import BodyGraph, functions_of, in_v1_style
+from reflow.lang.func_graph import BodyGraph, FuncGraph, functions_of, in_v1_style
 from reflow.lang.graph import Graph, Operation
 from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import OpDef
@@ -157,12 +157,24 @@ def add_call(
     attrs: dict[str, Any],
     name: str,
     output_shapes: Sequence[shapes.TensorShape],
-    bodies: Sequence[BodyGraph],
+    bodies: Sequence[FuncGraph],
 ) -> Operation:
     """Adds a node that calls `bodies`, and waits for what they wait for."""
     controls = list(dict.fromkeys(c for body in bodies for c in body.outer_controls))
     with graph.control_dependencies(controls):
         return graph.add_node(opdef, inputs, attrs, name, output_shapes)
+
+
+def call_attributes(function: Any, inputs: Sequence[Any]) -> dict[str, Any]:
+    """The attributes of a node that calls `function`."""
+    return {
+        "Tin": base_dtypes(inputs),
+        "Tout": base_dtypes(function.outputs),
+        "f": function,
+        "config": "",
+        "config_proto": "",
+        "executor_type": "",
+    }
 
 
 def base_dtypes(tensors: Sequence[Any]) -> tuple[dtypes.DType, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from reflow.lang import errors
+from reflow.lang import context, errors
 from reflow.lang.context import get_default_graph
 from reflow.lang.scopes import GraphKeys
+from reflow.lang.services import service
 from reflow.lang.tensor import SymbolicTensor
 
 _VARIABLES = ("VariableV2", "Variable")
@@ -14,21 +15,28 @@ _VARIABLES = ("VariableV2", "Variable")
 _LEFT_ALONE = ("IsVariableInitialized", "VarIsInitializedOp", "ReadVariableOp", "If", "StatelessIf")
 
 
-def check_liftable(initial_value: Any, name: str | None) -> None:
-    """Refuses a tensor of a function body, which a variable outside of it cannot start from.
+def lifted(initial_value: Any, name: str | None) -> Any:
+    """An initial value from inside of a function as one that a variable outside can start from.
+
+    What does not depend on the arguments of the function is computed now.
 
     Raises:
-      ValueError: if `initial_value` is such a tensor.
+      ValueError: if it does depend on them.
     """
     if not isinstance(initial_value, SymbolicTensor):
-        return
+        return initial_value
     graph = initial_value.op.graph
-    if graph.building_function and graph is not get_default_graph():
-        raise ValueError(
-            f"{errors.where(errors.user_frame())}: The initial value of variable {name!r} "
-            f"({initial_value.name}) is from inside a function, a loop or a conditional. Pass a "
-            "callable instead: tf.Variable(lambda: ...)."
-        )
+    if not graph.building_function or graph is context.current_graph():
+        return initial_value
+    if context.executing_eagerly():
+        value = service("value_of_symbolic")(initial_value)
+        if value is not None:
+            return value
+    raise ValueError(
+        f"{errors.where(errors.user_frame())}: The initial value of variable {name!r} "
+        f"({initial_value.name}) depends on the arguments of a function, or is from inside of a loop "
+        "or a conditional. Pass a callable instead: tf.Variable(lambda: ...)."
+    )
 
 
 def guarded(name: str, initial_value: Any) -> Any:

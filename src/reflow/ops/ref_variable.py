@@ -20,7 +20,7 @@ from reflow.lang.scopes import (
 from reflow.lang.services import service
 from reflow.lang.shapes import UNKNOWN, TensorShape
 from reflow.ops.constant import identity
-from reflow.ops.initial_value import check_liftable, guarded
+from reflow.ops.initial_value import guarded, lifted
 from reflow.ops.partitioned import SaveSliceInfo
 from reflow.ops.state import assign_add_op, assign_op, assign_sub_op, variable_v2
 from reflow.ops.variables import VariableV1, checked_collections
@@ -79,7 +79,7 @@ class RefVariable(VariableV1):
                         value = convert_to_tensor(make(), dtype, name="initial_value")
                     self._variable = self._node(value, validate_shape, shape, scope)
             else:
-                check_liftable(initial_value, name)
+                initial_value = lifted(initial_value, name)
                 value = convert_to_tensor(initial_value, dtype, name="initial_value")
                 self._variable = self._node(value, validate_shape, shape, scope)
             if validate_shape and not value.shape.is_fully_defined():

@@ -26,8 +26,9 @@ from reflow.lang.scopes import (
 )
 from reflow.lang.services import service
 from reflow.lang.shapes import UNKNOWN, TensorShape, as_shape
+from reflow.lang.type_spec import TensorSpec, register_type_spec_from_value_converter
 from reflow.ops.constant import identity
-from reflow.ops.initial_value import check_liftable, guarded
+from reflow.ops.initial_value import guarded, lifted
 from reflow.ops.partitioned import SaveSliceInfo
 from reflow.ops.scatter_state import resource_gather, resource_gather_nd
 from reflow.ops.state import (
@@ -315,7 +316,8 @@ class BaseResourceVariable(VariableV1):
             return start + ">"
         if not service("eager_store").get(self.handle._value) is not None:
             return start + ", numpy=<uninitialized>>"
-        return f"{start}, numpy={read_variable_op(self.handle, dtype=self._dtype).numpy()!r}>"
+        text = read_variable_op(self.handle, dtype=self._dtype)._text(exact=True)
+        return f"{start}, numpy={text}>"
 
 
 def _in_place(operator: str, instead: str, plain: str) -> RuntimeError:
@@ -391,7 +393,7 @@ class ResourceVariable(BaseResourceVariable):
         if callable(initial_value):
             initial_value = initial_value()
         else:
-            check_liftable(initial_value, self._handle_name)
+            initial_value = lifted(initial_value, self._handle_name)
         value = convert_to_tensor(initial_value, dtype, name="initial_value")
         if shape is None:
             self._shape = value.shape if self._validate_shape else UNKNOWN
@@ -410,6 +412,7 @@ class ResourceVariable(BaseResourceVariable):
         self._in_graph_mode = False
         value = self._starting(initial_value, dtype, shape)
         self.handle = eager_handle(self._handle_name, self._dtype, self._shape)
+        self.handle._variable = weakref.ref(self)
         self._unique_id = f"{self._handle_name}_{self.handle._value.key[2][1]}"
         assign_variable_op(self.handle, value)
 
@@ -513,6 +516,7 @@ class UninitializedVariable(BaseResourceVariable):
                     self.handle = handle
                 elif not self._in_graph_mode:
                     self.handle = eager_handle(self._handle_name, self._dtype, self._shape)
+                    self.handle._variable = weakref.ref(self)
                     self._unique_id = f"{self._handle_name}_{self.handle._value.key[2][1]}"
                 else:
                     self.handle = var_handle_op(
@@ -524,6 +528,100 @@ class UninitializedVariable(BaseResourceVariable):
                 if self._in_graph_mode:
                     with name_scope("Read"), device(self.handle.device):
                         self._graph_element = read_variable_op(self.handle, dtype=self._dtype)
+
+
+class VariableSpec(TensorSpec):
+    """The type of a variable as an argument of a function.
+
+    Args:
+      shape, dtype: of its value.
+      trainable: whether it is trainable.
+      alias_id: tells apart several variables among the arguments: the same variable has the same one.
+    """
+
+    __slots__ = ("trainable", "alias_id")
+
+    def __init__(
+        self,
+        shape: Any,
+        dtype: Any = dtypes.float32,
+        trainable: bool = True,
+        alias_id: int | None = None,
+    ):
+        super().__init__(shape, dtype)
+        self.trainable = trainable
+        self.alias_id = alias_id
+
+    @classmethod
+    def from_value(cls, value: BaseResourceVariable) -> VariableSpec:
+        return cls(value.shape, value.dtype, value.trainable)
+
+    @property
+    def value_type(self) -> type:
+        return ResourceVariable
+
+    @property
+    def _component_specs(self) -> list[TensorSpec]:
+        return [TensorSpec([], dtypes.resource)]
+
+    def _to_components(self, value: Any) -> list[Any]:
+        return [value.handle]
+
+    def _from_components(self, components: Any) -> Any:
+        (handle,) = components
+        return UninitializedVariable(
+            self.trainable, shape=self._shape, dtype=self._dtype, handle=handle
+        )
+
+    def _serialize(self) -> tuple:
+        return self._shape, self._dtype, self.trainable, self.alias_id
+
+    def is_compatible_with(self, spec_or_tensor: Any) -> bool:
+        other: Any = spec_or_tensor
+        return (
+            isinstance(other, (VariableSpec, BaseResourceVariable))
+            and self._dtype.is_compatible_with(other.dtype)
+            and self._shape.is_compatible_with(other.shape)
+        )
+
+    def is_subtype_of(self, other: Any) -> bool:
+        return type(other) is VariableSpec and (
+            self._dtype is other._dtype
+            and self._shape.is_subtype_of(other._shape)
+            and (self.trainable, self.alias_id) == (other.trainable, other.alias_id)
+        )
+
+    def most_specific_common_supertype(self, others: Any) -> Any:
+        return self if all(self == other for other in others) else None
+
+    def placeholder_value(self, placeholder_context: Any) -> Any:
+        graph: Any = context.current_graph()
+        handle = graph.add_input(dtypes.resource, TensorShape([]), "variable")
+        handle._handle_type = self._dtype, self._shape
+        return self._from_components([handle])
+
+    def to_tensors(self, value: Any) -> list[Any]:
+        return [value.handle]
+
+    def from_tensors(self, tensors: Iterator[Any]) -> Any:
+        return self._from_components([next(tensors)])
+
+    def flatten(self) -> list[Any]:
+        return self._component_specs
+
+    def cast(self, value: Any, cast_context: Any) -> Any:
+        if not isinstance(value, BaseResourceVariable) or not self.is_compatible_with(value):
+            raise TypeError(f"Cannot cast {value!r:.80} to {self!r}")
+        return value
+
+    def __repr__(self) -> str:
+        return (
+            f"VariableSpec(shape={self._shape}, dtype={self._dtype!r}, "
+            f"trainable={self.trainable!r}, alias_id={self.alias_id!r})"
+        )
+
+
+register_type_spec_from_value_converter(BaseResourceVariable, VariableSpec.from_value)
 
 
 class UnreadVariable(BaseResourceVariable):

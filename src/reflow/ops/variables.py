@@ -19,7 +19,8 @@ from reflow.lang.dtypes import DType
 from reflow.lang.export import export
 from reflow.lang.scopes import GraphKeys
 from reflow.lang.shapes import TensorShape
-from reflow.lang.tensor import Reference, Tensor, use_equality
+from reflow.lang.tensor import CoreTensor, Reference, Tensor, use_equality
+from reflow.lang.trackable import Trackable
 from reflow.ops.partitioned import SaveSliceInfo
 from reflow.ops.variable_aggregation import (
     VariableAggregation,
@@ -113,7 +114,8 @@ def _create(default: Callable, parameters: dict[str, Any], args: Any, kwargs: An
             raise TypeError(f"tf.Variable got an unexpected keyword argument '{key}'")
         given[key] = value
     make: Callable = default
-    for _, creator in context.get_default_graph()._variable_creator_stack:
+    graph = context.current_graph() or context.global_graph()
+    for _, creator in graph._variable_creator_stack:
         make = functools.partial(creator, make)
     return make(**{**parameters, **given})
 
@@ -161,7 +163,8 @@ def variable_creator_scope(variable_creator: Callable) -> Iterator[None]:
     ...     print(tf.Variable(1.0).trainable)
     False
     """
-    with context.get_default_graph()._variable_creator_scope(variable_creator):
+    graph = context.current_graph() or context.global_graph()
+    with graph._variable_creator_scope(variable_creator):
         yield
 
 
@@ -189,7 +192,7 @@ _OPERATORS += ["__neg__", "__abs__", "__invert__", "__lt__", "__le__", "__gt__",
 
 
 @export(v2=("Variable",))
-class Variable(metaclass=VariableMetaclass):
+class Variable(CoreTensor, Trackable, metaclass=VariableMetaclass):
     """State that outlives a step: a tensor whose value can be assigned.
 
     Args:
@@ -216,7 +219,6 @@ class Variable(metaclass=VariableMetaclass):
     [3. 5.]
     """
 
-    is_tensor_like = True
     _is_resource = False  # whether its state is reached by a handle rather than a reference
     __array_priority__ = 100
 
@@ -227,6 +229,7 @@ class Variable(metaclass=VariableMetaclass):
     _synchronization: Any
     _aggregation: Any
     _save_slice_info: Any = None
+    _distribute_strategy: Any = None  # in whose scope it was created; None: the default one
 
     def __init__(
         self,

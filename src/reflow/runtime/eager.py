@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextvars
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from reflow.compiler.evaluate import Interpreter, run_error
+from reflow.compiler.evaluate import GENERATORS, Interpreter, run_error
 from reflow.lang import context, dtypes, errors, shapes
-from reflow.lang.dispatch import bind, package
+from reflow.lang.convert import convert_to_tensor
+from reflow.lang.dispatch import arguments_of, bind, package
 from reflow.lang.dtypes import DType, as_dtype
+from reflow.lang.export import export
 from reflow.lang.numpy_namespace import numpy_namespace
 from reflow.lang.opdef import OpDef, ValueNeeded, group_inputs, output_dtypes
 from reflow.lang.resource import ResourceHandle
@@ -22,6 +26,7 @@ store = Store()  # the state of eager code: variables, generators, queues
 _SMALL = 1 << 15  # elements: above, an op is compiled rather than run in NumPy
 
 
+@export("__internal__.EagerTensor")
 class EagerTensor(Tensor):
     """A tensor with a value: a NumPy array or a device array, of dtype `dtype`."""
 
@@ -90,10 +95,26 @@ class EagerTensor(Tensor):
         return np.array(value) if copy else value
 
     def __dlpack__(self, **kwargs: Any) -> Any:
-        return self._value.__dlpack__(**kwargs)
+        value = self._value
+        if isinstance(value, (np.ndarray, np.generic)):
+            value = np.require(value, requirements="W")  # NumPy exports no read-only arrays
+        return value.__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> Any:
-        return self._value.__dlpack_device__()
+        return (
+            np.asarray(self._value).__dlpack_device__()
+            if _is_on_host(self._value)
+            else (self._value.__dlpack_device__())
+        )
+
+    def cpu(self) -> EagerTensor:
+        """The tensor in the memory of the host."""
+        return EagerTensor(_as_numpy(self._value), self.dtype)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it stands for one tensor per device: never."""
+        return False
 
     def __bool__(self) -> bool:
         value = self.numpy()
@@ -132,7 +153,7 @@ class EagerTensor(Tensor):
         return id(self)
 
     def __format__(self, spec: str) -> str:
-        return format(self.numpy(), spec) if np.ndim(self._value) == 0 else format(str(self), spec)
+        return format(self.numpy(), spec)
 
     def __copy__(self) -> EagerTensor:
         return self
@@ -144,12 +165,21 @@ class EagerTensor(Tensor):
         return _unpickle, (np.asarray(self._value), self.dtype.name)
 
     def __repr__(self) -> str:
-        value = self.numpy() if self.dtype.is_numpy_compatible else "<unprintable>"
-        return f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={value!r}>"
+        text = self._text(exact=True)
+        return f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={text}>"
 
     def __str__(self) -> str:
-        value = self.numpy() if self.dtype.is_numpy_compatible else "<unprintable>"
-        return f"tf.Tensor({value}, shape={self.shape}, dtype={self.dtype.name})"
+        return f"tf.Tensor({self._text()}, shape={self.shape}, dtype={self.dtype.name})"
+
+    def _text(self, exact: bool = False) -> str:
+        """The value as NumPy writes it, on lines of its own where it takes several."""
+        if not self.dtype.is_numpy_compatible:
+            return "<unprintable>"
+        value = self.numpy()
+        if exact and isinstance(value, np.generic):
+            value = value.item()
+        text = repr(value) if exact else str(value)
+        return "\n" + text if "\n" in text else text
 
 
 def _unpickle(value: np.ndarray, dtype: str) -> EagerTensor:
@@ -197,24 +227,132 @@ class EagerContext(Interpreter):
         attrs = self.op.attrs
         name = tuple(sorted((k, str(v)) for k, v in attrs.items() if v.__hash__ is not None))
         begin = self.op.opdef.random
-        return ResourceHandle(kind, "eager generators", name, initial=lambda: begin(attrs))
+        return ResourceHandle(kind, GENERATORS, name, initial=lambda: begin(attrs))
 
 
 def reset_generators() -> None:
     """Lets the generators of random ops begin anew, as a new global seed does."""
-    store.clear(["eager generators"])
+    store.clear([GENERATORS])
 
 
-def execute(opdef: OpDef, values: list[Any], attrs: dict[str, Any], name: str | None) -> Any:
-    """Runs an op now; the outputs as its caller gets them."""
+class _Quiet(threading.local):
+    """A context of the thread in which NumPy does not warn: entering it costs less than `errstate`."""
+
+    def __init__(self) -> None:
+        self.context = contextvars.copy_context()
+        self.context.run(np.seterr, all="ignore")
+
+
+_quiet = _Quiet()
+_ARRAYS = (np.ndarray, *{np.dtype(code).type for code in "?bhilqBHILQefdFD"})
+_NUMBERS = (int, float)
+
+
+class Ready:
+    """An op for inputs of certain dtypes and with certain attributes: all that is left is to run it."""
+
+    __slots__ = ("lower", "keywords", "kind", "attrs")
+
+    def __init__(self, opdef: OpDef, attrs: dict[str, Any]):
+        self.lower = opdef.lower
+        self.keywords = opdef.lower_attrs(attrs)
+        (self.kind,) = output_dtypes(opdef, attrs)
+        self.attrs = attrs
+
+
+def execute(opdef: OpDef, args: Sequence[Any], kwargs: dict[str, Any], name: str | None) -> Any:
+    """Runs an op now; the outputs as its caller gets them.
+
+    What has run before with the same dtypes and attributes, on small arrays, takes a shorter way.
+    """
+    ready = opdef.ready
+    if ready:
+        found = _look_up(opdef, args, kwargs)
+        if found is not None:
+            entry, values, inputs = found
+            try:
+                result = _quiet.context.run(entry.lower, numpy_namespace, *values, **entry.keywords)
+            except Exception:  # the long way says what is wrong
+                result = None
+            if result is not None:
+                output = EagerTensor(result, entry.kind)
+                tapes = context.state.tapes
+                if tapes:
+                    if inputs is None:
+                        inputs = bind(opdef, list(args), dict(entry.attrs))
+                    record = Record(opdef, inputs, entry.attrs, [output])
+                    for tape in tapes:
+                        tape.record(record)
+                return output
+    values, attrs = arguments_of(opdef, args, kwargs)
     flat = bind(opdef, values, attrs)
     results = run(opdef, flat, attrs, name)
+    if opdef.single_output and opdef._simple and not opdef.context and opdef.interpret:
+        if opdef.view != "shape" and not opdef.takes_node:
+            try:
+                key = (*[t.dtype for t in flat], *kwargs.items())
+                if len(ready) < _MAX_READY:
+                    ready[key] = Ready(opdef, attrs)
+            except TypeError:
+                return results[0]  # attributes that do not hash
     return package(opdef, results, attrs)
+
+
+_MAX_READY = 256  # per op
+
+
+def _look_up(opdef: OpDef, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """What is ready for these arguments, with their arrays and their tensors; None if nothing is.
+
+    The tensors are None where a Python number stands for one of them.
+    """
+    key: list[Any] = []
+    values: list[Any] = []
+    numbers = False
+    for arg in args:
+        if type(arg) is EagerTensor:
+            value = arg._value
+            if type(value) not in _ARRAYS or value.size > _SMALL:
+                return None
+            key.append(arg.dtype)
+            values.append(value)
+        elif type(arg) in _NUMBERS and opdef.broadcast:
+            numbers = True
+            key.append(None)
+            values.append(arg)
+        else:
+            return None
+    if numbers:
+        dtype = next((kind for kind in key if kind is not None), None)
+        if dtype is None or not _numbers_as(dtype, key, values):
+            return None
+    try:
+        entry = opdef.ready.get((*key, *kwargs.items()))
+    except TypeError:
+        return None
+    return None if entry is None else (entry, values, None if numbers else args)
+
+
+def _numbers_as(dtype: DType, key: list[Any], values: list[Any]) -> bool:
+    """Makes Python numbers among `values` arrays of `dtype`; whether they are such without loss."""
+    for i, kind in enumerate(key):
+        if kind is None:
+            value = values[i]
+            if not dtype.is_floating and not (
+                type(value) is int and dtype.is_integer and dtype.min <= value <= dtype.max
+            ):
+                return False
+            key[i] = dtype
+            values[i] = np.array(value, dtype.np)
+    return True
 
 
 def run(opdef: OpDef, flat: Sequence[Any], attrs: dict[str, Any], name: str | None = None) -> list:
     """The output tensors of an op on eager tensors, recorded on the active tapes."""
-    args = [t._value for t in flat]
+    try:
+        args = [t._value for t in flat]
+    except AttributeError:
+        args = [convert_to_tensor(t)._value for t in flat]  # which says what a symbolic one is not
     try:
         result = _compute(opdef, args, attrs, name)
     except errors.OpError as error:
@@ -303,7 +441,10 @@ def _record(opdef: OpDef, flat: Any, attrs: dict[str, Any], name: str | None) ->
 def _explain(error, opdef, flat, attrs, args, name) -> Exception:
     """The error of a lowering, in the words of the op's shape rule when that refuses too."""
     record = _record(opdef, flat, attrs, name)
-    if not isinstance(error, NotImplementedError):
+    if opdef.broadcast and not _broadcasts(flat):
+        shown = " vs. ".join(str(list(np.shape(a))).replace(" ", "") for a in args)
+        error = errors.InvalidArgumentError(None, None, f"Incompatible shapes: {shown}")
+    elif not isinstance(error, NotImplementedError):
         try:
             opdef.output_shapes(
                 group_inputs(opdef, [_Known(t) for t in flat], attrs),
@@ -315,6 +456,14 @@ def _explain(error, opdef, flat, attrs, args, name) -> Exception:
         except Exception:
             return run_error(error, record, args)
     return run_error(error, record, args)
+
+
+def _broadcasts(tensors: Sequence[EagerTensor]) -> bool:
+    try:
+        np.broadcast_shapes(*[t._shape_tuple() for t in tensors])
+    except ValueError:
+        return False
+    return True
 
 
 class _Known:
