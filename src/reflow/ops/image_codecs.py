@@ -70,7 +70,7 @@ def _jpeg(contents: bytes, channels: int, options: dict[str, Any]) -> np.ndarray
     try:
         return image_files.decode_jpeg(contents, channels, options["ratio"])
     except errors.InvalidArgumentError as error:
-        if options["try_recover_truncated"] and "truncated" in str(error):
+        if options["try_recover_truncated"] and "truncated" in str(error).lower():
             raise errors.UnimplementedError(
                 None, None, "decoding a truncated JPEG image with try_recover_truncated"
             ) from error
