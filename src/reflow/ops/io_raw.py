@@ -310,12 +310,11 @@ parse_tensor = public(
 def _three(out_type: Any, *parts: np.ndarray) -> np.ndarray:
     """Three messages, or the arrays themselves in a tensor of variants."""
     row = np.empty(3, object)
-<<<<<<< HEAD
     for i, part in enumerate(map(np.asarray, parts)):
-        row[i] = tensor_bytes(part) if out_type is string_type else part
-=======
-    row[:] = [tensor_bytes(np.asarray(part), dense_strings=True) for part in parts]
->>>>>>> imageio
+        if out_type is string_type:
+            row[i] = tensor_bytes(part, dense_strings=True)
+        else:
+            row[i] = part
     return row
 
 
