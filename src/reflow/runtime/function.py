@@ -18,6 +18,7 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.opdef import REGISTRY
+from reflow.lang.services import service
 from reflow.lang.tensor import SymbolicTensor
 from reflow.runtime.concrete_function import ConcreteFunction
 from reflow.runtime.function_type import ArgumentTypes, Keying, Parameters, Typing
@@ -76,12 +77,15 @@ class Function:
         self._created_variables = False
         self._tracing_count = 0
         self._recent = [0, 0]  # calls and traces, for the warning
-        self._signature_types = self._types_of_signature()
 
-    def _types_of_signature(self) -> ArgumentTypes | None:
+    @functools.cached_property
+    def _signature_types(self) -> ArgumentTypes:
+        """The types that the input signature says; asked for when the function is used.
+
+        Only then is it known whether the function is a method, whose `self` has none.
+        """
         signature = self._input_signature
-        if signature is None:
-            return None
+        assert signature is not None
         names = self._parameters.positional
         required = [n for n in names if n not in self._parameters.defaults]
         if len(signature) < len(required) or (
@@ -120,12 +124,11 @@ class Function:
             concrete, tensors = self._find_or_trace(key, values)
             if tensors is not None:
                 return concrete._call_flat(tensors)
-        elif self._signature_types is not None:
+        elif self._input_signature is not None:
             return concrete._call_flat(self._cast(values))
         return concrete._call_flat(keying.tensors)
 
     def _cast(self, values: Sequence[Any]) -> list[Any]:
-        assert self._signature_types is not None
         try:
             return self._signature_types.to_tensors(values)
         except (TypeError, ValueError) as error:
@@ -140,7 +143,7 @@ class Function:
     ) -> tuple[ConcreteFunction, list[Any] | None]:
         """The trace for a call with a new key, and its tensors where they had to be converted."""
         with self._lock:
-            if self._signature_types is not None:
+            if self._input_signature is not None:
                 tensors = self._cast(values)
                 concrete = self._trace_for(self._signature_types)
                 self._by_key[key] = concrete
@@ -259,7 +262,7 @@ class Function:
           *args, **kwargs: values, or type specs in their place; none with an `input_signature`.
         """
         with self._lock:
-            if self._signature_types is not None:
+            if self._input_signature is not None:
                 if args or kwargs:
                     values = self._parameters.bind(args, kwargs)
                     typing = Typing()
@@ -419,7 +422,7 @@ class no_tapes:
 
 def autograph_converted(function: Callable, options: Any = None) -> Callable:
     """The function with its control flow over tensors turned into graph control flow."""
-    return function
+    return service("autograph_convert")(function, True, options)
 
 
 def convert_outputs(result: Any, name: str) -> Any:
