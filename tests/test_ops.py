@@ -37,9 +37,9 @@ from reflow.runtime.session import Session
 HERE = pathlib.Path(__file__).resolve().parent
 BROKEN = records.load()
 BROKEN_OPS: dict[str, Exception] = {}
-for _module in pkgutil.iter_modules(reflow.ops.__path__):
+for _module in pkgutil.walk_packages(reflow.ops.__path__, "reflow.ops."):
     try:
-        importlib.import_module(f"reflow.ops.{_module.name}")
+        importlib.import_module(_module.name)
     except Exception as error:
         BROKEN_OPS[_module.name] = error
 

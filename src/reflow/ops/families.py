@@ -19,5 +19,5 @@ def load(name: str) -> None:
 
 def load_all() -> None:
     """Imports every family."""
-    for module in pkgutil.iter_modules(reflow.ops.__path__, "reflow.ops."):
+    for module in pkgutil.walk_packages(reflow.ops.__path__, "reflow.ops."):
         importlib.import_module(module.name)

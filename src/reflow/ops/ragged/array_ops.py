@@ -22,6 +22,7 @@ from reflow.ops.ragged.ragged_tensor import (
     RaggedTensor,
     convert_to_tensor_or_ragged,
     is_ragged,
+    match_splits_dtypes,
     positive_axis,
 )
 from reflow.ops.ragged.row_partition import (
@@ -426,8 +427,7 @@ def _masked(data: Any, mask: Any) -> Any:
         e if is_ragged(e) else RaggedTensor.from_tensor(e, row_splits_dtype=kind)
         for e in (data, mask)
     )
-    if data.row_splits.dtype is not mask.row_splits.dtype:
-        data, mask = (e.with_row_splits_dtype(dtypes.int64) for e in (data, mask))
+    data, mask = match_splits_dtypes(data, mask)
     checks: list[Any] = []
     if data.row_splits is not mask.row_splits:
         checks = require(
