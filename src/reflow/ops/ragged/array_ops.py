@@ -489,6 +489,8 @@ def stack_dynamic_partitions(
             order = sorting.argsort(partitions, stable=True)
             ids = REGISTRY["GatherV2"](partitions, order, 0)
             values = gather(data, order) if is_ragged(data) else REGISTRY["GatherV2"](data, order, 0)
+            if is_ragged(data):
+                ids, count = (cast.cast(each, data.row_splits.dtype) for each in (ids, count))
             return RaggedTensor.from_value_rowids(values, ids, count)
         kind = next((e.row_splits.dtype for e in (data, partitions) if is_ragged(e)), partitions.dtype)
         data, partitions = (

@@ -63,8 +63,11 @@ class RaggedTensor(CompositeTensor):
         """The rows of `values`, which are ragged or a tensor already."""
         kind = partition.dtype
         if is_ragged(values) and values.row_splits.dtype is not kind:
-            kind = dtypes.int64
-            values, partition = values.with_row_splits_dtype(kind), partition.with_dtype(kind)
+            raise ValueError(
+                f"{errors.where(errors.user_frame())}: the row splits of the values are "
+                f"{values.row_splits.dtype.name}, those of the new partition {kind.name}; use "
+                "RaggedTensor.with_row_splits_dtype() to convert them"
+            )
         if validate:
             count = values.nrows() if is_ragged(values) else rows_of(values, kind)
             partition = partition.with_checks(
