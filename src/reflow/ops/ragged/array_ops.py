@@ -503,7 +503,8 @@ def stack_dynamic_partitions(
                 same_splits(data.row_splits, partitions.row_splits),
                 "data and partitions have incompatible ragged shapes",
             )
-        ids = partitions.values if not checks else _waiting(partitions.values, checks)
+        ids = partitions.with_flat_values(cast.cast(partitions.flat_values, data.row_splits.dtype))
+        ids = ids.values if not checks else _waiting(ids.values, checks)
         return stack_dynamic_partitions(data.values, ids, count)
 
 
