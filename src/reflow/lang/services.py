@@ -30,10 +30,16 @@ _PLACES = {
     "value_of_symbolic": "reflow.runtime.function_call:value_of_symbolic",
     "gradient_tape": "reflow.autodiff.tape:GradientTape",
     "gradients": "reflow.autodiff.gradients:gradients",
+    "autograph_convert": "reflow.autograph.public:convert",
+    "autograph_tf_convert": "reflow.autograph.public:tf_convert",
     "branch_gradient": "reflow.autodiff.branch_gradient:branch_gradient",
     "while_gradient": "reflow.autodiff.loop_gradient:while_gradient",
     "VariableDef": "reflow.formats.protos:VariableDef",
     "SaveSliceInfoDef": "reflow.formats.protos:SaveSliceInfoDef",
+    "Example": "reflow.formats.protos:Example",
+    "SequenceExample": "reflow.formats.protos:SequenceExample",
+    "TensorProto": "reflow.formats.protos:TensorProto",
+    "make_ndarray": "reflow.formats.tensor_codec:make_ndarray",
 }
 
 

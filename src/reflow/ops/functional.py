@@ -132,9 +132,7 @@ class _Elements:
 
     def __init__(self, elems: Any, site: str, what: str, composites: bool = False):
         self.structure = elems
-        self.readers = [
-            self._reader(each, site, what, composites) for each in nest.flatten(elems)
-        ]
+        self.readers = [self._reader(each, site, what, composites) for each in nest.flatten(elems)]
         if not self.readers:
             raise ValueError(f"{site}: elems must contain at least one Tensor.")
         static = None
@@ -192,6 +190,11 @@ class _Elements:
 
 def _iterations(parallel_iterations: Any) -> int:
     return 1 if executing_eagerly() else parallel_iterations or 10
+
+
+def _converted(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of the user, with its control flow over tensors in the graph."""
+    return fn if executing_eagerly() else service("autograph_tf_convert")(fn)
 
 
 def _check_callable(fn: Any, site: str) -> None:
@@ -269,6 +272,7 @@ def _map(
 ) -> Any:
     if not callable(fn):
         raise TypeError(f"{site}: The provided function {fn!r} is not callable.")
+    fn = _converted(fn)
     signature = dtype if signature is None else signature
     with name_scope(name, "map", nest.flatten(elems)):
         elements = _Elements(elems, site, "map_fn", composites=True)
@@ -523,6 +527,7 @@ def vectorized_map(
             None, None, f"{site}: tf.vectorized_map with fallback_to_while_loop=False"
         )
     _check_callable(fn, site)
+    fn = _converted(fn)
     with name_scope("loop_body"):
         tensors = [convert_to_tensor(each) for each in nest.flatten(elems)]
         sizes = [t.shape._dims[0] if t.shape._dims else None for t in tensors]

@@ -18,6 +18,7 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.opdef import REGISTRY
+from reflow.lang.services import service
 from reflow.lang.tensor import SymbolicTensor
 from reflow.runtime.concrete_function import ConcreteFunction
 from reflow.runtime.function_type import ArgumentTypes, Keying, Parameters, Typing
@@ -419,7 +420,7 @@ class no_tapes:
 
 def autograph_converted(function: Callable, options: Any = None) -> Callable:
     """The function with its control flow over tensors turned into graph control flow."""
-    return function
+    return service("autograph_convert")(function, True, options)
 
 
 def convert_outputs(result: Any, name: str) -> Any:

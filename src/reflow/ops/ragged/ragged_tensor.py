@@ -479,7 +479,9 @@ class RaggedTensor(CompositeTensor):
         with name_scope(name, "RaggedNestedRowLengths", [self]):
             return tuple(each.row_lengths() for each in self._nested_row_partitions)
 
-    def bounding_shape(self, axis: Any = None, name: str | None = None, out_type: Any = None) -> Any:
+    def bounding_shape(
+        self, axis: Any = None, name: str | None = None, out_type: Any = None
+    ) -> Any:
         """The shape of the smallest dense tensor that has room for all, or its sizes along `axis`.
 
         >>> import reflow as tf
@@ -676,9 +678,7 @@ class RaggedTensor(CompositeTensor):
 
     @property
     def _type_spec(self) -> RaggedTensorSpec:
-        return RaggedTensorSpec(
-            self.shape, self.dtype, self.ragged_rank, self._row_partition.dtype
-        )
+        return RaggedTensorSpec(self.shape, self.dtype, self.ragged_rank, self._row_partition.dtype)
 
     def _shape_invariant_to_type_spec(self, shape: Any) -> RaggedTensorSpec:
         return RaggedTensorSpec(shape, self.dtype, self.ragged_rank, self.row_splits.dtype)
@@ -760,7 +760,9 @@ def match_splits_dtypes(*values: Any) -> list[Any]:
     return list(values)
 
 
-def positive_axis(axis: Any, rank: int | None, name: str = "axis", ndims_name: str = "ndims") -> int:
+def positive_axis(
+    axis: Any, rank: int | None, name: str = "axis", ndims_name: str = "ndims"
+) -> int:
     """A Python axis counted from the front.
 
     Raises:
