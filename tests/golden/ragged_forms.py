@@ -5,14 +5,24 @@ import numpy as np
 
 def results(value):
     """A result, or several of them, as a list."""
-    return list(value) if isinstance(value, (list, tuple)) and not hasattr(value, "_fields") else [value]
+    return (
+        list(value)
+        if isinstance(value, (list, tuple)) and not hasattr(value, "_fields")
+        else [value]
+    )
 
 
 def described(value, shape=None):
     """What kind of value it is, its dtype, its static shape and its elements."""
     if hasattr(value, "dense_shape"):
         parts = [np.asarray(each) for each in (value.indices, value.values, value.dense_shape)]
-        return ["sparse", parts[1].dtype.name, parts[2].tolist(), parts[0].tolist(), plain(parts[1])]
+        return [
+            "sparse",
+            parts[1].dtype.name,
+            parts[2].tolist(),
+            parts[0].tolist(),
+            plain(parts[1]),
+        ]
     if hasattr(value, "row_splits"):
         dtype = np.asarray(value.flat_values).dtype.name
         splits = np.asarray(value.row_splits).dtype.name

@@ -97,7 +97,9 @@ bad(
     splits_first=lambda tf, r, t: tf.RaggedTensor.from_row_splits(t([1, 2]), [1, 2]),
     splits_order=lambda tf, r, t: tf.RaggedTensor.from_row_splits(t([1, 2]), [0, 2, 1, 2]),
     splits_last=lambda tf, r, t: tf.RaggedTensor.from_row_splits(t([1, 2]), [0, 1]),
-    splits_none=lambda tf, r, t: tf.RaggedTensor.from_row_splits(t([1, 2]), tf.zeros([0], tf.int64)),
+    splits_none=lambda tf, r, t: tf.RaggedTensor.from_row_splits(
+        t([1, 2]), tf.zeros([0], tf.int64)
+    ),
     lengths_sum=lambda tf, r, t: tf.RaggedTensor.from_row_lengths(t([1, 2]), [1]),
     lengths_negative=lambda tf, r, t: tf.RaggedTensor.from_row_lengths(t([1, 2]), [3, -1]),
     rowids_order=lambda tf, r, t: tf.RaggedTensor.from_value_rowids(t([1, 2]), [1, 0]),

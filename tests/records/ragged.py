@@ -1,6 +1,6 @@
 """Records of ops/ragged."""
 
-from .base import arr, bad, f32, f64, i32, i64, record, s, sample
+from .base import arr, bad, f32, f64, i32, i64, record, s, sample, tested_elsewhere
 
 SPLITS = i64([0, 2, 2, 3])
 OUTER = i64([0, 2, 3])
@@ -9,7 +9,9 @@ record(
     "RaggedRange",
     sample(starts=i32([0, 5, 8]), limits=i32([3, 5, 12]), deltas=i32(1)),
     sample(starts=i32(5), limits=i32([3, 1]), deltas=i32([-2, -3]), Tsplits="int32"),
-    sample(starts=arr([0.5], "float32"), limits=arr([2.0], "float32"), deltas=arr([0.25], "float32")),
+    sample(
+        starts=arr([0.5], "float32"), limits=arr([2.0], "float32"), deltas=arr([0.25], "float32")
+    ),
     sample(starts=i64(0), limits=i64(4), deltas=i64(3)),
     bad=[
         bad(starts=i32([0]), limits=i32([3]), deltas=i32([0]), match="delta != 0"),
@@ -118,7 +120,13 @@ record(
     sample(**COUNTS, weights=arr([1.0, 2.5, 3.0], "float32"), binary_output=False, maxlength=2),
     bad=[
         bad(**COUNTS, weights=i32([1]), binary_output=False, match="same shape"),
-        bad(splits=i64([0, 9]), values=i64([1, 1, 3]), weights=i32([]), binary_output=False, match="."),
+        bad(
+            splits=i64([0, 9]),
+            values=i64([1, 1, 3]),
+            weights=i32([]),
+            binary_output=False,
+            match=".",
+        ),
     ],
 )
 GRAMS = {
@@ -139,3 +147,9 @@ record(
         bad(**GRAMS, data_splits=i64([0, 9]), ngram_widths=[2], pad_width=0, match="."),
     ],
 )  # fmt: skip
+tested_elsewhere(
+    "test_ragged.py",
+    "RaggedTensorToVariant",
+    "RaggedTensorFromVariant",
+    "RaggedTensorToVariantGradient",
+)

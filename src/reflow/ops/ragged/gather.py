@@ -20,7 +20,7 @@ from reflow.ops.ragged.ragged_tensor import (
     match_splits_dtypes,
     positive_axis,
 )
-from reflow.ops.ragged.row_partition import RowPartition, after, require, rows_of, same_splits
+from reflow.ops.ragged.row_partition import after, require, rows_of, same_splits
 
 
 @handles(types=TYPES, v2=("gather",))

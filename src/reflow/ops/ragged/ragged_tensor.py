@@ -13,7 +13,6 @@ from reflow.lang.dtypes import DType, as_dtype
 from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
-from reflow.lang.services import service
 from reflow.lang.shapes import TensorShape
 from reflow.lang.tensor import SymbolicTensor, Tensor, is_tensor
 from reflow.lang.type_spec import (
@@ -102,7 +101,9 @@ class RaggedTensor(CompositeTensor):
         _check_bool(validate)
         with name_scope(name, "RaggedFromRowSplits", [values, row_splits]):
             values = _as_values(values)
-            partition = RowPartition.from_row_splits(row_splits, validate, hint=_splits_hint(values))
+            partition = RowPartition.from_row_splits(
+                row_splits, validate, hint=_splits_hint(values)
+            )
             return cls._from_row_partition(values, partition, validate)
 
     @classmethod
@@ -160,7 +161,9 @@ class RaggedTensor(CompositeTensor):
         _check_bool(validate)
         with name_scope(name, "RaggedFromRowLengths", [values, row_lengths]):
             values = _as_values(values)
-            partition = RowPartition.from_row_lengths(row_lengths, validate, hint=_splits_hint(values))
+            partition = RowPartition.from_row_lengths(
+                row_lengths, validate, hint=_splits_hint(values)
+            )
             return cls._from_row_partition(values, partition, validate)
 
     @classmethod
@@ -176,7 +179,9 @@ class RaggedTensor(CompositeTensor):
         _check_bool(validate)
         with name_scope(name, "RaggedFromRowStarts", [values, row_starts]):
             values = _as_values(values)
-            starts = convert_to_tensor(row_starts, name="row_starts", dtype_hint=_splits_hint(values))
+            starts = convert_to_tensor(
+                row_starts, name="row_starts", dtype_hint=_splits_hint(values)
+            )
             count = values.nrows() if is_ragged(values) else rows_of(values, starts.dtype)
             end = array.reshape(REGISTRY["Cast"](count, DstT=starts.dtype), [1])
             splits = REGISTRY["ConcatV2"]([starts, end], 0)
@@ -196,7 +201,9 @@ class RaggedTensor(CompositeTensor):
         _check_bool(validate)
         with name_scope(name, "RaggedFromRowLimits", [values, row_limits]):
             values = _as_values(values)
-            limits = convert_to_tensor(row_limits, name="row_limits", dtype_hint=_splits_hint(values))
+            limits = convert_to_tensor(
+                row_limits, name="row_limits", dtype_hint=_splits_hint(values)
+            )
             zero = convert_to_tensor(np.zeros(1, limits.dtype.np))
             splits = REGISTRY["ConcatV2"]([zero, limits], 0)
             partition = RowPartition.from_row_splits(splits, validate)
@@ -658,14 +665,6 @@ class RaggedTensor(CompositeTensor):
         rows = values.to_list() if is_ragged(values) else values.numpy().tolist()
         splits = self.row_splits.numpy().tolist()
         return [rows[a:b] for a, b in zip(splits, splits[1:])]
-
-    def eval(self, feed_dict: Any = None, session: Any = None) -> Any:
-        """Its value in `session`, by default the default session."""
-        if self._is_eager():
-            raise NotImplementedError(
-                "eval is not supported when eager execution is enabled, use .numpy()"
-            )
-        return service("eval_tensor")(self, feed_dict, session)
 
     def consumers(self) -> list[Any]:
         """The nodes that take its values or splits."""
