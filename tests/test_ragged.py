@@ -448,3 +448,25 @@ def test_other_composite_types_can_have_handlers():
         api_dispatch._types[:], api_dispatch._named[:] = saved
         api_dispatch._dispatched.clear()
         api_dispatch._by_place.clear()
+
+
+# Shapes as values ---------------------------------------------------------------------------------
+
+
+def test_shapes():
+    Shape = tf.experimental.DynamicRaggedShape
+    shape = tf.shape(tf.ragged.constant([[1, 2], [3]]))
+    assert isinstance(shape, Shape) and shape.rank == 2 and shape.dtype == tf.int32
+    assert repr(shape) == "<DynamicRaggedShape lengths=[2, (2, 1)] num_row_partitions=1>"
+    assert shape.static_lengths() == [2, (2, 1)] and shape.static_lengths(False) == [2, None]
+    assert [shape.is_uniform(0), shape.is_uniform(1)] == [True, False]
+    assert (shape == tf.shape(tf.ragged.constant([[5, 6], [7]]))).numpy()
+    assert not (shape == tf.shape(tf.ragged.constant([[5], [6, 7]]))).numpy()
+    assert shape.with_dtype(tf.int64).inner_shape.dtype == tf.int64
+    assert repr(shape.row_partitions) == "(tf.RowPartition(row_splits=[0 2 3]),)"
+    dense = Shape.from_tensor([[1, 2], [3, 4]])
+    assert dense.num_row_partitions == 0 and dense[1].numpy() == 2
+    with pytest.raises(ValueError, match="cannot be empty"):
+        Shape.from_row_partitions([])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="does not match inner_shape"):
+        Shape(shape.row_partitions, [4], validate=True)

@@ -302,6 +302,26 @@ bad(
     split_ragged=lambda tf, r, t: tf.split(r(A), 2, axis=1),
 )
 
+# Shapes as values ---------------------------------------------------------------------------------
+
+# fmt: off
+calls(
+    shapes=lambda tf, r, t: [
+        tf.shape(r(A))[0], tf.shape(r(A)).inner_shape, tf.ones(tf.shape(r(A))), tf.fill(tf.shape(r(D)), 5),
+        tf.reshape(t([7, 8, 9]), tf.shape(r(A))), tf.broadcast_to(t([[1], [2], [3]]), tf.shape(r(A))),
+        tf.broadcast_to(t(5), tf.shape(r(D))), tf.zeros(tf.shape(r(P, ragged_rank=1)), tf.int32), tf.shape(r(P, ragged_rank=1))[2],
+        tf.shape(r(D))[:1].inner_shape, tf.shape(r(D))[:2].inner_shape, tf.shape(r(A), out_type=tf.int64).inner_shape],
+    shapes_of_lengths=lambda tf, r, t: [
+        tf.ones(tf.experimental.DynamicRaggedShape.from_lengths(each))
+        for each in ([2, (2, 1)], [2, (2, 1), 3], [2, (2, 1), 2, (1, 0, 2, 1, 0, 1)], [2, 3])],
+)
+# fmt: on
+bad(
+    size_of_ragged=lambda tf, r, t: tf.shape(r(A))[1],
+    shape_parts=lambda tf, r, t: tf.shape(r(D))[1:],
+    lengths_of_shape=lambda tf, r, t: tf.experimental.DynamicRaggedShape.from_lengths([(1, 2), 3]),
+)
+
 # Strings, rows one by one -------------------------------------------------------------------------
 
 calls(

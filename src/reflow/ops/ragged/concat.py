@@ -54,8 +54,8 @@ def stack(values: Any, axis: int = 0, name: str | None = None) -> Any:
       ValueError: if there are none, the ranks differ, or `axis` is out of range.
 
     >>> import reflow as tf
-    >>> tf.ragged.stack([[1, 2], [3], []])
-    <tf.RaggedTensor [[1, 2], [3], []]>
+    >>> tf.ragged.stack([[1, 2], [3]])
+    <tf.RaggedTensor [[1, 2], [3]]>
     """
     if not isinstance(values, (list, tuple)):
         values = [values]

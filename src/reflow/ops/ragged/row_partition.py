@@ -273,6 +273,10 @@ class RowPartition:
             return self._rowids
         return rowids_of(self._splits)
 
+    def __repr__(self) -> str:
+        known = constant_value(self._splits)
+        return f"tf.RowPartition(row_splits={self._splits if known is None else known})"
+
     def with_dtype(self, dtype: Any) -> RowPartition:
         if dtype is self.dtype:
             return self
