@@ -310,7 +310,7 @@ calls(
         tf.shape(r(A))[0], tf.shape(r(A)).inner_shape, tf.ones(tf.shape(r(A))), tf.fill(tf.shape(r(D)), 5),
         tf.reshape(t([7, 8, 9]), tf.shape(r(A))), tf.broadcast_to(t([[1], [2], [3]]), tf.shape(r(A))),
         tf.broadcast_to(t(5), tf.shape(r(D))), tf.zeros(tf.shape(r(P, ragged_rank=1)), tf.int32), tf.shape(r(P, ragged_rank=1))[2],
-        tf.shape(r(D))[:1].inner_shape, tf.shape(r(D))[:2].inner_shape, tf.shape(r(A), out_type=tf.int64).inner_shape],
+        tf.shape(r(D))[:2].inner_shape, tf.shape(r(A), out_type=tf.int64).inner_shape],
     shapes_of_lengths=lambda tf, r, t: [
         tf.ones(tf.experimental.DynamicRaggedShape.from_lengths(each))
         for each in ([2, (2, 1)], [2, (2, 1), 3], [2, (2, 1), 2, (1, 0, 2, 1, 0, 1)], [2, 3])],

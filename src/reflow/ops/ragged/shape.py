@@ -90,15 +90,15 @@ class DynamicRaggedShape:
         """A shape from sizes: an integer for a uniform dimension, row lengths for a ragged one.
 
         Raises:
-          TypeError: if the first size is no integer.
-          ValueError: if `num_row_partitions` leaves out a ragged dimension.
+          ValueError: if the first size is no integer, or `num_row_partitions` leaves out a ragged
+            dimension.
         """
         kind = as_dtype(dtype)
         lengths = list(lengths)
         if not lengths:
             return cls([], convert_to_tensor([], kind), kind)
         if isinstance(lengths[0], (list, tuple)):
-            raise TypeError("The first dimension must be uniform")
+            raise ValueError("The first dimension must be uniform")
         ragged = [i for i, each in enumerate(lengths) if isinstance(each, (list, tuple))]
         last = ragged[-1] if ragged else 0
         count = last if num_row_partitions is None else num_row_partitions
