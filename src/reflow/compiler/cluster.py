@@ -250,7 +250,10 @@ class Cluster:
 
     def _find_kind(self) -> Kind:
         self._only = None
-        if self._kind is not None or self.static or self.lists or self.loops or self.has_loops:
+        own = self.static or self.lists or self.loops or self.has_loops
+        # What ran before in another session must not decide here how the first run goes.
+        own = own or policy.forced[0] == "deterministic"
+        if own or self._kind is not None:
             self._kind = Kind()
         else:
             parts = (self.nodes, self.inputs, self.constants, self.outputs, self.reads, self.writes)

@@ -10,7 +10,9 @@ cluster has been compiled for some, or has been seen with many, because its shap
 one has to come up for twice as long, and so on: in the end less than a sixth of the time goes into
 compiling.
 
-`REFLOW_TIER=interpret` or `compile` forces either; `auto` is the default.
+`REFLOW_TIER=interpret` or `compile` forces either; `auto` is the default. `deterministic` is the rule
+without clocks (`tf.config.experimental.enable_op_determinism`): a signature is compiled when it comes for
+the second time, and the run waits for it.
 """
 
 from __future__ import annotations
@@ -55,6 +57,8 @@ def choose(nodes: int, interpretable: bool, entry: Any, kind: Any) -> str:
         return COMPILE
     if forced[0] == "interpret":
         return INTERPRET
+    if forced[0] == "deterministic":
+        return INTERPRET if entry.runs == 0 and entry.elements <= LARGE else COMPILE
     if entry.elements > LARGE and entry.runs == 0:
         return COMPILE
     if entry.compiling or entry.runs == 0 or entry.best < 2 * CALL_COST:

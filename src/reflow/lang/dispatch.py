@@ -153,7 +153,7 @@ def bind(opdef: OpDef, values: list[Any], attrs: dict[str, Any]) -> list[Any]:
 def _known_dtype(value: Any) -> DType | None:
     """The dtype of what has one for sure: a tensor, or something like a variable."""
     if isinstance(value, Tensor) or getattr(type(value), "is_tensor_like", False):
-        return value.dtype.base_dtype
+        return as_dtype(value.dtype).base_dtype  # a library's variable may give a name
     return None
 
 
