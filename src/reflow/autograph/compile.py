@@ -40,6 +40,8 @@ def converted(function: types.FunctionType, options: Options, operators: Any) ->
       Unsupported: if the function is of a kind that is not converted.
     """
     code = function.__code__
+    if OPERATORS in code.co_freevars:  # it is converted
+        return function
     held = _codes.get(code)
     new = held.get(options) if held is not None else None
     if new is None:
@@ -90,7 +92,7 @@ def _convert(function: types.FunctionType, options: Options) -> types.CodeType:
     factory = ast.FunctionDef(
         f"{PREFIX}factory",
         ast.arguments([], [ast.arg(each) for each in free], None, [], [], None, []),
-        [statement],
+        [*_globally(owner, free), statement],
         [],
     )
     factory.type_params = []  # type: ignore[attr-defined]
@@ -102,6 +104,11 @@ def _convert(function: types.FunctionType, options: Options) -> types.CodeType:
     return _renamed(found, code.co_name, code.co_qualname).replace(
         co_firstlineno=code.co_firstlineno
     )
+
+
+def _globally(owner: str | None, free: list[str]) -> list[ast.stmt]:
+    """Keeps the class around a method from hiding the variable of the module that has its name."""
+    return [ast.Global([owner])] if owner is not None and owner not in free else []
 
 
 def _class(name: str, statement: ast.stmt) -> ast.stmt:
