@@ -44,6 +44,8 @@ class Worker:
             "PYTHONWARNINGS": "ignore",
         }
         environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+        # An installed package has its bytecode; a source tree writes it once, where that is allowed.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         self.process = subprocess.Popen(
             [peers.python_of(peers.peer_of(framework)), HERE / "worker.py", framework, workload],
             stdin=subprocess.PIPE,

@@ -11,7 +11,7 @@ PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "src" / "reflow"
 
 # From the bottom up: a module imports from its own layer and from those before it.
 LAYERS = [
-    *("lang", "platform", "ops", "autograph", "autodiff", "compiler", "kernels", "runtime"),
+    *("lang", "platform", "kernels", "ops", "autograph", "autodiff", "compiler", "runtime"),
     *("formats", "data", "train", "distribute", "layers", "serve", "compat", "cli", "testing"),
 ]
 # Beside the rooms: the public name spaces, which lie above all of them.

@@ -428,7 +428,7 @@ WIDE = {dtypes.float32: dtypes.float64, dtypes.complex64: dtypes.complex128}
 def widened(record):
     """A function that casts a sample to double precision, and whether the op takes it."""
     opdef = find(record)
-    wide = True
+    wide = not any(arg.dtype in WIDE for arg in opdef.outputs)
     for arg in opdef.inputs:
         if arg.dtype in WIDE:
             wide = False

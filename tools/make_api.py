@@ -23,6 +23,7 @@ ROOMS = (
     "formats",
     "data",
     "train",
+    "distribute",
     "compat",
     "testing",
 )

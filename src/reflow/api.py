@@ -11,6 +11,8 @@ import importlib
 import types
 from typing import Any
 
+from reflow.lang.api_dispatch import dispatching
+
 _maps: dict[str, dict[str, str]] = {}
 
 
@@ -99,7 +101,7 @@ def lookup(space: str, name: str, shown: str) -> Any:
     if name.startswith("raw_ops."):
         return _raw_op(name.removeprefix("raw_ops."), shown)
     if name in table:
-        return resolve(table[name])
+        return dispatching(table[name], resolve(table[name]), space, name)
     if has_children(space, name) or name == "raw_ops":
         return Namespace(shown, space, name + ".")
     raise MissingSymbol(_advice(space, name, shown))

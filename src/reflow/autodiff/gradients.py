@@ -168,12 +168,20 @@ def _as_list(values: Any) -> list[Any]:
     return [values]
 
 
+def variable_source(x: Any) -> Any:
+    """The handle or the reference of a variable, or of what acts as one; None for anything else."""
+    if hasattr(x, "_gradient_source"):
+        return x._gradient_source()
+    return x.handle if getattr(x, "_should_act_as_resource_variable", False) else None
+
+
 def _source(x: Any) -> SymbolicTensor:
     """The tensor at which the gradient of `x` arrives: for a variable its handle or reference."""
     if isinstance(x, SymbolicTensor):
         return x
-    if hasattr(x, "_gradient_source"):
-        return x._gradient_source()
+    source = variable_source(x)
+    if source is not None:
+        return source
     if hasattr(x, "values") and hasattr(x, "indices"):
         return x.values
     return convert_to_tensor(x)

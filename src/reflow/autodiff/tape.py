@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from reflow.autodiff import engine
-from reflow.autodiff.gradients import UnconnectedGradients
+from reflow.autodiff.gradients import UnconnectedGradients, variable_source
 from reflow.lang import context, errors, nest
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
@@ -67,7 +67,7 @@ class GradientTape:
     def watch(self, tensor: Any) -> None:
         """Records what is done with a tensor, a variable, or a structure of them."""
         for each in nest.flatten(tensor):
-            if hasattr(each, "_gradient_source"):
+            if not isinstance(each, Tensor) and variable_source(each) is not None:
                 self.watch_variable(each)
                 continue
             if isinstance(each, Tensor):
@@ -86,7 +86,7 @@ class GradientTape:
             self._watched[id(each)] = each
 
     def watch_variable(self, variable: Any) -> None:
-        source = variable._gradient_source()
+        source = variable_source(variable)
         self._watched[id(source)] = source
         self._variables[id(variable)] = variable
         graph: Any = context.current_graph()
@@ -291,14 +291,15 @@ def _value_of(target: Any) -> Any:
 
 
 def _source_of(source: Any) -> Any:
-    if hasattr(source, "_gradient_source"):
-        return convert_to_tensor(source._gradient_source())
-    if not isinstance(source, Tensor):
+    if isinstance(source, Tensor):
+        return convert_to_tensor(source)
+    found = variable_source(source)
+    if found is None:
         raise TypeError(
             f"{errors.where(errors.user_frame())}: Source {source!r} of a gradient is no tensor or "
             "variable. Convert it with tf.constant before the tape and watch it."
         )
-    return convert_to_tensor(source)
+    return convert_to_tensor(found)
 
 
 def variable_accessed(variable: Any) -> None:

@@ -36,6 +36,9 @@ def main() -> int:
     except Exception as error:
         print(f"  compiler     fails: {type(error).__name__}: {error}")
         ok = False
+    from reflow.kernels import library
+
+    print(f"  CPU kernels  {library.status()}")
     print("all is well" if ok else "something is missing: see above")
     return 0 if ok else 1
 

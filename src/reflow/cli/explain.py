@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from reflow.compiler.stats import journal, stats
+from reflow.kernels import choices, library
 
 
 def report(most: int = 40) -> str:
@@ -22,7 +23,18 @@ def report(most: int = 40) -> str:
     if len(events) > most:
         rest = Counter(event["event"] for event in events[most:])
         lines.append("  ... and " + ", ".join(f"{n} x {name}" for name, n in rest.items()))
-    return "\n".join(lines)
+    return "\n".join(lines + _kernels(most))
+
+
+def _kernels(most: int) -> list[str]:
+    """What was decided about native kernels, when something that they are for was met."""
+    noted, beyond = choices.noted()
+    if not noted:
+        return []
+    lines = [f"  native kernels for the CPU: {library.status()}"]
+    lines += [f"    {what}: {decision}" for what, decision in list(noted.items())[:most]]
+    left = len(noted) - most + beyond
+    return lines + ([f"    ... and {left} more"] if left > 0 else [])
 
 
 def _sentence(event: dict) -> str:

@@ -64,7 +64,7 @@ class TensorFlowFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                     return self._public(fullname, version, rest.removeprefix(root + "."))
         if rest == "compat":
             return api.Namespace(fullname, self.space, "compat.")
-        if rest.split(".")[0] in ("python", "core"):
+        if rest.split(".")[0] in ("python", "core", "compiler"):
             from reflow.compat import internal_paths
 
             return internal_paths.module(fullname, rest)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from reflow.compiler import policy, targets
+from reflow.compiler.blas_threads import BlasThreads
 from reflow.compiler.evaluate import (
     Interpreter,
     NeedLimit,
@@ -28,6 +29,7 @@ from reflow.compiler.evaluate import (
     body_nodes,
 )
 from reflow.compiler.stats import count, record
+from reflow.compiler.structure import Kind, keep, kind_of
 from reflow.compiler.trip_count import LoopLimit
 from reflow.lang.dtypes import variant
 from reflow.lang.func_graph import functions_of
@@ -64,14 +66,16 @@ class Recut(Exception):
 class Entry:
     """What is known of one shape signature of a cluster."""
 
-    __slots__ = ("runs", "spent", "best", "compiling", "executable")
+    __slots__ = ("runs", "spent", "best", "compiling", "executable", "elements", "signature")
 
-    def __init__(self) -> None:
+    def __init__(self, signature: Any) -> None:
+        self.signature = signature
         self.runs = 0
         self.spent = 0.0
         self.best = float("inf")
         self.compiling = False
         self.executable: Executable | None = None
+        self.elements = 0  # in the inputs and the state
 
 
 class Executable:
@@ -79,8 +83,8 @@ class Executable:
 
     Attributes:
       call: the compiled function of (donated state, other state, inputs).
-      donated, read: the handles behind the first two arguments.
-      written: the handles behind the state that it returns; some may be new.
+      donated, written: which of the cluster's `writes` it is given, and which it returns.
+      read: which of the cluster's `reads` it is given.
       inputs: which of the cluster's inputs are arguments (the others were known).
       layout: for each output, its index among the results, or the value known at trace time.
       checks: what to raise when the flag of that index is false.
@@ -126,6 +130,8 @@ class Cluster:
     ):
         self.path = path
         self._only: tuple[Any, Entry] | None = None
+        self._kind: Kind | None = None
+        self._bound: Any = (None, (), (), ())
         self.nodes = list(nodes)
         self.inputs = list(inputs)
         self.outputs = list(outputs)
@@ -144,7 +150,6 @@ class Cluster:
         self.weight = sum(node_count(op) for op in nodes)
         self.accelerated = targets.is_accelerated(device)
         self.interpretable = not self.accelerated and all(is_interpretable(op) for op in nodes)
-        self.entries: OrderedDict[Any, Entry] = OrderedDict()
         self.recut: Recut | None = None  # found by a compilation in the background
         self._lock = threading.Lock()
 
@@ -169,14 +174,12 @@ class Cluster:
             return self._run_compiled(executable, values, store)
         if self.recut is not None:
             raise self.recut
-        elements = 0
         if entry.runs == 0:
-            elements = sum(getattr(v, "size", 0) for v in values)
-            elements += store.elements(self.reads) + store.elements(self.writes)
-        choice = policy.choose(self.weight, self.interpretable, elements, entry)
+            entry.elements = sum(getattr(v, "size", 0) for v in values)
+            entry.elements += store.elements(self.reads) + store.elements(self.writes)
+        choice = policy.choose(self.weight, self.interpretable, entry.elements, entry)
         if choice is policy.COMPILE:
-            executable = self._compile(values, store)
-            self._entry(values).executable = executable  # the key may be another one by now
+            executable = self._compile_now(values, store)
             return self._run_compiled(executable, values, store)
         if choice is policy.BACKGROUND:
             self._compile_in_background(entry, values, store)
@@ -204,14 +207,13 @@ class Cluster:
                     store.set(handle, value)
         record("slow loop", nodes=len(self.nodes), first=self.nodes[0].name)
         try:
-            executable = self._compile(values, store)
+            executable = self._compile_now(values, store)
         except Recut:
             raise
         except Exception as error:  # the run that fails interpreted says so itself
             record("gave up compiling", nodes=len(self.nodes), why=str(error)[:300])
             self.has_loops = False
             return self._interpret(entry, values, interpreter(store))
-        self._entry(values).executable = executable
         return self._run_compiled(executable, values, store)
 
     def _entry(self, values: Sequence[Any]) -> Entry:
@@ -227,18 +229,42 @@ class Cluster:
                 key.append((shape, value.dtype) if shape is not None else type(value))
         if self.loops:
             key.extend(self.limits(values).values())
-        signature = tuple(key)
+        return self._entry_for(tuple(key))
+
+    def _entry_for(self, signature: Any) -> Entry:
+        kind = self._kind
+        if kind is None or kind.void:
+            kind = self._find_kind()
         only = self._only
         if only is not None and only[0] == signature:
             return only[1]
-        with self._lock:
-            entry = self.entries.get(signature)
+        with kind.lock:
+            entry = kind.entries.get(signature)
             if entry is None:
-                entry = self.entries[signature] = Entry()
-                self._evict()
-            self.entries.move_to_end(signature)
+                entry = kind.entries[signature] = Entry(signature)
+                _evict(kind.entries)
+            kind.entries.move_to_end(signature)
         self._only = (signature, entry)
         return entry
+
+    def _find_kind(self) -> Kind:
+        self._only = None
+        if self._kind is not None or self.static or self.lists or self.loops or self.has_loops:
+            self._kind = Kind()
+        else:
+            parts = (self.nodes, self.inputs, self.constants, self.outputs, self.reads, self.writes)
+            self._kind = kind_of(*parts, self.device)
+        return self._kind
+
+    def _leave_kind(self) -> None:
+        """What has been found out here need not hold for clusters that look alike."""
+        if self._kind is not None and self._kind.common:
+            self._kind.void = True
+
+    @property
+    def entries(self) -> OrderedDict[Any, Entry]:
+        """What is known of each shape signature."""
+        return (self._kind or self._find_kind()).entries
 
     def _limit(self, op: Operation) -> None:
         constants = {id(t): v for t, v in self.constants}
@@ -249,15 +275,6 @@ class Cluster:
     def limits(self, values: Sequence[Any]) -> dict[Operation, int | None]:
         """How often the loops run at the most, rounded up; None where it cannot be told."""
         return {op: limit.of(values) for op, limit in self.loops.items()}
-
-    def _evict(self) -> None:
-        """Bounds both the executables and the records of signatures seen."""
-        compiled = [k for k, e in self.entries.items() if e.executable is not None]
-        for key in compiled[: max(0, len(compiled) - policy.MAX_EXECUTABLES)]:
-            del self.entries[key]
-            count("evictions")
-        while len(self.entries) > 64 * policy.MAX_EXECUTABLES:
-            self.entries.popitem(last=False)
 
     def _interpret(
         self,
@@ -271,12 +288,11 @@ class Cluster:
         interpreter.path = self.path
         started = time.perf_counter()
         interpreter.deadline = started + patience
-        with np.errstate(all="ignore"):
-            if self.writes:
-                with interpreter.store.lock:
-                    outputs = interpreter.run(self.program, args)
-            else:
-                outputs = interpreter.run(self.program, args)
+        if entry.elements < policy.THREADED:
+            outputs = self._interpreted(args, interpreter)
+        else:
+            with BlasThreads(is_compiling):
+                outputs = self._interpreted(args, interpreter)
         spent = time.perf_counter() - started
         entry.runs += 1
         entry.spent += spent
@@ -285,6 +301,13 @@ class Cluster:
         count("interpreted_runs")
         return outputs
 
+    def _interpreted(self, args: Sequence[Any], interpreter: Interpreter) -> Sequence[Any]:
+        with np.errstate(all="ignore"):
+            if self.writes:
+                with interpreter.store.lock:
+                    return interpreter.run(self.program, args)
+            return interpreter.run(self.program, args)
+
     def _run_compiled(self, executable: Executable, values: Sequence[Any], store: Any):
         with store.lock:
             try:
@@ -292,13 +315,12 @@ class Cluster:
             except (TypeError, KeyError):
                 # The state has another shape than the one compiled for (validate_shape=False), or
                 # is not there (any more).
-                executable = self._compile(values, store)
-                self._entry(values).executable = executable
+                executable = self._compile_now(values, store)
                 results, state, flags = self._call(executable, values, store)
             if executable.checks:
                 flags = np.asarray(flags)
                 _recut_if_unusual(executable.checks, flags)
-            for handle, value in zip(executable.written, state):
+            for handle, value in zip(self._bound[3], state):
                 store.set(handle, value)
         if executable.checks:
             _raise_failed(executable.checks, flags)
@@ -309,7 +331,15 @@ class Cluster:
         if self.lists:
             values = self._at_boundary(values)
         arguments = [values[i] for i in executable.inputs]
-        donated, read = store.arrays(executable.donated), store.arrays(executable.read)
+        bound = self._bound
+        if bound[0] is not executable:
+            bound = self._bound = (
+                executable,
+                [self.writes[i] for i in executable.donated],
+                [self.reads[i] for i in executable.read],
+                [self.writes[i] for i in executable.written],
+            )
+        donated, read = store.arrays(bound[1]), store.arrays(bound[2])
         if self.device:
             import jax
 
@@ -323,6 +353,11 @@ class Cluster:
         return [at_boundary(v) if i in self.lists else v for i, v in enumerate(values)]
 
     # Compiling -----------------------------------------------------------------------------------
+
+    def _compile_now(self, values: Sequence[Any], store: Any) -> Executable:
+        executable = self._compile(values, store)
+        self._entry(values).executable = executable  # the key may be another one by now
+        return executable
 
     def _compile_in_background(self, entry: Entry, values: Sequence[Any], store: Any) -> None:
         entry.compiling = True
@@ -340,12 +375,14 @@ class Cluster:
 
         def work() -> None:
             try:
-                entry.executable = self._compile(shapes_only, _Specs(state))
+                executable = self._compile(shapes_only, _Specs(state))
             except Recut as recut:
                 self.recut = recut
             except Exception as error:  # the run that fails interpreted says so itself
                 record("gave up compiling", nodes=len(self.nodes), why=str(error)[:300])
                 return
+            else:
+                self._entry_for(entry.signature).executable = executable
             entry.compiling = False
 
         background(work)
@@ -367,6 +404,7 @@ class Cluster:
                 executable = tracing.build(self, values, store)
                 break
             except NeedStatic as need:
+                self._leave_kind()
                 position = self._input_position(need.tensor)
                 count("cuts")
                 record("cut", tensor=need.tensor.name, why="its value gives a shape or an axis")
@@ -379,6 +417,7 @@ class Cluster:
                 self.static.add(position)
                 self._only = None
             except NeedLimit as need:
+                self._leave_kind()
                 count("cuts")
                 record("limit", loop=need.op.name, why="its length is the length of a list")
                 known = {id(t) for t in self.inputs} | {id(t) for t, _ in self.constants}
@@ -387,9 +426,16 @@ class Cluster:
                     raise Recut(loop=need.op, ends=ends, why=str(need)) from None
                 self._limit(need.op)
             except NotCompilable as error:
+                self._leave_kind()
                 node = getattr(error, "node", None)
                 record("host", node=node.name if node is not None else "?", why=str(error))
                 raise Recut(node=node, why=str(error)) from None
+        if executable.checks or not all(
+            isinstance(i, (int, *_ARRAYS)) for _, i in executable.layout
+        ):
+            self._leave_kind()
+        if self._kind is not None:
+            keep(self._kind)
         count("compilations")
         record(
             "compiled",
@@ -406,6 +452,9 @@ class Cluster:
             if each is tensor:
                 return i
         return None
+
+
+_ARRAYS = (np.ndarray, np.generic)
 
 
 class _Spec:
@@ -442,6 +491,16 @@ def as_numpy(value: Any) -> Any:
     if hasattr(value, "__array__") and hasattr(value, "dtype"):
         return np.asarray(value)
     return value.to_host() if hasattr(value, "to_host") else value
+
+
+def _evict(entries: OrderedDict[Any, Entry]) -> None:
+    """Bounds both the executables and the records of signatures seen."""
+    compiled = [k for k, e in entries.items() if e.executable is not None]
+    for key in compiled[: max(0, len(compiled) - policy.MAX_EXECUTABLES)]:
+        del entries[key]
+        count("evictions")
+    while len(entries) > 64 * policy.MAX_EXECUTABLES:
+        entries.popitem(last=False)
 
 
 def node_count(op: Operation) -> int:

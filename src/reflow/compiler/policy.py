@@ -7,7 +7,9 @@ interpret until the time spent interpreting a shape signature equals what compil
 program, then compile, in the background, while runs go on interpreted. The total is then at most twice
 that of knowing the future. A signature seen once is never compiled, however many there are.
 
-`REFLOW_TIER=interpret` or `compile` forces either; `auto` is the default.
+`REFLOW_TIER=interpret` or `compile` forces either; `auto` is the default. `deterministic` is the rule
+without clocks (`tf.config.experimental.enable_op_determinism`): a signature is compiled when it comes for
+the second time, and the run waits for it.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ CALL_COST = 12e-6  # seconds that a call of an executable takes at the least
 COMPILE_BASE = 0.05  # seconds to compile the smallest cluster
 COMPILE_PER_NODE = 0.002
 IDLE_SHARE = 0.1  # compiling goes on in the background: this part of its cost delays the program
+THREADED = 1 << 16  # elements in inputs and state from which the BLAS may use threads
 LARGE = 1 << 26  # elements in a cluster's inputs and state above which NumPy is not tried
 
 forced: list[str] = [os.environ.get("REFLOW_TIER", "auto")]
@@ -48,6 +51,8 @@ def choose(nodes: int, interpretable: bool, elements: int, entry: Any) -> str:
         return COMPILE
     if forced[0] == "interpret":
         return INTERPRET
+    if forced[0] == "deterministic":
+        return INTERPRET if entry.runs == 0 and elements <= LARGE else COMPILE
     if elements > LARGE and entry.runs == 0:
         return COMPILE
     if entry.compiling or entry.runs == 0 or entry.best < 2 * CALL_COST:

@@ -31,13 +31,54 @@ def may_have_accelerator() -> bool:
 
 
 @cache
-def accelerators() -> tuple[Any, ...]:
-    """JAX's accelerator devices."""
+def physical_accelerators() -> dict[str, Any]:
+    """All of JAX's accelerator devices, by short name (`GPU:0`), hidden ones too."""
     if not may_have_accelerator():
-        return ()
+        return {}
     from reflow.compiler.jax_setup import jax
 
-    return tuple(d for d in jax.devices() if d.platform != "cpu")
+    found: dict[str, Any] = {}
+    seen: dict[str, int] = {}
+    for device in jax.devices():
+        if device.platform != "cpu":
+            kind = _kind(device)
+            found[f"{kind}:{seen.get(kind, 0)}"] = device
+            seen[kind] = seen.get(kind, 0) + 1
+    return found
+
+
+_hidden: set[str] = set()  # short names of accelerators that programs do not see
+
+
+@cache
+def accelerators() -> tuple[Any, ...]:
+    """JAX's accelerator devices that programs see."""
+    return tuple(d for name, d in physical_accelerators().items() if name not in _hidden)
+
+
+def hide(names: set[str]) -> None:
+    """Lets programs not see the accelerators of these short names, and see all others."""
+    _hidden.clear()
+    _hidden.update(names)
+    for known in (accelerators, device_names, jax_device):
+        known.cache_clear()
+
+
+def in_use() -> bool:
+    """Whether something has run on a device of JAX already."""
+    return jax_device.cache_info().currsize > 0
+
+
+def set_preallocation(on: bool) -> None:
+    """Whether an accelerator's memory is taken at once: before its first use."""
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "true" if on else "false"
+
+
+def set_matmul_precision(precision: str) -> None:
+    """What accelerators may do to float32 products: JAX's "default" or "highest"."""
+    from reflow.compiler.jax_setup import jax
+
+    jax.config.update("jax_default_matmul_precision", precision)
 
 
 def _kind(device: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -339,20 +340,34 @@ def _from_numpy(array: np.ndarray, dtype: DType | None) -> np.ndarray:
     dtype = dtype.base_dtype
     if array.dtype == dtype.np:
         return array
-    kind = array.dtype.kind if array.dtype.kind != "V" else "f"
-    if not _fits(kind, dtype) and not (kind == "f" and dtype.is_integer and not array.size):
+    as_dtype(array.dtype)  # refuses dtypes that TensorFlow does not have
+    if (array.dtype == object) != (dtype is dtypes.string):
         raise TypeError(
             f"{errors.where(errors.user_frame(3))}: Expected {dtype.name}, but got an array of "
             f"{array.dtype}."
         )
-    return array.astype(_plain(dtype))
+    with np.errstate(invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+        return array.astype(_plain(dtype))  # numbers of any kind are cast, as TensorFlow does
 
 
 def _pack(value: Any, dtype: DType | None, name: str | None) -> Any:
     """A (nested) list that holds tensors, as a tensor: packed, with the tensors' dtype."""
+    inferred = _tensor_dtype(value)
     if dtype is None:
-        dtype = _tensor_dtype(value)
+        dtype = inferred
+    elif inferred is not None and dtype.base_dtype is not inferred:
+        value = _cast_tensors(value, dtype.base_dtype)
     return _packed(value, dtype, name or "packed")
+
+
+def _cast_tensors(value: Any, dtype: DType) -> Any:
+    """A nested list with its tensors cast, as TensorFlow does when a dtype is asked for."""
+    if isinstance(value, (list, tuple)):
+        return [_cast_tensors(each, dtype) for each in value]
+    if _is_tensor(value) and as_dtype(value.dtype).base_dtype is not dtype:
+        return REGISTRY["Cast"](value, DstT=dtype)
+    return value
 
 
 def _packed(value: Any, dtype: DType | None, name: str) -> Any:

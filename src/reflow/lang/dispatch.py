@@ -5,6 +5,7 @@ Nothing else in Reflow branches on the mode.
 
 from __future__ import annotations
 
+import functools
 import math
 import struct
 from collections import namedtuple
@@ -152,14 +153,14 @@ def bind(opdef: OpDef, values: list[Any], attrs: dict[str, Any]) -> list[Any]:
 def _known_dtype(value: Any) -> DType | None:
     """The dtype of what has one for sure: a tensor, or something like a variable."""
     if isinstance(value, Tensor) or getattr(type(value), "is_tensor_like", False):
-        return value.dtype.base_dtype
+        return as_dtype(value.dtype).base_dtype  # a library's variable may give a name
     return None
 
 
 def _convert(opdef: OpDef, arg: Any, value: Any, wanted: DType | None, index: int = -1) -> Any:
     if isinstance(value, Tensor):
         if wanted is not None and value.dtype.base_dtype is not wanted.base_dtype:
-            raise TypeError(_mismatch(opdef, arg, value.dtype, wanted))
+            raise _mismatch(opdef, arg, value.dtype, wanted)
         if arg.is_ref and not value.dtype.is_ref_dtype:
             raise TypeError(
                 f"{errors.where(errors.user_frame())}: '{opdef.name}' Op requires that input "
@@ -179,8 +180,10 @@ def _convert(opdef: OpDef, arg: Any, value: Any, wanted: DType | None, index: in
         tensor = convert_to_tensor(value, wanted, name=label, preferred_dtype=hint)
     except (TypeError, ValueError) as error:
         natural = getattr(value, "dtype", None)
-        if wanted is not None and natural is not None:
-            raise TypeError(_mismatch(opdef, arg, natural, wanted)) from None
+        if wanted is not None and natural is None and context.executing_eagerly():
+            natural = _dtype_of_python(value)
+        if wanted is not None and natural is not None and as_dtype(natural) is not wanted:
+            raise _mismatch(opdef, arg, natural, wanted) from None
         text = str(error)
         site = errors.where(errors.user_frame())
         if not text.startswith(site):
@@ -189,21 +192,36 @@ def _convert(opdef: OpDef, arg: Any, value: Any, wanted: DType | None, index: in
     return tensor
 
 
-def _mismatch(opdef: OpDef, arg: Any, got: Any, wanted: DType) -> str:
+def _dtype_of_python(value: Any) -> DType | None:
+    """The dtype of the tensor that a number or a string would be by itself."""
+    return convert_to_tensor(value).dtype if isinstance(value, _PYTHON_VALUES) else None
+
+
+_PYTHON_VALUES = (bool, int, float, complex, str, bytes)
+
+
+def _mismatch(opdef: OpDef, arg: Any, got: Any, wanted: DType) -> Exception:
+    """The error of an input of another dtype: eager code and graphs have one each."""
     got = as_dtype(got)
-    of = "expected type"
+    site = errors.where(errors.user_frame())
+    if context.executing_eagerly():
+        return errors.InvalidArgumentError(
+            None,
+            None,
+            f"{site}: cannot compute {opdef.name} as input #{opdef.input_index[arg.name]}(zero-based) "
+            f"'{arg.name}' was expected to be a {wanted.name} tensor but is a {got.name} tensor. "
+            "Convert one with tf.cast.",
+        )
     if arg.type_attr is not None:
         first = next((a.name for a in opdef.inputs if a.type_attr == arg.type_attr), arg.name)
-        of = "type" if first == arg.name else ""
-        against = f"type {wanted.name} of argument '{first}'"
-        if not of:
-            return (
-                f"{errors.where(errors.user_frame())}: Input '{arg.name}' of '{opdef.name}' Op has "
-                f"type {got.name} that does not match {against}. Convert one with tf.cast."
+        if first != arg.name:
+            return TypeError(
+                f"{site}: Input '{arg.name}' of '{opdef.name}' Op has type {got.name} that does not "
+                f"match type {wanted.name} of argument '{first}'. Convert one with tf.cast."
             )
-    return (
-        f"{errors.where(errors.user_frame())}: Input '{arg.name}' of '{opdef.name}' Op has type "
-        f"{got.name} that does not match expected type of {wanted.name}. Convert it with tf.cast."
+    return TypeError(
+        f"{site}: Input '{arg.name}' of '{opdef.name}' Op has type {got.name} that does not match "
+        f"expected type of {wanted.name}. Convert it with tf.cast."
     )
 
 
@@ -227,7 +245,10 @@ def _not_allowed(opdef: OpDef, attr: Attr, value: Any) -> Exception:
         names = [a.name for a in opdef.inputs if a.type_attr == attr.name]
         of = f"parameter '{names[0]}'" if names else f"attribute '{attr.name}'"
         allowed = ", ".join(sorted(d.name for d in attr.allowed))
-        return TypeError(
+        kind: Any = TypeError
+        if context.executing_eagerly():
+            kind = functools.partial(errors.InvalidArgumentError, None, None)
+        return kind(
             f"{site}: Value passed to {of} of {opdef.name} has DataType {value.name} not in list "
             f"of allowed values: {allowed}"
         )
@@ -260,7 +281,7 @@ def complete_attrs(opdef: OpDef, inputs: Sequence[Any], attrs: dict[str, Any]) -
                 attrs.setdefault(arg.type_attr, tensor.dtype.base_dtype) if arg.type_attr else None
             )
             if wanted is not None and tensor.dtype.base_dtype is not wanted.base_dtype:
-                raise TypeError(_mismatch(opdef, arg, tensor.dtype, wanted))
+                raise _mismatch(opdef, arg, tensor.dtype, wanted)
         start += length
     if start != len(inputs):
         raise ValueError(f"{opdef.name}: {len(inputs)} inputs, but its signature takes {start}")

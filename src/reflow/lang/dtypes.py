@@ -79,6 +79,12 @@ class DType:
         return self.np.kind == "u"
 
     @property
+    def is_numeric(self) -> builtins.bool:
+        """Whether it holds numbers: everything but booleans, strings, resources and variants."""
+        kind = self.base_dtype
+        return kind.is_floating or kind.is_complex or kind.is_integer or kind.is_quantized
+
+    @property
     def size(self) -> int:
         """Bytes per element (1 for the 4-bit types and for strings, as TensorFlow reports)."""
         if self.base_dtype in (string, resource, variant):

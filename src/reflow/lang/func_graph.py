@@ -75,6 +75,16 @@ class FuncGraph(Graph):
     def internal_captures(self) -> list[SymbolicTensor]:
         return [inner for _, inner in self._captures.values()]
 
+    @property
+    def variables(self) -> tuple[Any, ...]:
+        """The variables of eager code that it captures."""
+        behind = (getattr(tensor, "_variable", None) for tensor in self.external_captures)
+        return tuple(v for v in (held() for held in behind if held is not None) if v is not None)
+
+    @property
+    def trainable_variables(self) -> tuple[Any, ...]:
+        return tuple(v for v in self.variables if v.trainable)
+
     def add_input(self, dtype: DType, shape: TensorShape, name: str) -> SymbolicTensor:
         """Appends an argument; captures come after all arguments."""
         placeholder = self._placeholder(dtype, shape, name)

@@ -50,6 +50,8 @@ class IndexedSlices(CompositeTensor):
     TensorShape([3, 1])
     """
 
+    is_composite_of_tensor = True  # `tf.is_tensor` holds for it
+
     __slots__ = ("_values", "_indices", "_dense_shape")
 
     def __init__(self, values: Any, indices: Any, dense_shape: Any = None):

@@ -417,13 +417,15 @@ def parse_signature(signature: str) -> tuple[str, list[Arg], list[Arg], dict[str
 
 
 def _split(text: str) -> list[str]:
-    parts, depth, current = [], 0, ""
+    parts, depth, quoted, current = [], 0, False, ""
     for char in text:
-        if char in "([{":
-            depth += 1
+        if char == "'":
+            quoted = not quoted
+        elif char in "([{":
+            depth += not quoted
         elif char in ")]}":
-            depth -= 1
-        if char == "," and depth == 0:
+            depth -= not quoted
+        if char == "," and depth == 0 and not quoted:
             parts.append(current.strip())
             current = ""
         else:

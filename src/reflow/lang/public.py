@@ -57,6 +57,7 @@ export_value(
     _L + "shapes", "dimension_at_index", "compat.dimension_at_index", v1=["dimension_at_index"]
 )
 export_value(_L + "tensor", "Tensor", "Tensor")
+export_value(_L + "tensor", "CoreTensor", "__internal__.types.Tensor")
 export_value(_L + "tensor", "is_tensor", "is_tensor", v1=["contrib.framework.is_tensor"])
 export_value(_L + "graph", "Graph", "Graph")
 export_value(_L + "graph", "Operation", "Operation")

@@ -36,6 +36,10 @@ _PLACES = {
     "while_gradient": "reflow.autodiff.loop_gradient:while_gradient",
     "VariableDef": "reflow.formats.protos:VariableDef",
     "SaveSliceInfoDef": "reflow.formats.protos:SaveSliceInfoDef",
+    "Example": "reflow.formats.protos:Example",
+    "SequenceExample": "reflow.formats.protos:SequenceExample",
+    "TensorProto": "reflow.formats.protos:TensorProto",
+    "make_ndarray": "reflow.formats.tensor_codec:make_ndarray",
 }
 
 

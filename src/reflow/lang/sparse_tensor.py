@@ -68,6 +68,8 @@ class SparseTensor(CompositeTensor):
      [0 0 0 0]]
     """
 
+    is_composite_of_tensor = True  # `tf.is_tensor` holds for it
+
     def __init__(self, indices: Any, values: Any, dense_shape: Any):
         with name_scope(None, "SparseTensor", [indices, values, dense_shape]):
             self._indices = convert_to_tensor(indices, int64, "indices")

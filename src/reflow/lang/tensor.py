@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 use_equality = [True]  # whether == compares elements (TF 2) or identity (TF 1)
 
 
-class Tensor:
+class CoreTensor:
+    """What functions take as a tensor: tensors, variables, and what libraries derive from this type
+    and make convertible with `__tf_tensor__`."""
+
+    is_tensor_like = True
+
+
+class Tensor(CoreTensor):
     """A multi-dimensional array of one dtype: symbolic in a graph, or holding a value.
 
     >>> import reflow as tf
@@ -163,8 +170,14 @@ class SymbolicTensor(Tensor):
 
 
 def is_tensor(x: Any) -> bool:
-    """Whether `x` is a tensor, or of another type that TensorFlow's functions take as one."""
-    return isinstance(x, Tensor) or getattr(type(x), "is_tensor_like", False)
+    """Whether `x` is a tensor, or of another type that TensorFlow takes as one: a variable, a sparse
+    tensor, slices."""
+    kind = type(x)
+    return (
+        isinstance(x, Tensor)
+        or getattr(kind, "is_tensor_like", False)
+        or getattr(kind, "is_composite_of_tensor", False)
+    )
 
 
 def is_symbolic(x: Any) -> bool:

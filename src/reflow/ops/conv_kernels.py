@@ -1,7 +1,8 @@
 """Convolutions of arrays with the channels last, and their gradients, in both namespaces.
 
-In NumPy a convolution is a matrix product with the windows of the input laid out as rows (im2col), in
-pieces of bounded size. In XLA it is XLA's own, except where its CPU code was measured to be slow
+On the CPU they go to a native kernel where there is a good one (`reflow.kernels`). Without: in NumPy a
+convolution is a matrix product with the windows of the input laid out as rows (im2col), in pieces of
+bounded size. In XLA it is XLA's own, except where its CPU code was measured to be slow
 (docs/decisions.md): windows of one element are a matrix product, groups are convolutions of their own,
 and a convolution that keeps the channels apart is a sum of shifted products.
 """
@@ -15,6 +16,14 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
+
+from reflow.kernels.convolution import (
+    FILTER_GRADIENT,
+    FORWARD,
+    INPUT_GRADIENT,
+    Convolution,
+    convolution,
+)
 
 Pads = Sequence[tuple[int, int]]
 
@@ -80,25 +89,67 @@ def forward(xp: Any, x: Any, w: Any, geometry: Geometry) -> Any:
     """
     if not x.size or not w.size or 0 in geometry.outputs:
         return xp.zeros((x.shape[0], *geometry.outputs, w.shape[-1]), x.dtype)
-    return _forward_numpy(x, w, geometry) if xp.is_numpy else _forward_xla(xp, x, w, geometry)
+    kernel = kernel_of(xp, FORWARD, x.dtype, x.shape, w.shape, geometry)
+
+    def otherwise(x: Any, w: Any) -> Any:
+        return _forward_numpy(x, w, geometry) if xp.is_numpy else _forward_xla(xp, x, w, geometry)
+
+    return natively(xp, kernel, otherwise, x, w)
 
 
 def input_gradient(xp: Any, channels: int, w: Any, dy: Any, geometry: Geometry) -> Any:
     """The gradient of `forward` with respect to its input, which has `channels`."""
     if not dy.size or not w.size:
         return xp.zeros((dy.shape[0], *geometry.sizes, channels), dy.dtype)
-    if xp.is_numpy:
-        return _input_gradient_numpy(channels, w, dy, geometry)
-    return _input_gradient_xla(xp, channels, w, dy, geometry)
+    kernel = kernel_of(xp, INPUT_GRADIENT, dy.dtype, (dy.shape[0], channels), w.shape, geometry)
+
+    def otherwise(w: Any, dy: Any) -> Any:
+        if xp.is_numpy:
+            return _input_gradient_numpy(channels, w, dy, geometry)
+        return _input_gradient_xla(xp, channels, w, dy, geometry)
+
+    return natively(xp, kernel, otherwise, w, dy)
 
 
 def filter_gradient(xp: Any, x: Any, channels: int, dy: Any, geometry: Geometry) -> Any:
     """The gradient of `forward` with respect to its filter, which has `channels` (of one group)."""
     if not dy.size or not x.size:
         return xp.zeros((*geometry.kernel, channels, dy.shape[-1]), dy.dtype)
+    kernel = kernel_of(xp, FILTER_GRADIENT, dy.dtype, x.shape, (channels, dy.shape[-1]), geometry)
+
+    def otherwise(x: Any, dy: Any) -> Any:
+        if xp.is_numpy:
+            return _filter_gradient_numpy(x, channels, dy, geometry)
+        return _filter_gradient_xla(xp, x, channels, dy, geometry)
+
+    return natively(xp, kernel, otherwise, x, dy)
+
+
+# Native kernels -----------------------------------------------------------------------------------
+
+
+def kernel_of(
+    xp: Any,
+    kind: int,
+    dtype: Any,
+    x_shape: Sequence[int],
+    w_shape: Sequence[int],
+    geometry: Geometry,
+) -> Convolution | None:
+    """A native kernel; of the shapes of images and filter the outer dimensions count."""
+    batch, channels = x_shape[0], x_shape[-1]
+    groups = channels // w_shape[-2]
+    compiled = not xp.is_numpy
+    return convolution(kind, dtype, batch, channels, groups, w_shape[-1], geometry, compiled)
+
+
+def natively(xp: Any, kernel: Convolution | None, otherwise: Callable[..., Any], *args: Any) -> Any:
+    """`args` through the kernel on the CPU, if there is one, else `otherwise(*args)`."""
+    if kernel is None:
+        return otherwise(*args)
     if xp.is_numpy:
-        return _filter_gradient_numpy(x, channels, dy, geometry)
-    return _filter_gradient_xla(xp, x, channels, dy, geometry)
+        return kernel(xp, *args)
+    return by_platform(xp, functools.partial(kernel, xp), otherwise, *map(xp.asarray, args))
 
 
 # NumPy --------------------------------------------------------------------------------------------
@@ -109,7 +160,7 @@ def _wide(x: np.ndarray) -> np.ndarray:
     return x.astype(np.float32) if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else x
 
 
-def _padded(x: np.ndarray, pads: Pads) -> np.ndarray:
+def padded(x: np.ndarray, pads: Pads) -> np.ndarray:
     if not any(map(any, pads)):
         return np.ascontiguousarray(x)
     sizes = [n + lo + hi for n, (lo, hi) in zip(x.shape[1:], pads)]
@@ -172,7 +223,7 @@ def _forward_numpy(x: np.ndarray, w: np.ndarray, geometry: Geometry) -> np.ndarr
     x, w = _wide(x), _wide(w)
     batch, filters, w_channels = x.shape[0], w.shape[-1], w.shape[-2]
     depth = math.prod(geometry.kernel) * w_channels
-    windows = _windows(_padded(x, geometry.pads), geometry)
+    windows = _windows(padded(x, geometry.pads), geometry)
     result = np.empty((batch, *geometry.outputs, filters), x.dtype)
     for channels, chosen in _groups(x.shape[-1], w_channels, filters):
         flat = w[..., chosen].reshape(depth, -1)
@@ -214,7 +265,7 @@ def _filter_gradient_numpy(x: Any, w_channels: int, dy: Any, geometry: Geometry)
     x, dy = _wide(x), _wide(dy)
     batch, filters = x.shape[0], dy.shape[-1]
     depth = math.prod(geometry.kernel) * w_channels
-    windows = _windows(_padded(x, geometry.pads), geometry)
+    windows = _windows(padded(x, geometry.pads), geometry)
     result = np.zeros((depth, filters), dy.dtype)
     for channels, chosen in _groups(x.shape[-1], w_channels, filters):
         for piece in _pieces(batch, geometry, depth):
@@ -244,20 +295,20 @@ def _forward_xla(xp: Any, x: Any, w: Any, geometry: Geometry) -> Any:
         if geometry.pointwise:
             steps = tuple(slice(None, None, s) for s in geometry.strides)
             return x[(slice(None), *steps)] @ w.reshape(w.shape[-2:])
-        return _native(xp, x, w, geometry)
+        return xla_forward(xp, x, w, geometry)
     if count > _MAX_SPLIT:
-        return _native(xp, x, w, geometry, count)
+        return xla_forward(xp, x, w, geometry, count)
 
     def split(x: Any, w: Any) -> Any:
         parts = _groups(x.shape[-1], w.shape[-2], w.shape[-1])
         return xp.concatenate(
-            [_native(xp, x[..., c], w[..., chosen], geometry) for c, chosen in parts], -1
+            [xla_forward(xp, x[..., c], w[..., chosen], geometry) for c, chosen in parts], -1
         )
 
-    return by_platform(xp, split, lambda x, w: _native(xp, x, w, geometry, count), x, w)
+    return by_platform(xp, split, lambda x, w: xla_forward(xp, x, w, geometry, count), x, w)
 
 
-def _native(xp: Any, x: Any, w: Any, geometry: Geometry, groups: int = 1) -> Any:
+def xla_forward(xp: Any, x: Any, w: Any, geometry: Geometry, groups: int = 1) -> Any:
     return xp.lax.conv_general_dilated(
         x,
         w,
@@ -275,22 +326,22 @@ def _input_gradient_xla(xp: Any, channels: int, w: Any, dy: Any, geometry: Geome
     if len(parts) == 1:
         if geometry.pointwise:
             return _spread(xp, dy @ w.reshape(w.shape[-2:]).T, geometry)
-        return _native_input_gradient(xp, w, dy, geometry)
+        return xla_input_gradient(xp, w, dy, geometry)
     if len(parts) <= _MAX_SPLIT:
 
         def split(w: Any, dy: Any) -> Any:
             return xp.concatenate(
                 [
-                    _native_input_gradient(xp, w[..., chosen], dy[..., chosen], geometry)
+                    xla_input_gradient(xp, w[..., chosen], dy[..., chosen], geometry)
                     for _, chosen in parts
                 ],
                 -1,
             )
 
         return by_platform(
-            xp, split, lambda w, dy: _native_input_gradient(xp, w, dy, geometry, len(parts)), w, dy
+            xp, split, lambda w, dy: xla_input_gradient(xp, w, dy, geometry, len(parts)), w, dy
         )
-    return _native_input_gradient(xp, w, dy, geometry, len(parts))
+    return xla_input_gradient(xp, w, dy, geometry, len(parts))
 
 
 def _spread(xp: Any, values: Any, geometry: Geometry) -> Any:
@@ -302,7 +353,7 @@ def _spread(xp: Any, values: Any, geometry: Geometry) -> Any:
     return xp.lax.pad(values, zero, [(0, 0, 0), *inner, (0, 0, 0)])
 
 
-def _native_input_gradient(xp: Any, w: Any, dy: Any, geometry: Geometry, groups: int = 1) -> Any:
+def xla_input_gradient(xp: Any, w: Any, dy: Any, geometry: Geometry, groups: int = 1) -> Any:
     """The convolution of the spread-out `dy` with the reversed filter, channels and filters swapped."""
     rank = len(geometry.kernel)
     w = xp.flip(w, tuple(range(rank)))
@@ -338,21 +389,21 @@ def _filter_gradient_xla(xp: Any, x: Any, channels: int, dy: Any, geometry: Geom
             flat = x[(slice(None), *steps)].reshape(-1, channels)
             product = flat.T @ dy.reshape(-1, dy.shape[-1])
             return product.reshape(*geometry.kernel, channels, dy.shape[-1])
-        return _native_filter_gradient(xp, x, dy, geometry)
+        return xla_filter_gradient(xp, x, dy, geometry)
     if len(parts) <= _MAX_SPLIT:
 
         def split(x: Any, dy: Any) -> Any:
             return xp.concatenate(
-                [_native_filter_gradient(xp, x[..., c], dy[..., k], geometry) for c, k in parts], -1
+                [xla_filter_gradient(xp, x[..., c], dy[..., k], geometry) for c, k in parts], -1
             )
 
         return by_platform(
-            xp, split, lambda x, dy: _native_filter_gradient(xp, x, dy, geometry, len(parts)), x, dy
+            xp, split, lambda x, dy: xla_filter_gradient(xp, x, dy, geometry, len(parts)), x, dy
         )
-    return _native_filter_gradient(xp, x, dy, geometry, len(parts))
+    return xla_filter_gradient(xp, x, dy, geometry, len(parts))
 
 
-def _native_filter_gradient(xp: Any, x: Any, dy: Any, geometry: Geometry, groups: int = 1) -> Any:
+def xla_filter_gradient(xp: Any, x: Any, dy: Any, geometry: Geometry, groups: int = 1) -> Any:
     """The convolution of `x` with `dy` in which batch and channels have changed places."""
     rank = len(geometry.kernel)
     inner = "DHW"[3 - rank :]
@@ -372,6 +423,16 @@ def _native_filter_gradient(xp: Any, x: Any, dy: Any, geometry: Geometry, groups
     )
 
 
+def place_at(xp: Any, part: Any, place: Sequence[int], geometry: Geometry) -> Any:
+    """`part` [batch, outputs..., channels] where the windows have their element `place`."""
+    inner = []
+    for n, (lo, hi), p, d, s, e in zip(
+        geometry.sizes, geometry.pads, place, geometry.dilations, geometry.strides, geometry.span
+    ):
+        inner.append((p * d, n + lo + hi - e - p * d, s - 1))
+    return xp.lax.pad(part, xp.zeros((), part.dtype), [(0, 0, 0), *inner, (0, 0, 0)])
+
+
 def by_images(f: Callable[..., np.ndarray], *arrays: Any) -> np.ndarray:
     """`f(*arrays)`, a few images of the batch at a time, so that what `f` makes stays in the cache."""
     batch = arrays[0].shape[0]
@@ -387,154 +448,3 @@ def by_images(f: Callable[..., np.ndarray], *arrays: Any) -> np.ndarray:
             result = np.empty((batch, *part.shape[1:]), part.dtype)
         result[start : start + images] = part
     return result
-
-
-# Channels apart -----------------------------------------------------------------------------------
-
-
-def depthwise_forward(xp: Any, x: Any, w: Any, geometry: Geometry) -> Any:
-    """The convolution of each channel of `x` by itself with `w` [spatial..., channels, multiplier]."""
-    channels, multiplier = w.shape[-2:]
-    shape = (x.shape[0], *geometry.outputs, channels * multiplier)
-    if not x.size or not w.size or 0 in geometry.outputs:
-        return xp.zeros(shape, x.dtype)
-    if channels == 1:
-        return forward(xp, x, w, geometry)
-
-    def shifted(x: Any, w: Any) -> Any:
-        dtype, (x, w) = x.dtype, _in_float32(xp, x, w)
-        x = _pad(xp, x, geometry)
-        total = None
-        for place, slices in geometry.taps():
-            # One product per multiplier: a last dimension of a few elements would be slow.
-            part = x[(slice(None), *slices)]
-            terms = [part * w[(*place, slice(None), q)] for q in range(multiplier)]
-            total = terms if total is None else [t + u for t, u in zip(total, terms)]
-        result = total[0] if multiplier == 1 else xp.stack(total, -1).reshape(-1, *shape[1:])
-        return result.astype(dtype)
-
-    if xp.is_numpy:
-        return by_images(lambda x: shifted(x, w), x)
-
-    def native(x: Any, w: Any) -> Any:
-        w = w.reshape(*geometry.kernel, 1, channels * multiplier)
-        return _native(xp, x, w, geometry, channels)
-
-    return by_platform(xp, shifted, native, xp.asarray(x), xp.asarray(w))
-
-
-def depthwise_input_gradient(xp: Any, w: Any, dy: Any, geometry: Geometry) -> Any:
-    """The gradient of `depthwise_forward` with respect to its input."""
-    channels, multiplier = w.shape[-2:]
-    if not dy.size or not w.size:
-        return xp.zeros((dy.shape[0], *geometry.sizes, channels), dy.dtype)
-    if channels == 1:
-        return input_gradient(xp, 1, w, dy, geometry)
-
-    def shifted(w: Any, dy: Any) -> Any:
-        dtype, (w, dy) = dy.dtype, _in_float32(xp, w, dy)
-        dy = dy.reshape(*dy.shape[:-1], channels, multiplier)
-        parts = [dy[..., q] for q in range(multiplier)]
-        total = None
-        if xp.is_numpy:
-            sizes = [n + lo + hi for n, (lo, hi) in zip(geometry.sizes, geometry.pads)]
-            total = np.zeros((dy.shape[0], *sizes, channels), dy.dtype)
-        for place, slices in geometry.taps():
-            part = parts[0] * w[(*place, slice(None), 0)]
-            for q in range(1, multiplier):
-                part = part + parts[q] * w[(*place, slice(None), q)]
-            if xp.is_numpy:
-                total[(slice(None), *slices)] += part
-            else:
-                part = place_at(xp, part, place, geometry)
-                total = part if total is None else total + part
-        return total[inside(geometry.sizes, geometry.pads)].astype(dtype)
-
-    if xp.is_numpy:
-        return by_images(lambda dy: shifted(w, dy), dy)
-
-    def native(w: Any, dy: Any) -> Any:
-        w = w.reshape(*geometry.kernel, 1, channels * multiplier)
-        return _native_input_gradient(xp, w, dy, geometry, channels)
-
-    return by_platform(xp, shifted, native, xp.asarray(w), xp.asarray(dy))
-
-
-def depthwise_filter_gradient(xp: Any, x: Any, multiplier: int, dy: Any, geometry: Geometry) -> Any:
-    """The gradient of `depthwise_forward` with respect to its filter."""
-    channels = x.shape[-1]
-    shape = (*geometry.kernel, channels, multiplier)
-    if not dy.size or not x.size:
-        return xp.zeros(shape, dy.dtype)
-    if channels == 1:
-        return filter_gradient(xp, x, 1, dy, geometry)
-
-    def shifted(x: Any, dy: Any) -> Any:
-        dtype, (x, dy) = dy.dtype, _in_float32(xp, x, dy)
-        dy = dy.reshape(*dy.shape[:-1], channels, multiplier)
-        x = _pad(xp, x, geometry)
-        parts = [dy[..., q] for q in range(multiplier)]
-        sums: Any = (_sums_in_numpy if xp.is_numpy else _sums_of_products)(xp, x, parts, geometry)
-        result = xp.stack(sums).reshape(*geometry.kernel, multiplier, channels)
-        return xp.swapaxes(result, -1, -2).astype(dtype)
-
-    if xp.is_numpy:
-        return shifted(x, dy)
-
-    def native(x: Any, dy: Any) -> Any:
-        return _native_filter_gradient(xp, x, dy, geometry, channels).reshape(shape)
-
-    return by_platform(xp, shifted, native, xp.asarray(x), xp.asarray(dy))
-
-
-def _sums_in_numpy(xp: Any, x: Any, parts: Sequence[Any], geometry: Geometry) -> np.ndarray:
-    """For each tap and part, their product summed over batch and space: [taps * parts, channels]."""
-    taps = [slices for _, slices in geometry.taps()]
-    result = np.zeros((len(taps) * len(parts), x.shape[-1]), x.dtype)
-    for image, *given in zip(x, *parts):
-        row = 0
-        for slices in taps:
-            for part in given:
-                result[row] += (image[slices] * part).reshape(-1, x.shape[-1]).sum(0)
-                row += 1
-    return result
-
-
-def _sums_of_products(xp: Any, x: Any, parts: Sequence[Any], geometry: Geometry) -> list[Any]:
-    """For each tap and part, their product summed over batch and space.
-
-    A loop over the batch that adds whole images: XLA's CPU code for the sum of a product of slices is
-    ten times slower.
-    """
-    slices_of_taps = [slices for _, slices in geometry.taps()]
-
-    def step(sums: list[Any], one: Any) -> tuple[list[Any], None]:
-        image, given = one
-        products = [image[slices] * part for slices in slices_of_taps for part in given]
-        return [a + b for a, b in zip(sums, products)], None
-
-    zeros = xp.zeros(parts[0].shape[1:], parts[0].dtype)
-    start = [zeros] * (len(slices_of_taps) * len(parts))
-    sums, _ = xp.lax.scan(step, start, (x, list(parts)))
-    return [xp.sum(each, tuple(range(each.ndim - 1))) for each in sums]
-
-
-def _in_float32(xp: Any, *arrays: Any) -> list[Any]:
-    """The arrays, those of 16-bit floats as float32."""
-    return [xp.asarray(a).astype(np.float32) if a.dtype.itemsize == 2 else a for a in arrays]
-
-
-def _pad(xp: Any, x: Any, geometry: Geometry) -> Any:
-    if xp.is_numpy:
-        return _padded(x, geometry.pads)
-    return xp.pad(x, ((0, 0), *geometry.pads, (0, 0)))
-
-
-def place_at(xp: Any, part: Any, place: Sequence[int], geometry: Geometry) -> Any:
-    """`part` [batch, outputs..., channels] where the windows have their element `place`."""
-    inner = []
-    for n, (lo, hi), p, d, s, e in zip(
-        geometry.sizes, geometry.pads, place, geometry.dilations, geometry.strides, geometry.span
-    ):
-        inner.append((p * d, n + lo + hi - e - p * d, s - 1))
-    return xp.lax.pad(part, xp.zeros((), part.dtype), [(0, 0, 0), *inner, (0, 0, 0)])

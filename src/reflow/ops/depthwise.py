@@ -10,7 +10,7 @@ from reflow.lang.dtypes import FLOAT
 from reflow.lang.export import export
 from reflow.lang.scopes import name_scope
 from reflow.lang.static_value import constant_value_as_shape
-from reflow.ops import conv_kernels
+from reflow.ops import depthwise_kernels
 from reflow.ops.array import renamed
 from reflow.ops.conv import conv2d_op, paddings, shape_of
 from reflow.ops.conv_kernels import Geometry, geometry_of
@@ -63,7 +63,7 @@ def depthwise_conv2d_op(
     x = channels_last(xp, input, data_format)
     _check_depths(x.shape[-1], filter.shape[-2])
     geometry = geometry_of(windows, x.shape[1:-1], filter.shape[:-2])
-    y = conv_kernels.depthwise_forward(xp, x, filter, geometry)
+    y = depthwise_kernels.forward(xp, x, filter, geometry)
     return channels_back(xp, y, data_format)
 
 
@@ -108,7 +108,7 @@ def depthwise_backprop_input_op(
     geometry = geometry_of(windows, sizes[1:-1], filter.shape[:-2])
     dy = channels_last(xp, out_backprop, data_format)
     _check_given(dy, sizes[0], geometry, filter.shape[-2] * filter.shape[-1])
-    dx = conv_kernels.depthwise_input_gradient(xp, filter, dy, geometry)
+    dx = depthwise_kernels.input_gradient(xp, filter, dy, geometry)
     return channels_back(xp, dx, data_format)
 
 
@@ -159,7 +159,7 @@ def depthwise_backprop_filter_op(
     geometry = geometry_of(windows, x.shape[1:-1], tuple(kernel))
     dy = channels_last(xp, out_backprop, data_format)
     _check_given(dy, x.shape[0], geometry, depth * multiplier)
-    return conv_kernels.depthwise_filter_gradient(xp, x, multiplier, dy, geometry)
+    return depthwise_kernels.filter_gradient(xp, x, multiplier, dy, geometry)
 
 
 @depthwise_backprop_filter_op.shape_rule

@@ -13,6 +13,7 @@ from reflow.lang.func_graph import FuncGraph
 from reflow.lang.opdef import REGISTRY, OpDef
 from reflow.lang.scopes import name_scope
 from reflow.lang.services import service
+from reflow.lang.type_spec import TensorSpec
 from reflow.ops import array
 from reflow.ops.constant import constant
 from reflow.ops.define import op
@@ -56,28 +57,89 @@ stateful_partitioned_call = _call("StatefulPartitionedCall", stateful=True)
 # Over the first dimension -------------------------------------------------------------------------
 
 
+class _DenseReader:
+    """The slices of a tensor along its first dimension."""
+
+    def __init__(self, value: Any, site: str):
+        self.tensor = convert_to_tensor(value, name="elem")
+        if self.tensor.shape.rank == 0:
+            raise ValueError(
+                f"{site}: Elements in elems must be 1+ dimensional Tensors, not scalars"
+            )
+        self.spec = self.tensor.dtype
+        self.static_count = self.tensor.shape._dims[0] if self.tensor.shape._dims else None
+
+    def count(self) -> Any:
+        return array.shape(self.tensor)[0]
+
+    def start(self, count: Any) -> None:
+        self._array = TensorArray(
+            self.tensor.dtype,
+            size=count,
+            dynamic_size=False,
+            clear_after_read=False,
+            element_shape=self.tensor.shape[1:],
+            infer_shape=True,
+        ).unstack(self.tensor)
+
+    def read(self, i: Any) -> Any:
+        return self._array.read(i)
+
+
+class _DenseWriter:
+    """Stacks what a loop gives, of a dtype or a `TensorSpec`, to a tensor."""
+
+    def __init__(self, spec: Any, infer_shape: bool):
+        self._spec = spec
+        self._infer_shape = infer_shape
+
+    def arrays(self, count: Any) -> list[TensorArray]:
+        return [
+            TensorArray(
+                dtypes.as_dtype(getattr(self._spec, "dtype", self._spec)),
+                size=count,
+                dynamic_size=False,
+                infer_shape=self._infer_shape,
+                element_shape=getattr(self._spec, "shape", None),
+            )
+        ]
+
+    def write(self, arrays: list[TensorArray], i: Any, value: Any) -> list[TensorArray]:
+        return [arrays[0].write(i, value)]
+
+    def result(self, arrays: list[TensorArray], count: Any, static: int | None) -> Any:
+        return _stacked(arrays[0], static)
+
+
+def _stacked(written: TensorArray, static: int | None) -> Any:
+    """What a loop wrote, as a tensor with the static number of elements."""
+    tensor = written.stack()
+    if not executing_eagerly() and tensor.shape._dims:
+        tensor.set_shape([static, *tensor.shape._dims[1:]])
+    return tensor
+
+
+def _writer(spec: Any, infer_shape: bool, site: str) -> Any:
+    if hasattr(spec, "_component_specs") and not isinstance(spec, TensorSpec):
+        from reflow.ops.ragged import rows
+
+        return rows.writer(spec, site)
+    return _DenseWriter(spec, infer_shape)
+
+
 class _Elements:
     """Nested tensors of one length, to be taken one element at a time."""
 
-    def __init__(self, elems: Any, site: str, what: str):
-        if any(nest.is_composite(each) for each in nest.flatten(elems)):
-            raise errors.UnimplementedError(
-                None,
-                None,
-                f"{site}: tf.{what} over sparse or ragged tensors: map over their parts, or convert "
-                "them to dense ones",
-            )
+    def __init__(self, elems: Any, site: str, what: str, composites: bool = False):
         self.structure = elems
-        self.tensors = [convert_to_tensor(each, name="elem") for each in nest.flatten(elems)]
-        if not self.tensors:
+        self.readers = [
+            self._reader(each, site, what, composites) for each in nest.flatten(elems)
+        ]
+        if not self.readers:
             raise ValueError(f"{site}: elems must contain at least one Tensor.")
         static = None
-        for tensor in self.tensors:
-            if tensor.shape.rank == 0:
-                raise ValueError(
-                    f"{site}: Elements in elems must be 1+ dimensional Tensors, not scalars"
-                )
-            size = tensor.shape._dims[0] if tensor.shape._dims else None
+        for each in self.readers:
+            size = each.static_count
             if size is not None and static is not None and size != static:
                 raise ValueError(
                     f"{site}: Dimensions {static} and {size} are not compatible: all elems of "
@@ -87,45 +149,45 @@ class _Elements:
         self.count = static
         self._dynamic: Any = None
 
+    @staticmethod
+    def _reader(value: Any, site: str, what: str, composites: bool) -> Any:
+        if not nest.is_composite(value):
+            return _DenseReader(value, site)
+        if not composites:
+            raise errors.UnimplementedError(
+                None,
+                None,
+                f"{site}: tf.{what} over sparse or ragged tensors: use tf.map_fn, or convert them to "
+                "dense ones",
+            )
+        from reflow.ops.ragged import rows
+
+        return rows.reader(value)
+
     @property
     def length(self) -> Any:
         """How many elements there are: an integer, or a tensor."""
         if self.count is not None:
             return self.count
         if self._dynamic is None:
-            self._dynamic = array.shape(self.tensors[0])[0]
+            self._dynamic = self.readers[0].count()
         return self._dynamic
 
     def unstack(self) -> None:
         """Makes an array of the elements of each tensor."""
         length = self.length
-        self.arrays = [
-            TensorArray(
-                tensor.dtype,
-                size=length,
-                dynamic_size=False,
-                clear_after_read=False,
-                element_shape=tensor.shape[1:],
-                infer_shape=True,
-            ).unstack(tensor)
-            for tensor in self.tensors
-        ]
+        for each in self.readers:
+            each.start(length)
 
     def read(self, i: Any) -> list[Any]:
-        return [each.read(i) for each in self.arrays]
+        return [each.read(i) for each in self.readers]
 
     def pack(self, values: Sequence[Any]) -> Any:
         return nest.pack_sequence_as(self.structure, values)
 
     def stacked(self, arrays: Sequence[TensorArray]) -> list[Any]:
         """What loops wrote, as tensors with the static length of the elements."""
-        results = []
-        for each in arrays:
-            tensor = each.stack()
-            if not executing_eagerly() and tensor.shape._dims:
-                tensor.set_shape([self.count, *tensor.shape._dims[1:]])
-            results.append(tensor)
-        return results
+        return [_stacked(each, self.count) for each in arrays]
 
 
 def _iterations(parallel_iterations: Any) -> int:
@@ -215,25 +277,17 @@ def _map(
     fn = _converted(fn)
     signature = dtype if signature is None else signature
     with name_scope(name, "map", nest.flatten(elems)):
-        elements = _Elements(elems, site, "map_fn")
+        elements = _Elements(elems, site, "map_fn", composites=True)
         if signature is None:
-            signature = nest.pack_sequence_as(elems, [t.dtype for t in elements.tensors])
+            signature = nest.pack_sequence_as(elems, [each.spec for each in elements.readers])
         specs = nest.flatten(signature)
         elements.unstack()
         length = elements.length
         start = constant(0)
-        results = [
-            TensorArray(
-                _spec_dtype(spec, site),
-                size=length,
-                dynamic_size=False,
-                infer_shape=infer_shape,
-                element_shape=getattr(spec, "shape", None),
-            )
-            for spec in specs
-        ]
+        writers = [_writer(spec, infer_shape, site) for spec in specs]
+        results = [each.arrays(length) for each in writers]
 
-        def compute(i: Any, arrays: list[TensorArray]) -> tuple[Any, list[TensorArray]]:
+        def compute(i: Any, arrays: list[Any]) -> tuple[Any, list[Any]]:
             result = fn(elements.pack(elements.read(i)))
             difference = nest._difference(signature, result, True, False)
             if difference is not None:
@@ -244,7 +298,8 @@ def _map(
                     f"that of elems). {text}"
                 )
             values = nest.flatten(result)
-            return i + 1, [ta.write(i, value) for ta, value in zip(arrays, values)]
+            written = [each.write(ta, i, v) for each, ta, v in zip(writers, arrays, values)]
+            return i + 1, written
 
         _, results = while_loop(
             lambda i, _: i < length,
@@ -254,16 +309,8 @@ def _map(
             back_prop=back_prop,
             maximum_iterations=length,
         )
-        return nest.pack_sequence_as(signature, elements.stacked(results))
-
-
-def _spec_dtype(spec: Any, site: str) -> dtypes.DType:
-    kind = type(spec).__name__
-    if kind not in ("TensorSpec", "DType") and hasattr(spec, "_component_specs"):
-        raise errors.UnimplementedError(
-            None, None, f"{site}: tf.map_fn with fn_output_signature of a {kind}"
-        )
-    return dtypes.as_dtype(getattr(spec, "dtype", spec))
+        stacked = [each.result(ta, length, elements.count) for each, ta in zip(writers, results)]
+        return nest.pack_sequence_as(signature, stacked)
 
 
 @export("scan")

@@ -16,6 +16,15 @@ from typing import Any
 
 import numpy as np
 
+from reflow.ops.normal_in_place import (
+    COS_POLYNOMIAL,
+    LOG_INVERSE,
+    LOG_POLYNOMIAL,
+    LOG_VALUE,
+    SIN_POLYNOMIAL,
+    SMALLEST_UNIFORM,
+    box_muller_in_place,
+)
 from reflow.ops.philox import (
     RESERVED_PER_OUTPUT,
     is_numpy,
@@ -123,46 +132,6 @@ def remainder32(xp: Any, bits: Any, modulus: Any) -> Any:
 # evaluates, in float64, which rounds to the same float32 everywhere. Over all 2**23 values that a
 # uniform float32 can take they agree with libc bit for bit. They are faster, too.
 
-_LOG_INVERSE, _LOG_VALUE = np.array(
-    [
-        [float.fromhex(x) for x in row.split()]
-        for row in """
-        0x1.661ec79f8f3bep+0 -0x1.57bf7808caadep-2
-        0x1.571ed4aaf883dp+0 -0x1.2bef0a7c06ddbp-2
-        0x1.49539f0f010bp+0 -0x1.01eae7f513a67p-2
-        0x1.3c995b0b80385p+0 -0x1.b31d8a68224e9p-3
-        0x1.30d190c8864a5p+0 -0x1.6574f0ac07758p-3
-        0x1.25e227b0b8eap+0 -0x1.1aa2bc79c81p-3
-        0x1.1bb4a4a1a343fp+0 -0x1.a4e76ce8c0e5ep-4
-        0x1.12358f08ae5bap+0 -0x1.1973c5a611cccp-4
-        0x1.0953f419900a7p+0 -0x1.252f438e10c1ep-5
-        0x1p+0 0x0p+0
-        0x1.e608cfd9a47acp-1 0x1.aa5aa5df25984p-5
-        0x1.ca4b31f026aap-1 0x1.c5e53aa362eb4p-4
-        0x1.b2036576afce6p-1 0x1.526e57720db08p-3
-        0x1.9c2d163a1aa2dp-1 0x1.bc2860d22477p-3
-        0x1.886e6037841edp-1 0x1.1058bc8a07ee1p-2
-        0x1.767dcf5534862p-1 0x1.4043057b6ee09p-2
-        """.strip().splitlines()
-    ]
-).T
-_LOG_POLYNOMIAL = tuple(
-    map(float.fromhex, ("-0x1.ffffef20a4123p-2", "0x1.5575b0be00b6ap-2", "-0x1.00ea348b88334p-2"))
-)
-_COS_POLYNOMIAL = tuple(
-    float.fromhex(x)
-    for x in (
-        "-0x1.ffffffd0c621cp-2",
-        "0x1.55553e1068f19p-5",
-        "-0x1.6c087e89a359dp-10",
-        "0x1.99343027bf8c3p-16",
-    )
-)
-_SIN_POLYNOMIAL = tuple(
-    map(float.fromhex, ("-0x1.555545995a603p-3", "0x1.1107605230bc4p-7", "-0x1.994eb3774cf24p-13"))
-)
-_SMALLEST_UNIFORM = 1e-7  # in place of anything smaller, before a logarithm
-
 
 def log_float32(xp: Any, x: Any) -> Any:
     """The logarithm of positive normal float32 values as GNU libc rounds it."""
@@ -171,9 +140,9 @@ def log_float32(xp: Any, x: Any) -> Any:
     exponent = offset >> 23  # so that what remains lies around 1
     place = (offset >> 19) & 15
     reduced = (bits - (exponent << 23)).view(np.float32).astype(np.float64)
-    r = reduced * xp.asarray(_LOG_INVERSE)[place] - 1
-    start = xp.asarray(_LOG_VALUE)[place] + exponent * math.log(2)
-    a, b, c = _LOG_POLYNOMIAL
+    r = reduced * xp.asarray(LOG_INVERSE)[place] - 1
+    start = xp.asarray(LOG_VALUE)[place] + exponent * math.log(2)
+    a, b, c = LOG_POLYNOMIAL
     r2 = r * r
     return ((c * r2 + (b * r + a)) * r2 + (start + r)).astype(np.float32)
 
@@ -186,8 +155,8 @@ def sin_cos_float32(xp: Any, x: Any) -> tuple[Any, Any]:
     x = x - (quadrant >> 1) * math.pi - (quadrant & 1) * (math.pi / 2)
     x2 = x * x
     x3, x4 = x2 * x, x2 * x2
-    s1, s2, s3 = _SIN_POLYNOMIAL
-    c1, c2, c3, c4 = _COS_POLYNOMIAL
+    s1, s2, s3 = SIN_POLYNOMIAL
+    c1, c2, c3, c4 = COS_POLYNOMIAL
     sine = (x + x3 * s1) + (x3 * x2) * (s2 + x2 * s3)
     cosine = ((1 + x2 * c1) + x4 * c2) + (x4 * x2) * (c3 + x2 * c4)
     swap = (quadrant & 1) != 0
@@ -199,7 +168,7 @@ def sin_cos_float32(xp: Any, x: Any) -> tuple[Any, Any]:
 
 def box_muller_float32(xp: Any, word0: Any, word1: Any) -> tuple[Any, Any]:
     """Two float32 normals of each pair of uint32 words."""
-    u = xp.maximum(unit_float(xp, word0, np.float32), np.float32(_SMALLEST_UNIFORM))
+    u = xp.maximum(unit_float(xp, word0, np.float32), np.float32(SMALLEST_UNIFORM))
     angle = unit_float(xp, word1, np.float32).astype(np.float64) * (2 * math.pi)
     radius = xp.sqrt(np.float32(-2) * log_float32(xp, u))
     sine, cosine = sin_cos_float32(xp, angle.astype(np.float32))
@@ -208,7 +177,7 @@ def box_muller_float32(xp: Any, word0: Any, word1: Any) -> tuple[Any, Any]:
 
 def box_muller_float64(xp: Any, block: Any) -> tuple[Any, Any]:
     """Two float64 normals of each block."""
-    u = xp.maximum(unit_double(xp, block[0], block[1]), _SMALLEST_UNIFORM)
+    u = xp.maximum(unit_double(xp, block[0], block[1]), SMALLEST_UNIFORM)
     angle = unit_double(xp, block[2], block[3]) * (2 * math.pi)
     radius = xp.sqrt(-2 * xp.log(u))
     return xp.sin(angle) * radius, xp.cos(angle) * radius
@@ -218,6 +187,11 @@ def normal_lanes(xp: Any, block: Any, dtype: Any) -> tuple[Any, ...]:
     """The 4 normal values (float64: 2) of each block."""
     if np.dtype(dtype) == np.float64:
         return box_muller_float64(xp, block)
+    if is_numpy(xp):
+        values = np.empty((4, len(block[0])), np.float32)
+        box_muller_in_place(block[0], block[1], values[:2])
+        box_muller_in_place(block[2], block[3], values[2:])
+        return tuple(values.astype(dtype, copy=False))
     sines, cosines = box_muller_float32(xp, xp.stack(block[0::2]), xp.stack(block[1::2]))
     lanes = sines[0], cosines[0], sines[1], cosines[1]
     return tuple(lane.astype(dtype) for lane in lanes)

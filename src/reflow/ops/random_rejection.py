@@ -167,6 +167,7 @@ def truncated_normal(xp: Any, key: Any, counter: Any, shape: Shape, dtype: Any) 
     group = 2 if double else 4
     compute = np.float64 if double else np.float32
     size = math.prod(shape)
+    count = -(-size // group)
 
     def start(index: Any) -> Lanes:
         empty = xp.zeros(index.shape, compute)
@@ -184,8 +185,32 @@ def truncated_normal(xp: Any, key: Any, counter: Any, shape: Shape, dtype: Any) 
             filled = filled + accepted
         return (offset + 1, filled, *slots), tuple(slots), filled >= group
 
-    values = interleave(xp, until_done(xp, -(-size // group), start, step))[:size]
-    return xp.reshape(values.astype(dtype), tuple(shape))
+    if is_numpy(xp) and count > _CHUNK:
+        values = _truncated_at_first(key, counter, count, group, compute, start, step)
+    else:
+        values = interleave(xp, until_done(xp, count, start, step))
+    return xp.reshape(values[:size].astype(dtype, copy=False), tuple(shape))
+
+
+def _truncated_at_first(
+    key: Any, counter: Any, count: int, group: int, dtype: Any, start: Callable, step: Callable
+) -> np.ndarray:
+    """Truncated normals in NumPy, flat, where five groups in six are what the first block gives."""
+    values = np.empty((count, group), dtype)
+    rest = []
+    for first in range(0, count, _CHUNK):
+        index = np.arange(first, min(first + _CHUNK, count), dtype=np.uint64)
+        block = blocks_at(np, key, counter, start(index)[0])
+        accepted = np.ones(len(index), bool)
+        for i, proposal in enumerate(normal_lanes(np, block, dtype)):
+            values[first : first + len(index), i] = proposal
+            accepted &= np.abs(proposal) < 2
+        rest.append(index[~accepted])
+    left = np.concatenate(rest)
+    for first in range(0, len(left), _CHUNK):
+        index = left[first : first + _CHUNK]
+        values[index] = np.stack(_until_done_numpy(start(index), step), axis=-1)
+    return values.reshape(-1)
 
 
 # --------------------------------------------------------------------------- gamma

@@ -329,7 +329,7 @@ def string_split(
     delimiter: Any = None,
     result_type: str = "SparseTensor",
     name: str | None = None,
-) -> SparseTensor:
+) -> Any:
     """The pieces of strings between delimiters, as a sparse matrix with a row for each string.
 
     Args:
@@ -337,10 +337,10 @@ def string_split(
       sep: a string: each of its bytes is a delimiter. By default a blank; "" cuts into bytes.
       skip_empty: whether empty pieces are left out.
       delimiter: the old name of `sep`.
-      result_type: "SparseTensor".
+      result_type: "SparseTensor" or "RaggedTensor".
 
     Raises:
-      UnimplementedError: for the result type "RaggedTensor".
+      ValueError: for another result type.
 
     >>> import reflow as tf
     >>> tf.compat.v1.string_split(["a b", "c"]).values.numpy().tolist()
@@ -350,19 +350,22 @@ def string_split(
         if sep is not None:
             raise ValueError("Cannot specify both 'sep' and 'delimiter'.")
         sep = delimiter
-    _check_result_type(result_type)
     source = convert_to_tensor(source, string)
     sep = convert_to_tensor(" " if sep is None else sep, string)
-    return SparseTensor(*string_split_op(source, sep, skip_empty=skip_empty, name=name))
+    parts = string_split_op(source, sep, skip_empty=skip_empty, name=name)
+    return _as_result_type(parts, result_type)
 
 
-def _check_result_type(result_type: str) -> None:
-    if result_type == "RaggedTensor":
-        raise errors.UnimplementedError(
-            None, None, "splitting strings into a RaggedTensor: Reflow has no RaggedTensor yet"
-        )
-    if result_type != "SparseTensor":
+def _as_result_type(parts: Any, result_type: str) -> Any:
+    """Indices, values and shape of the pieces as a sparse or ragged matrix."""
+    if result_type == "SparseTensor":
+        return SparseTensor(*parts)
+    if result_type != "RaggedTensor":
         raise ValueError(f"result_type must be 'RaggedTensor' or 'SparseTensor', got {result_type}")
+    from reflow.ops.ragged.ragged_tensor import RaggedTensor
+
+    indices, values, shape = parts
+    return RaggedTensor.from_value_rowids(values, indices[:, 0], shape[0], validate=False)
 
 
 @export(v1=("strings.split",))
@@ -373,18 +376,18 @@ def strings_split_v1(
     result_type: str = "SparseTensor",
     source: Any = None,
     name: str | None = None,
-) -> SparseTensor:
+) -> Any:
     """The pieces of strings between separators, as Python's `split` gives them, in a sparse matrix.
 
     Args:
-      input: a string scalar or vector.
+      input: a tensor of strings.
       sep: the separator; by default runs of white space.
       maxsplit: how often to split at the most; below 0 for any number.
-      result_type: "SparseTensor".
+      result_type: "SparseTensor" or "RaggedTensor".
       source: the old name of `input`.
 
     Raises:
-      UnimplementedError: for the result type "RaggedTensor", or an input of rank 2 or more.
+      ValueError: for another result type, or an input of unknown rank.
 
     >>> import reflow as tf
     >>> tf.compat.v1.strings.split(["a  b", "c"]).dense_shape.numpy().tolist()
@@ -394,33 +397,16 @@ def strings_split_v1(
         if input is not None:
             raise ValueError("Cannot specify both 'input' and 'source'.")
         input = source
-    _check_result_type(result_type)
     input = convert_to_tensor(input, string, "input")
     if input.shape.rank == 0:
         input = array.expand_dims(input, 0)
     elif input.shape.rank != 1:
-        raise errors.UnimplementedError(
-            None, None, f"strings.split of rank {input.shape.rank} needs a RaggedTensor"
-        )
+        from reflow.ops.ragged.strings import split_v1
+
+        return split_v1(input, sep, maxsplit, result_type, name=name)
     sep = convert_to_tensor("" if sep is None else sep, string)
-    return SparseTensor(*string_split_v2_op(input, sep, maxsplit=maxsplit, name=name))
-
-
-@export(v2=("strings.split",))
-def strings_split(input: Any, sep: Any = None, maxsplit: int = -1, name: str | None = None) -> Any:
-    """The pieces of strings between separators: not there yet, as the result is a `RaggedTensor`.
-
-    `tf.compat.v1.strings.split` gives them as a `SparseTensor`.
-
-    Raises:
-      UnimplementedError: always.
-    """
-    raise errors.UnimplementedError(
-        None,
-        None,
-        "tf.strings.split gives a RaggedTensor, which Reflow does not have yet; "
-        "tf.compat.v1.strings.split gives a SparseTensor.",
-    )
+    parts = string_split_v2_op(input, sep, maxsplit=maxsplit, name=name)
+    return _as_result_type(parts, result_type)
 
 
 # Parts and forms ----------------------------------------------------------------------------------

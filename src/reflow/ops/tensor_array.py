@@ -120,7 +120,7 @@ class TensorArray:
         self._dynamic_size = bool(dynamic_size)
         self._clear_after_read = True if clear_after_read is None else bool(clear_after_read)
         self._size = size
-        self._infer_shape = bool(infer_shape) or element_shape is not None
+        self._infer_shape = bool(infer_shape)
         self._shape = [shapes.as_shape(element_shape)]  # shared with the arrays made from this one
         self._make(flow, name or tensor_array_name)
 

@@ -19,7 +19,8 @@ from reflow.lang.dtypes import DType
 from reflow.lang.export import export
 from reflow.lang.scopes import GraphKeys
 from reflow.lang.shapes import TensorShape
-from reflow.lang.tensor import Reference, Tensor, use_equality
+from reflow.lang.tensor import CoreTensor, Reference, Tensor, use_equality
+from reflow.lang.trackable import Trackable
 from reflow.ops.partitioned import SaveSliceInfo
 from reflow.ops.variable_aggregation import (
     VariableAggregation,
@@ -191,7 +192,7 @@ _OPERATORS += ["__neg__", "__abs__", "__invert__", "__lt__", "__le__", "__gt__",
 
 
 @export(v2=("Variable",))
-class Variable(metaclass=VariableMetaclass):
+class Variable(CoreTensor, Trackable, metaclass=VariableMetaclass):
     """State that outlives a step: a tensor whose value can be assigned.
 
     Args:
@@ -218,7 +219,6 @@ class Variable(metaclass=VariableMetaclass):
     [3. 5.]
     """
 
-    is_tensor_like = True
     _is_resource = False  # whether its state is reached by a handle rather than a reference
     __array_priority__ = 100
 
@@ -229,6 +229,7 @@ class Variable(metaclass=VariableMetaclass):
     _synchronization: Any
     _aggregation: Any
     _save_slice_info: Any = None
+    _distribute_strategy: Any = None  # in whose scope it was created; None: the default one
 
     def __init__(
         self,

@@ -229,6 +229,7 @@ class ConcreteFunction:
         captures = self.graph.internal_captures
         graph = self.graph.variant([*given, *captures], nest.flatten(structure))
         graph.name = name or f"{self.graph.name}_pruned"
+        graph.side_effects = False  # nodes run where a fetch needs them
         specs = [TensorSpec(t.shape, t.dtype, t.op.name) for t in given]
         names = [f"feed_{i}" for i in range(len(given))]
         parameters = Parameters(_named(names), graph.name)

@@ -93,10 +93,26 @@ class EagerTensor(Tensor):
         return np.array(value) if copy else value
 
     def __dlpack__(self, **kwargs: Any) -> Any:
-        return self._value.__dlpack__(**kwargs)
+        value = self._value
+        if isinstance(value, (np.ndarray, np.generic)):
+            value = np.require(value, requirements="W")  # NumPy exports no read-only arrays
+        return value.__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> Any:
-        return self._value.__dlpack_device__()
+        return (
+            np.asarray(self._value).__dlpack_device__()
+            if _is_on_host(self._value)
+            else (self._value.__dlpack_device__())
+        )
+
+    def cpu(self) -> EagerTensor:
+        """The tensor in the memory of the host."""
+        return EagerTensor(_as_numpy(self._value), self.dtype)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it stands for one tensor per device: never."""
+        return False
 
     def __bool__(self) -> bool:
         value = self.numpy()
@@ -414,7 +430,10 @@ def _record(opdef: OpDef, flat: Any, attrs: dict[str, Any], name: str | None) ->
 def _explain(error, opdef, flat, attrs, args, name) -> Exception:
     """The error of a lowering, in the words of the op's shape rule when that refuses too."""
     record = _record(opdef, flat, attrs, name)
-    if not isinstance(error, NotImplementedError):
+    if opdef.broadcast and not _broadcasts(flat):
+        shown = " vs. ".join(str(list(np.shape(a))).replace(" ", "") for a in args)
+        error = errors.InvalidArgumentError(None, None, f"Incompatible shapes: {shown}")
+    elif not isinstance(error, NotImplementedError):
         try:
             opdef.output_shapes(
                 group_inputs(opdef, [_Known(t) for t in flat], attrs),
@@ -426,6 +445,14 @@ def _explain(error, opdef, flat, attrs, args, name) -> Exception:
         except Exception:
             return run_error(error, record, args)
     return run_error(error, record, args)
+
+
+def _broadcasts(tensors: Sequence[EagerTensor]) -> bool:
+    try:
+        np.broadcast_shapes(*[t._shape_tuple() for t in tensors])
+    except ValueError:
+        return False
+    return True
 
 
 class _Known:

@@ -92,3 +92,8 @@ class _Frozen:
 
     def __hash__(self) -> int:
         return hash(self._key)
+
+
+def clear() -> None:
+    """Lets go of all executables."""
+    _compiled.cache_clear()

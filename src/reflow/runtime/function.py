@@ -218,7 +218,7 @@ class Function:
     def _trace_once(self, types: ArgumentTypes, creator: Callable) -> ConcreteFunction:
         self._tracing_count += 1
         graph = trace_graph(self._name, creator)
-        with graph.as_default(), _no_tapes():
+        with graph.as_default(), no_tapes():
             values = types.placeholders()
             arguments = list(graph.inputs)
             function = self._python_function
@@ -408,7 +408,7 @@ def trace_graph(name: str, creator: Callable | None = None) -> FuncGraph:
     return graph
 
 
-class _no_tapes:
+class no_tapes:
     """What is traced within is not seen by the tapes around."""
 
     def __enter__(self) -> None:

@@ -1,0 +1,81 @@
+"""`tensorflow.python.eager.context`: the context of eager execution, as libraries ask for it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from reflow.lang import context as language
+from reflow.lang.export import export
+from reflow.runtime import config
+
+
+class Context:
+    """The one context of eager execution."""
+
+    def executing_eagerly(self) -> bool:
+        return language.executing_eagerly()
+
+    def num_gpus(self) -> int:
+        return len(config.list_logical_devices("GPU"))
+
+    def devices(self) -> list[str]:
+        """The full names of the devices."""
+        return [
+            f"/job:localhost/replica:0/task:0{device.name}"
+            for device in config.list_logical_devices()
+        ]
+
+    def list_logical_devices(self, device_type: str | None = None) -> list[Any]:
+        return config.list_logical_devices(device_type)
+
+    def list_physical_devices(self, device_type: str | None = None) -> list[Any]:
+        return config.list_physical_devices(device_type)
+
+    def ensure_initialized(self) -> None:
+        """Nothing to do: devices are looked up when they are first needed."""
+
+    def clear_kernel_cache(self) -> None:
+        """Lets go of what was compiled for single ops."""
+        from reflow.runtime.eager_compile import clear
+
+        clear()
+
+    @property
+    def run_eager_op_as_function(self) -> bool:
+        return False
+
+    @property
+    def device_name(self) -> str | None:
+        """The device that `tf.device` says in eager code, or None."""
+        return language.state.eager_device or None
+
+
+_context = Context()
+
+
+def context() -> Context:
+    """The context of eager execution."""
+    return _context
+
+
+def async_wait() -> None:
+    """Returns when ops that run have ended: they have, as far as programs can tell."""
+
+
+@export("__internal__.eager_context.eager_mode")
+@contextlib.contextmanager
+def eager_mode() -> Iterator[None]:
+    """Ops within execute as they are called."""
+    with language.using_graph(None):
+        yield
+
+
+@contextlib.contextmanager
+def graph_mode() -> Iterator[None]:
+    """Ops within are added to a graph of their own."""
+    from reflow.lang.graph import Graph
+
+    with language.using_graph(Graph()):
+        yield

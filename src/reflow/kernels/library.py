@@ -1,0 +1,109 @@
+"""The shared library of the native kernels: where it lies, whether it can be loaded, why not."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import os
+import pathlib
+import platform
+import sys
+import threading
+from typing import Any
+
+ONEDNN = "onednn-cpu-gomp"  # the distribution that brings oneDNN
+PATH = pathlib.Path(__file__).with_name("_native.so")
+
+# auto: where they were measured to be better; native: wherever they can; xla: never.
+forced: list[str] = [os.environ.get("REFLOW_KERNELS", "auto")]
+
+
+class Library:
+    """The loaded library.
+
+    Attributes:
+      functions: its functions, through ctypes.
+      threads: how many threads a call may use.
+    """
+
+    def __init__(self, functions: ctypes.CDLL):
+        self.functions = functions
+        self.threads = _cores()
+        self._registered = False
+        self._lock = threading.Lock()
+
+    def register(self, jax: Any) -> None:
+        """Makes the handlers known to XLA, the first time."""
+        with self._lock:
+            if not self._registered:
+                for name in ("reflow_convolve",):
+                    handler = jax.ffi.pycapsule(getattr(self.functions, f"{name}_for_xla"))
+                    jax.ffi.register_ffi_target(name, handler, platform="cpu")
+                self._registered = True
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _onednn() -> pathlib.Path:
+    """Where the package manager put oneDNN.
+
+    Raises:
+      OSError: when it is not installed.
+    """
+    try:
+        files = importlib.metadata.files(ONEDNN) or []
+    except importlib.metadata.PackageNotFoundError:
+        raise OSError(f"{ONEDNN} is not installed") from None
+    for file in files:
+        if file.name == "libdnnl.so.3":
+            return pathlib.Path(str(file.locate()))
+    raise OSError(f"{ONEDNN} has no libdnnl.so.3")
+
+
+def _load() -> tuple[Library | None, str]:
+    if not PATH.exists():
+        if sys.platform != "linux" or platform.machine() != "x86_64":
+            return None, "there are none for this platform"
+        return None, "they were not built: no C++ compiler was at hand when Reflow was installed"
+    try:
+        # Found by its name when the kernels, which were linked against it, are loaded.
+        onednn = ctypes.CDLL(str(_onednn()))
+        version = onednn.dnnl_version
+        version.restype = ctypes.POINTER(ctypes.c_int * 3)
+        numbers = list(version().contents)
+        functions = ctypes.CDLL(str(PATH))
+    except (OSError, AttributeError) as error:
+        return None, str(error)
+    return Library(functions), "oneDNN " + ".".join(map(str, numbers))
+
+
+_found: list[tuple[Library | None, str]] = []
+_finding = threading.Lock()
+
+
+def _state() -> tuple[Library | None, str]:
+    with _finding:
+        if not _found:
+            _found.append(_load())
+    return _found[0]
+
+
+def library() -> Library | None:
+    """The library, or None where it is not there, or not wanted."""
+    if forced[0] == "xla":
+        return None
+    return _state()[0]
+
+
+def status() -> str:
+    """Which kernels are in use, and why, in words."""
+    found, text = _state()
+    if found is None:
+        return f"none, XLA's own code instead: {text}"
+    if forced[0] == "xla":
+        return f"not used, as REFLOW_KERNELS=xla says ({text} is there)"
+    return f"{text}, {found.threads} threads" + (", forced" if forced[0] == "native" else "")

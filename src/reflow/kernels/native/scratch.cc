@@ -1,0 +1,60 @@
+#include "scratch.h"
+
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <new>
+
+namespace reflow {
+namespace {
+
+struct Shelf {
+  std::mutex mutex;
+  std::multimap<std::size_t, char*> blocks;
+  std::size_t kept = 0;
+};
+
+Shelf& shelf() {
+  static Shelf& all = *new Shelf;
+  return all;
+}
+
+}  // namespace
+
+Scratch::Scratch(std::size_t size) : data_(nullptr), size_(aligned(size)) {
+  if (size == 0) return;
+  {
+    std::lock_guard<std::mutex> lock(shelf().mutex);
+    auto found = shelf().blocks.lower_bound(size_);
+    // A block that is far too large would be missing where it is needed.
+    if (found != shelf().blocks.end() && found->first <= 2 * size_ + 4096) {
+      size_ = found->first;
+      data_ = found->second;
+      shelf().kept -= size_;
+      shelf().blocks.erase(found);
+      return;
+    }
+  }
+  data_ = static_cast<char*>(std::aligned_alloc(64, size_));
+  if (data_ == nullptr) throw std::bad_alloc();
+}
+
+Scratch::~Scratch() {
+  if (data_ == nullptr) return;
+  if (size_ <= kKept / 2) {
+    std::lock_guard<std::mutex> lock(shelf().mutex);
+    // The largest go first: they are the ones that crowd out the others.
+    while (shelf().kept + size_ > kKept && !shelf().blocks.empty()) {
+      auto largest = std::prev(shelf().blocks.end());
+      shelf().kept -= largest->first;
+      std::free(largest->second);
+      shelf().blocks.erase(largest);
+    }
+    shelf().blocks.emplace(size_, data_);
+    shelf().kept += size_;
+    return;
+  }
+  std::free(data_);
+}
+
+}  // namespace reflow

@@ -1,0 +1,45 @@
+// What a call is about, as Python writes it: a flat list of integers (see ../spec.py).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace reflow {
+
+enum class Kind : int64_t { kForward = 0, kInputGradient = 1, kFilterGradient = 2 };
+enum class Type : int64_t { kFloat32 = 0, kBFloat16 = 1 };
+
+// One spatial dimension.
+struct Axis {
+  int64_t size, kernel, output, stride, dilation, lo, hi;
+
+  // How far a window extends, holes included.
+  int64_t reach() const { return (kernel - 1) * dilation + 1; }
+};
+
+// A convolution of `batch` images. A filter is [spatial..., channels / groups, filters] in memory;
+// images are [batch, spatial..., channels], or with `channels_first` [batch, channels, spatial...].
+struct Spec {
+  Kind kind;
+  Type type;
+  bool channels_first;
+  int64_t batch, groups, channels, filters;
+  std::vector<Axis> axes;
+  std::vector<int64_t> flat;  // as it came: the key of what is cached for it
+
+  // Throws std::invalid_argument when the numbers are no convolution.
+  Spec(const int64_t* numbers, std::size_t count);
+
+  std::size_t item() const { return type == Type::kFloat32 ? 4 : 2; }
+  int64_t pixels() const;         // of an input image
+  int64_t output_pixels() const;  // of an output image
+  int64_t taps() const;           // elements of a window
+  int64_t input_elements() const { return batch * pixels() * channels; }
+  int64_t output_elements() const { return batch * output_pixels() * filters; }
+  int64_t filter_elements() const { return taps() * (channels / groups) * filters; }
+  double multiplications() const;
+};
+
+}  // namespace reflow

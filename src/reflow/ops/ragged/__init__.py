@@ -1,0 +1,26 @@
+"""Ragged tensors: rows of different lengths, as values and the partitions that cut them into rows.
+
+`row_partition` and `ragged_tensor` hold the two classes, `kernels`, `variant` and `cross` the ops, and
+the other modules the functions of `tf.ragged` and what public functions do with ragged arguments. All
+are imported together: whoever has a ragged tensor has what answers for it.
+"""
+
+from reflow.ops.ragged import ragged_tensor  # noqa: F401, I001  (the others need it whole)
+from reflow.ops.ragged import (  # noqa: F401
+    array_ops,
+    concat,
+    counts,
+    cross,
+    elementwise,
+    embedding,
+    factory,
+    functional,
+    gather,
+    getitem,
+    kernels,
+    math,
+    rows,
+    segment_ids,
+    strings,
+    variant,
+)

@@ -1,0 +1,367 @@
+"""How a sequence of values is cut into rows: `RowPartition`.
+
+The splits are what ops take; lengths, limits and row numbers are made from them when they are asked
+for, and remembered when a partition was made from them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from reflow.lang import dtypes, errors
+from reflow.lang.convert import convert_to_tensor
+from reflow.lang.opdef import REGISTRY
+from reflow.lang.scopes import control_dependencies
+from reflow.lang.static_value import constant_value
+from reflow.lang.tensor import is_tensor
+from reflow.ops import array, cast, debugging
+
+SPLITS_DTYPES = (dtypes.int32, dtypes.int64)
+
+
+def require(condition: Any, message: str, data: Any = ()) -> list[Any]:
+    """What the result depends on so that a scalar `condition` is checked when it runs.
+
+    Raises:
+      errors.InvalidArgumentError: if it is known to be false.
+    """
+    known = constant_value(condition)
+    if known is None:
+        return [debugging.Assert(condition, [message, *data])]
+    if not known:
+        shown = [constant_value(each) for each in data]
+        said = "".join(f" {each}" for each in shown if each is not None)
+        raise errors.InvalidArgumentError(
+            None, None, f"{errors.where(errors.user_frame())}: {message}{said}"
+        )
+    return []
+
+
+def after(checks: list[Any], *tensors: Any) -> list[Any]:
+    """`tensors`, made to depend on `checks`."""
+    checks = [each for each in checks if each is not None]
+    if not checks:
+        return list(tensors)
+    with control_dependencies(checks):
+        return [REGISTRY["Identity"](each) for each in tensors]
+
+
+def rows_of(tensor: Any, kind: Any) -> Any:
+    """The size of the first dimension, as a tensor of a dtype."""
+    dims = tensor.shape._dims
+    if dims and dims[0] is not None:
+        return convert_to_tensor(np.array(dims[0], kind.np))
+    return array.shape(tensor, out_type=kind)[0]
+
+
+def _index_tensor(value: Any, dtype: Any, name: str, hint: Any = dtypes.int64) -> Any:
+    """`value` as an integer tensor.
+
+    Raises:
+      ValueError: if it is one of another dtype than int32 or int64.
+    """
+    tensor = convert_to_tensor(value, dtype, name, dtype_hint=hint)
+    if tensor.dtype not in SPLITS_DTYPES:
+        raise ValueError(
+            f"{errors.where(errors.user_frame())}: Argument `{name}` must have dtype int32 or int64. "
+            f"Received {tensor.dtype.name}."
+        )
+    return tensor
+
+
+class RowPartition:
+    """The partition of `nvals` values into `nrows` rows.
+
+    Attributes:
+      uniform: the length of all rows as a tensor, if it was made with one.
+    """
+
+    __slots__ = ("_splits", "_lengths", "_rowids", "_nrows", "uniform", "_nvals")
+
+    def __init__(
+        self,
+        splits: Any,
+        lengths: Any = None,
+        rowids: Any = None,
+        nrows: Any = None,
+        uniform: Any = None,
+        nvals: Any = None,
+    ):
+        self._splits = splits
+        self._lengths = lengths
+        self._rowids = rowids
+        self._nrows = nrows
+        self.uniform = uniform
+        self._nvals = nvals
+
+    # Making one ----------------------------------------------------------------------------------
+
+    @classmethod
+    def from_row_splits(cls, splits: Any, validate: bool = True, dtype: Any = None) -> RowPartition:
+        splits = _index_tensor(splits, dtype, "row_splits")
+        if splits.shape.rank not in (1, None):
+            raise ValueError(f"Shape {splits.shape} must have rank 1")
+        if splits.shape._dims and splits.shape._dims[0] == 0:
+            raise ValueError("Invalid row_splits: []: there must be at least one")
+        if validate:
+            message = "Arguments to from_row_splits do not form a valid RaggedTensor:"
+            splits, *_ = after(
+                [
+                    *require(REGISTRY["Equal"](splits[0], 0), message + "zero"),
+                    *require(
+                        REGISTRY["All"](splits[1:] >= splits[:-1], [0]), message + "monotonic"
+                    ),
+                ],
+                splits,
+            )
+        return cls(splits)
+
+    @classmethod
+    def from_row_lengths(
+        cls, lengths: Any, validate: bool = True, dtype: Any = None
+    ) -> RowPartition:
+        lengths = _index_tensor(lengths, dtype, "row_lengths")
+        if lengths.shape.rank not in (1, None):
+            raise ValueError(f"Shape {lengths.shape} must have rank 1")
+        if validate:
+            message = "Arguments to from_row_lengths do not form a valid RowPartition: row_lengths must be nonnegative"
+            lengths, *_ = after(require(REGISTRY["All"](lengths >= 0, [0]), message), lengths)
+        ends = REGISTRY["Cumsum"](lengths, 0)
+        return cls(REGISTRY["ConcatV2"]([_zero(ends.dtype), ends], 0), lengths=lengths)
+
+    @classmethod
+    def from_value_rowids(
+        cls, rowids: Any, nrows: Any = None, validate: bool = True, dtype: Any = None
+    ) -> RowPartition:
+        rowids = _index_tensor(rowids, dtype, "value_rowids")
+        if rowids.shape.rank not in (1, None):
+            raise ValueError(f"Shape {rowids.shape} must have rank 1")
+        kind = rowids.dtype
+        if nrows is None:
+            last = rowids[-1:] + 1  # nothing where there are no values
+            nrows = REGISTRY["Cast"](REGISTRY["Sum"](last, [0]), DstT=kind)
+        else:
+            nrows = _index_tensor(nrows, kind, "nrows")
+            if nrows.shape.rank not in (0, None):
+                raise ValueError(f"Shape {nrows.shape} must have rank 0")
+            known = constant_value(nrows)
+            if known is not None and known < 0:
+                raise ValueError(f"Expected nrows >= 0; got {known}")
+        if validate:
+            message = "Arguments to from_value_rowids do not form a valid RowPartition"
+            rowids, nrows = after(
+                [
+                    *require(REGISTRY["All"](rowids >= 0, [0]), message + ": negative row"),
+                    *require(
+                        REGISTRY["All"](rowids[1:] >= rowids[:-1], [0]), message + ": not sorted"
+                    ),
+                    *require(
+                        REGISTRY["All"](rowids[-1:] < nrows, [0]),
+                        message + ": the last row is not below nrows, which is",
+                        [nrows],
+                    ),
+                ],
+                rowids,
+                nrows,
+            )
+        count = cast.cast(nrows, dtypes.int32)
+        lengths = REGISTRY["Cast"](
+            REGISTRY["UnsortedSegmentSum"](
+                REGISTRY["OnesLike"](rowids), rowids, REGISTRY["Maximum"](count, 0)
+            ),
+            DstT=kind,
+        )
+        ends = REGISTRY["Cumsum"](lengths, 0)
+        splits = REGISTRY["ConcatV2"]([_zero(kind), ends], 0)
+        return cls(splits, lengths=lengths, rowids=rowids, nrows=nrows)
+
+    @classmethod
+    def from_uniform_row_length(
+        cls, length: Any, nvals: Any, nrows: Any = None, validate: bool = True, dtype: Any = None
+    ) -> RowPartition:
+        kind = dtype
+        if kind is None:
+            known = [each.dtype for each in (length, nvals, nrows) if is_tensor(each)]
+            kind = next((each for each in known if each in SPLITS_DTYPES), dtypes.int64)
+        length = _index_tensor(length, kind, "uniform_row_length")
+        static_length = constant_value(length)
+        if static_length is not None and static_length < 0:
+            raise ValueError(f"Expected uniform_row_length >= 0; got {static_length}")
+        if nvals is not None:
+            nvals = cast.cast(_index_tensor(nvals, None, "nvals"), kind)
+        if nrows is None:
+            if static_length == 0:
+                raise ValueError(
+                    f"{errors.where(errors.user_frame())}: nrows must be specified if "
+                    "uniform_row_length is zero"
+                )
+            if static_length is None:
+                checks = require(
+                    REGISTRY["NotEqual"](length, 0),
+                    "nrows must be specified if uniform_row_length is zero",
+                )
+                length, *_ = after(checks, length)
+            nrows = REGISTRY["FloorDiv"](nvals, length)
+        else:
+            nrows = _index_tensor(nrows, kind, "nrows")
+            known = constant_value(nrows)
+            if known is not None and known < 0:
+                raise ValueError(f"Expected nrows >= 0; got {known}")
+        if validate and nvals is not None:
+            fits = REGISTRY["Equal"](nrows * length, nvals)
+            message = (
+                "The number of values must be a multiple of uniform_row_length (and nrows times it): "
+                "number of values, nrows, uniform_row_length:"
+            )
+            length, nrows = after(require(fits, message, [nvals, nrows, length]), length, nrows)
+        splits = REGISTRY["Range"](*(convert_to_tensor(n, kind) for n in (0, nrows + 1, 1))) * length
+        known = constant_value(nrows)
+        if known is not None and not splits.shape.is_fully_defined():
+            splits.set_shape([int(known) + 1])
+        return cls(splits, nrows=nrows, uniform=length, nvals=nvals)
+
+    # What it says --------------------------------------------------------------------------------
+
+    @property
+    def dtype(self) -> Any:
+        return self._splits.dtype
+
+    @property
+    def static_nrows(self) -> int | None:
+        dims = self._splits.shape._dims
+        if dims and dims[0] is not None:
+            return dims[0] - 1
+        known = None if self._nrows is None else constant_value(self._nrows)
+        return None if known is None else int(known)
+
+    @property
+    def static_uniform_row_length(self) -> int | None:
+        known = None if self.uniform is None else constant_value(self.uniform)
+        return None if known is None else int(known)
+
+    def row_splits(self) -> Any:
+        return self._splits
+
+    def row_starts(self) -> Any:
+        return self._splits[:-1]
+
+    def row_limits(self) -> Any:
+        return self._splits[1:]
+
+    def row_lengths(self) -> Any:
+        if self._lengths is None:
+            self._lengths = _remembered(self._splits[1:] - self._splits[:-1], self._splits)
+            if self._lengths is None:
+                return self._splits[1:] - self._splits[:-1]
+        return self._lengths if _reachable(self._lengths) else self._splits[1:] - self._splits[:-1]
+
+    def nrows(self, out_type: Any = None) -> Any:
+        kind = self.dtype if out_type is None else dtypes.as_dtype(out_type)
+        known = self.static_nrows
+        if known is not None:
+            return convert_to_tensor(np.array(known, kind.np))
+        return array.shape(self._splits, out_type=kind)[0] - 1
+
+    def nvals(self) -> Any:
+        return self._splits[-1]
+
+    def value_rowids(self) -> Any:
+        if self._rowids is not None and _reachable(self._rowids):
+            return self._rowids
+        return rowids_of(self._splits)
+
+    def with_dtype(self, dtype: Any) -> RowPartition:
+        if dtype is self.dtype:
+            return self
+        parts = (self._splits, self._lengths, self._rowids, self._nrows, self.uniform, self._nvals)
+        return RowPartition(*(None if p is None else cast.cast(p, dtype) for p in parts))
+
+    def with_checks(self, checks: list[Any]) -> RowPartition:
+        """The partition, whose splits wait for `checks`."""
+        if not any(each is not None for each in checks):
+            return self
+        (splits,) = after(checks, self._splits)
+        return RowPartition(splits, None, None, self._nrows, self.uniform, self._nvals)
+
+    def set_static(self, nrows: int | None, uniform: int | None) -> None:
+        """Merges what is known of the number and the length of the rows."""
+        if nrows is not None:
+            self._splits.set_shape([nrows + 1])
+        if uniform is not None and self.static_uniform_row_length is None:
+            self.uniform = convert_to_tensor(np.array(uniform, self.dtype.np))
+
+    def merge_precomputed_encodings(self, other: RowPartition, validate: bool = True) -> RowPartition:
+        """One partition with what is known of two that are equal."""
+        if self is other:
+            return self
+        if validate:
+            checks = require(
+                same_splits(self._splits, other._splits), "The row partitions are not equal"
+            )
+            return self.with_checks(checks)
+        return self if self.uniform is not None else other
+
+
+def same_splits(a: Any, b: Any) -> Any:
+    """Whether two vectors of splits are equal, a bool scalar."""
+    return REGISTRY["All"](REGISTRY["Equal"](a, b, incompatible_shape_error=False), _axes(a, b))
+
+
+def _axes(a: Any, b: Any) -> Any:
+    # Vectors of two lengths compare as a scalar False.
+    sizes = [each.shape.num_elements() for each in (a, b)]
+    if None in sizes:
+        equal = REGISTRY["Equal"](array.shape(a)[0], array.shape(b)[0])
+        return REGISTRY["Range"](0, cast.cast(equal, dtypes.int32), 1)
+    return [0] if sizes[0] == sizes[1] else np.zeros(0, np.int32)
+
+
+def rowids_of(splits: Any) -> Any:
+    """For each value the row that it is in."""
+    kind = splits.dtype
+    rows = REGISTRY["Range"](
+        *(convert_to_tensor(n, kind) for n in (0, rows_of(splits, kind) - 1, 1))
+    )
+    return repeat_rows(rows, splits[1:] - splits[:-1])
+
+
+def repeat_rows(values: Any, counts: Any) -> Any:
+    """Each of `values` repeated as often as `counts` says, along the first dimension."""
+    kind = counts.dtype
+    limits = REGISTRY["Cumsum"](counts, 0)
+    total = REGISTRY["Sum"](counts, [0])
+    spots = REGISTRY["Range"](
+        convert_to_tensor(0, kind), REGISTRY["Cast"](total, DstT=kind), convert_to_tensor(1, kind)
+    )
+    ids = REGISTRY["UpperBound"](
+        array.expand_dims(limits, 0), array.expand_dims(spots, 0), out_type=kind
+    )[0]
+    return REGISTRY["GatherV2"](values, ids, 0)
+
+
+def _zero(kind: Any) -> Any:
+    return convert_to_tensor(np.zeros(1, kind.np))
+
+
+def _reachable(tensor: Any) -> bool:
+    """Whether a remembered tensor may be used where code runs now: not one of another graph."""
+    from reflow.lang.context import current_graph
+
+    graph = getattr(getattr(tensor, "op", None), "graph", None) if _symbolic(tensor) else None
+    return graph is None or graph is current_graph()
+
+
+def _symbolic(tensor: Any) -> bool:
+    from reflow.lang.tensor import SymbolicTensor
+
+    return isinstance(tensor, SymbolicTensor)
+
+
+def _remembered(lengths: Any, splits: Any) -> Any:
+    """What may be kept of a tensor made now: nothing that lives in another graph than the splits."""
+    if _symbolic(lengths) and (not _symbolic(splits) or lengths.op.graph is not splits.op.graph):
+        return None
+    return lengths
+

@@ -1,0 +1,17 @@
+"""Ops on lookup tables: ops/lookup_ops.py."""
+
+from .base import tested_elsewhere
+
+tested_elsewhere(
+    "test_lookup.py",
+    *(
+        "HashTableV2",
+        "MutableHashTableV2",
+        "MutableHashTableOfTensorsV2",
+        "MutableDenseHashTableV2",
+    ),
+    *("AnonymousHashTable", "AnonymousMutableHashTable", "AnonymousMutableHashTableOfTensors"),
+    *("AnonymousMutableDenseHashTable", "InitializeTableV2", "InitializeTableFromTextFileV2"),
+    *("LookupTableFindV2", "LookupTableImportV2", "LookupTableInsertV2", "LookupTableRemoveV2"),
+    *("LookupTableSizeV2", "LookupTableExportV2"),
+)

@@ -1,0 +1,193 @@
+"""GradientTape and ForwardAccumulator, in eager code and in functions."""
+
+import numpy as np
+import pytest
+
+import reflow as tf
+
+
+@pytest.fixture(params=["eager", "function"])
+def run(request):
+    """Runs a function of tensors eagerly, or as a tf.function."""
+    return (
+        (lambda f, *args: f(*args))
+        if request.param == "eager"
+        else (lambda f, *args: tf.function(f, autograph=False)(*args))
+    )
+
+
+def test_persistent_tapes(run):
+    def f(x):
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = x * x
+            z = y * y
+        return tape.gradient(z, x), tape.gradient(y, x)
+
+    got = run(f, tf.constant(3.0))
+    assert [g.numpy() for g in got] == [108.0, 6.0]
+
+
+def test_a_tape_is_used_once():
+    x = tf.constant(1.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = x * x
+    tape.gradient(y, x)
+    with pytest.raises(RuntimeError, match="non-persistent GradientTape"):
+        tape.gradient(y, x)
+
+
+def test_unconnected_gradients(run):
+    def f(x, y):
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch([x, y])
+            z = x * 2.0
+        none = tape.gradient(z, y)
+        zero = tape.gradient(z, y, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return tf.constant(none is None), zero
+
+    none, zero = run(f, tf.constant(1.0), tf.constant([1.0, 2.0]))
+    assert none.numpy() and zero.numpy().tolist() == [0.0, 0.0]
+
+
+def test_stop_recording_and_reset(run):
+    def f(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = x * x
+            with tape.stop_recording():
+                z = y * 100.0
+        with tf.GradientTape() as second:
+            second.watch(x)
+            a = x * 3.0
+            second.reset()
+            second.watch(x)
+            b = x * 4.0
+        first = tape.gradient(y + 0.0 * z, x)
+        return tf.constant(first is None), second.gradient([a, b], x)
+
+    nothing, g = run(f, tf.constant(3.0))
+    assert nothing.numpy() and g.numpy() == 4.0
+
+
+def test_structures_and_output_gradients(run):
+    v = tf.Variable([1.0, 2.0])
+
+    def f(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = {"a": v * x, "b": [x]}
+        return tape.gradient(
+            y, {"v": v, "x": (x,)}, {"a": tf.constant([1.0, 10.0]), "b": [tf.constant(100.0)]}
+        )
+
+    got = run(f, tf.constant(3.0))
+    assert got["v"].numpy().tolist() == [3.0, 30.0] and got["x"][0].numpy() == 121.0
+
+
+def test_jacobians(run):
+    def f(x):
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = x**2 * tf.reduce_sum(x, axis=1, keepdims=True)
+        return tape.jacobian(y, x), tape.batch_jacobian(y, x)
+
+    x = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
+    full, batch = (each.numpy() for each in run(f, tf.constant(x)))
+    s = x.sum(1)
+    want = np.einsum("bi,ij->bij", 2 * x * s[:, None], np.eye(2)) + (x**2)[:, :, None]
+    np.testing.assert_allclose(batch, want, 1e-5)
+    np.testing.assert_allclose(np.einsum("bibj->bij", full), want, 1e-5)
+    assert full[0, :, 1].any() == 0
+
+
+def test_gradients_of_embeddings_are_sparse():
+    table = tf.Variable(np.arange(12, dtype=np.float32).reshape(4, 3))
+    with tf.GradientTape() as tape:
+        y = tf.reduce_sum(tf.nn.embedding_lookup(table, [1, 1, 3]) ** 2)
+    g = tape.gradient(y, table)
+    assert isinstance(g, tf.IndexedSlices)
+    dense = tf.convert_to_tensor(g).numpy()
+    np.testing.assert_allclose(dense[1], 4 * np.arange(3, 6))
+    assert not dense[0].any()
+
+
+def test_sources_must_be_tensors():
+    with tf.GradientTape() as tape:
+        y = tf.constant(1.0)
+    with pytest.raises(TypeError, match="no tensor or variable"):
+        tape.gradient(y, "x")
+
+
+# Forward mode -------------------------------------------------------------------------------------
+
+
+def test_jacobian_vector_products(run):
+    v = tf.Variable([1.0, 2.0])
+
+    def f(x):
+        with tf.autodiff.ForwardAccumulator((x, v), (tf.constant([1.0, 0.0]), tf.ones([2]))) as acc:
+            y = tf.reduce_sum(tf.sin(x) * v * x)
+            unrelated = tf.constant(1.0) * 2.0
+        zero = acc.jvp(unrelated, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return acc.jvp(y), tf.constant(acc.jvp(unrelated) is None), zero
+
+    x = np.array([2.0, 3.0], np.float32)
+    jvp, none, zero = run(f, tf.constant(x))
+    want = np.cos(2.0) * 2.0 + np.sin(2.0) + (np.sin(x) * x).sum()
+    np.testing.assert_allclose(jvp.numpy(), want, 1e-5)
+    assert none.numpy() and zero.numpy() == 0.0
+
+
+def test_forward_over_backward_and_nested():
+    x = tf.constant([2.0, 3.0])
+    with tf.autodiff.ForwardAccumulator(x, tf.constant([1.0, 1.0])) as acc:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.reduce_sum(x**3)
+        g = tape.gradient(y, x)
+    np.testing.assert_allclose(acc.jvp(g).numpy(), [12.0, 18.0], 1e-6)
+    p = tf.constant(1.5)
+    with tf.autodiff.ForwardAccumulator(p, tf.constant(1.0)) as outer:
+        with tf.autodiff.ForwardAccumulator(p, tf.constant(1.0)) as inner:
+            z = p**3
+        first = inner.jvp(z)
+    np.testing.assert_allclose(outer.jvp(first).numpy(), 9.0, 1e-6)
+
+
+def test_forward_mode_through_functions():
+    w = tf.Variable([1.0, 2.0])
+
+    @tf.function(autograph=False)
+    def f(x):
+        return tf.cond(x[0] > 0, lambda: tf.reduce_sum(x * w), lambda: x[0])
+
+    x = tf.constant([2.0, 3.0])
+    with tf.autodiff.ForwardAccumulator(x, tf.constant([1.0, 10.0])) as acc:
+        y = f(x)
+    assert acc.jvp(y).numpy() == 21.0
+
+
+def test_tangents_must_fit():
+    with pytest.raises(ValueError, match="shape"):
+        tf.autodiff.ForwardAccumulator(tf.constant([1.0]), tf.constant([1.0, 2.0]))
+
+
+# TF 1 code as a function --------------------------------------------------------------------------
+
+
+def test_wrapped_functions():
+    v1 = tf.compat.v1
+
+    def program(x):
+        v = v1.get_variable("v", [], initializer=v1.ones_initializer())
+        doubled = tf.identity(x * 2.0, name="doubled")
+        return v1.assign_add(v, doubled)
+
+    f = v1.wrap_function(program, [tf.TensorSpec([], tf.float32)])
+    assert f(tf.constant(2.0)).numpy() == 5.0 and f(tf.constant(2.0)).numpy() == 9.0
+    (v,) = f.variables
+    assert v.numpy() == 9.0 and v.name == "v:0" and len(f.trainable_variables) == 1
+    part = f.prune(f.inputs[0], "doubled:0")
+    assert part(tf.constant(4.0)).numpy() == 8.0 and v.numpy() == 9.0
