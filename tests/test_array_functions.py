@@ -430,3 +430,23 @@ def test_gradients_of_gradients(name):
     behind = session.run(first, {x: values - step * direction})
     got = session.run(second, {x: values})
     np.testing.assert_allclose(got, (ahead - behind) / (2 * step), rtol=1e-5, atol=1e-6)
+
+
+def test_static_shapes_of_equality():
+    """`==` of shapes that may not fit together: a size of one always fits."""
+    shapes = [[None], [3], [1], [], [None, 1], [1, 3], [2, 3], None, [2]]
+    found = []
+
+    @tf.function(input_signature=[tf.TensorSpec(shape) for shape in shapes])
+    def f(*args):
+        found.extend(str((args[0] == y).shape) for y in args)
+        found.extend(str((args[6] == y).shape) for y in args)
+        return 0
+
+    f.get_concrete_function()
+    assert found == [
+        *("<unknown>", "<unknown>", "(None,)", "(None,)", "(None, None)", "<unknown>"),
+        *("<unknown>", "<unknown>", "<unknown>"),
+        *("<unknown>", "(2, 3)", "(2, 3)", "(2, 3)", "<unknown>", "(2, 3)", "(2, 3)"),
+        *("<unknown>", "()"),
+    ]

@@ -81,6 +81,23 @@ def test_an_error_of_a_statement_names_its_first_line():
         tf.function(spans_lines)(tf.constant(2.0))
 
 
+def plain(f):
+    return f
+
+
+@plain
+@plain
+def has_decorators(x):
+    if x > 0.0:  # below the decorators
+        y = x
+    return y
+
+
+def test_lines_of_a_decorated_function():
+    with pytest.raises(ValueError, match=rf"py:{line_with('below the decorators')}: 'y' must"):
+        tf.function(has_decorators)(tf.constant(2.0))
+
+
 def raises_in_python(x):
     if x is not None:
         raise KeyError("of the user")  # of the raise

@@ -110,9 +110,7 @@ def _convert(function: types.FunctionType, options: Options) -> types.CodeType:
         module, code.co_filename, "exec", code.co_flags & _FUTURES, dont_inherit=True
     )
     found = _innermost(compiled, name, isinstance(tree, ast.Lambda))
-    return _renamed(found, code.co_name, code.co_qualname).replace(
-        co_firstlineno=code.co_firstlineno
-    )
+    return _renamed(found, code.co_name, code.co_qualname)
 
 
 def _globally(owner: str | None, free: list[str]) -> list[ast.stmt]:
