@@ -472,7 +472,12 @@ class Graph:
             self._colocation_stack = []
         else:
             if not isinstance(op, Operation):
-                op = getattr(op, "op", None) or self.as_graph_element(op)
+                node = getattr(op, "op", None)
+                if node is None and not isinstance(op, str) and hasattr(op, "device"):
+                    with self.device(op.device):  # a tensor or a variable of eager code
+                        yield
+                    return
+                op = node or self.as_graph_element(op)
             self._colocation_stack = [op] if ignore_existing else [*old, op]
         self._device_stack = []  # the other node's device is stronger
         try:

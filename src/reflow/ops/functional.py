@@ -132,9 +132,7 @@ class _Elements:
 
     def __init__(self, elems: Any, site: str, what: str, composites: bool = False):
         self.structure = elems
-        self.readers = [
-            self._reader(each, site, what, composites) for each in nest.flatten(elems)
-        ]
+        self.readers = [self._reader(each, site, what, composites) for each in nest.flatten(elems)]
         if not self.readers:
             raise ValueError(f"{site}: elems must contain at least one Tensor.")
         static = None

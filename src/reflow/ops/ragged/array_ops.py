@@ -205,7 +205,9 @@ def reverse(tensor: Any, axis: Any, name: str | None = None) -> Any:
     with name_scope(name, "Reverse", [tensor]):
         axes = known_axis(axis)
         if not isinstance(axes, list):
-            raise TypeError("`axis` must be a list of int or a constant tensor when reversing a RaggedTensor")
+            raise TypeError(
+                "`axis` must be a list of int or a constant tensor when reversing a RaggedTensor"
+            )
         rt = convert_to_tensor_or_ragged(tensor, name="tensor")
         for i, each in enumerate(axes):
             at = positive_axis(each, rt.shape.rank, f"axis[{i}]", "rank(tensor)")
@@ -272,7 +274,9 @@ def split(
             parts = joining.split(rt.flat_values, num_or_size_splits, axis - rt.ragged_rank, num)
             return [rt.with_flat_values(each) for each in parts]
         if axis:
-            raise ValueError(f"{site}: tf.split of a RaggedTensor along a ragged dimension, axis={axis}")
+            raise ValueError(
+                f"{site}: tf.split of a RaggedTensor along a ragged dimension, axis={axis}"
+            )
         sizes = convert_to_tensor(num_or_size_splits, dtype_hint=dtypes.int64)
         if not sizes.dtype.is_integer:
             raise TypeError(f"{site}: num_or_size_splits must be integers")
@@ -298,12 +302,16 @@ def split(
             if number is None:
                 number = num
             if number is None:
-                raise ValueError(f"{site}: `num` must be specified for a size_splits of unknown length")
+                raise ValueError(
+                    f"{site}: `num` must be specified for a size_splits of unknown length"
+                )
             if num is not None and num != number:
                 raise ValueError(f"{site}: num={num} differs from len(num_or_size_splits)={number}")
             total = REGISTRY["Cumsum"](sizes, 0)
             checks = [
-                *require(REGISTRY["All"](sizes >= 0, [0]), "size_splits must not be negative:", [sizes]),
+                *require(
+                    REGISTRY["All"](sizes >= 0, [0]), "size_splits must not be negative:", [sizes]
+                ),
                 *require(
                     REGISTRY["Equal"](REGISTRY["Sum"](sizes, [0]), rt.nrows()),
                     "The sum of `num_or_size_splits` must be the number of rows; these are",
@@ -488,9 +496,13 @@ def stack_dynamic_partitions(
         if rank == 1 and not is_ragged(partitions):
             order = sorting.argsort(partitions, stable=True)
             ids = REGISTRY["GatherV2"](partitions, order, 0)
-            values = gather(data, order) if is_ragged(data) else REGISTRY["GatherV2"](data, order, 0)
+            values = (
+                gather(data, order) if is_ragged(data) else REGISTRY["GatherV2"](data, order, 0)
+            )
             return RaggedTensor.from_value_rowids(values, ids, count)
-        kind = next((e.row_splits.dtype for e in (data, partitions) if is_ragged(e)), partitions.dtype)
+        kind = next(
+            (e.row_splits.dtype for e in (data, partitions) if is_ragged(e)), partitions.dtype
+        )
         data, partitions = (
             e if is_ragged(e) else RaggedTensor.from_tensor(e, row_splits_dtype=kind)
             for e in (data, partitions)

@@ -155,7 +155,9 @@ def _within_rows(values: list[RaggedTensor], stack: bool, kind: Any) -> Any:
         )
     together = _along_rows(values, False)
     span = REGISTRY["Range"](
-        convert_to_tensor(0, kind), rows * convert_to_tensor(count, kind), convert_to_tensor(1, kind)
+        convert_to_tensor(0, kind),
+        rows * convert_to_tensor(count, kind),
+        convert_to_tensor(1, kind),
     )
     order = array.reshape(array.transpose(array.reshape(span, [count, -1])), [-1])
     mixed = gather(together, order)

@@ -56,7 +56,12 @@ def _named(features: Sequence[Any]) -> bytes:
 
 def _ragged_rows(values: Any, splits: Any) -> list[list[Any]]:
     values, splits = np.asarray(values), np.asarray(splits)
-    if splits.size == 0 or splits[0] != 0 or splits[-1] != len(values) or np.any(np.diff(splits) < 0):
+    if (
+        splits.size == 0
+        or splits[0] != 0
+        or splits[-1] != len(values)
+        or np.any(np.diff(splits) < 0)
+    ):
         raise invalid("tf.ragged.cross: invalid ragged splits")
     listed = values.tolist()
     return [listed[a:b] for a, b in itertools.pairwise(splits.tolist())]
@@ -209,9 +214,7 @@ def _cross(
                 )
             if is_ragged(each):
                 if each.ragged_rank != 1:
-                    raise ValueError(
-                        f"{site}: tf.ragged.cross only supports inputs with rank=2."
-                    )
+                    raise ValueError(f"{site}: tf.ragged.cross only supports inputs with rank=2.")
                 ragged.append(each)
                 order += "R"
             elif isinstance(each, SparseTensor):

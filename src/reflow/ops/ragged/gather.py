@@ -58,9 +58,7 @@ def gather(
     with name_scope(name, "RaggedGather"):
         if not is_tensor(params):  # a variable stays one, for the sake of its gradient
             params = convert_to_tensor_or_ragged(params, name="params")
-        indices = convert_to_tensor_or_ragged(
-            indices, name="indices", preferred_dtype=dtypes.int32
-        )
+        indices = convert_to_tensor_or_ragged(indices, name="indices", preferred_dtype=dtypes.int32)
         params, indices = match_splits_dtypes(params, indices)
         if not is_ragged(indices) and not is_ragged(params):
             return indexing.gather(params, indices, axis=axis, batch_dims=batch_dims)
@@ -95,10 +93,15 @@ def _gather(params: Any, indices: Any, axis: int, batch_dims: int) -> Any:
         return indices.with_values(_gather(params, indices.values, 0, 0))
     rank = indices.shape.rank
     if rank is None:
-        raise ValueError(f"{errors.where(errors.user_frame())}: rank(indices) must be known statically")
+        raise ValueError(
+            f"{errors.where(errors.user_frame())}: rank(indices) must be known statically"
+        )
     depth = params.ragged_rank
     result = ragged_gather_op(
-        list(params.nested_row_splits), params.flat_values, indices, OUTPUT_RAGGED_RANK=rank + depth - 1
+        list(params.nested_row_splits),
+        params.flat_values,
+        indices,
+        OUTPUT_RAGGED_RANK=rank + depth - 1,
     )
     # Dimensions of the indices, and uniform ones of the parameters, are so in the result too.
     sizes = list(indices.shape._dims[1:]) if rank else []

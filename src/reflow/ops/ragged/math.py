@@ -113,7 +113,9 @@ def segment_aggregate(
     longest = REGISTRY["UnsortedSegmentMax"](lengths, ids, count)
     longest = REGISTRY["Maximum"](longest, convert_to_tensor(0, kind))
     result = RaggedTensor.from_row_lengths(
-        REGISTRY["Range"](*(convert_to_tensor(n, kind) for n in (0, REGISTRY["Sum"](longest, [0]), 1))),
+        REGISTRY["Range"](
+            *(convert_to_tensor(n, kind) for n in (0, REGISTRY["Sum"](longest, [0]), 1))
+        ),
         longest,
         validate=False,
     )
@@ -195,7 +197,9 @@ def reduce_ragged(
         kind = splits.dtype
         zero = convert_to_tensor(0, kind)
         count = REGISTRY["Maximum"](REGISTRY["Max"](lengths, [0]), zero)
-        ids = ragged_range_op(zero, lengths, convert_to_tensor(1, kind), Tsplits=kind).rt_dense_values
+        ids = ragged_range_op(
+            zero, lengths, convert_to_tensor(1, kind), Tsplits=kind
+        ).rt_dense_values
     else:
         count, ids = rt.nrows(), rowids_of(splits)
     result = segment_aggregate(functools.partial(segment, **more), rt.values, ids, count)
@@ -222,7 +226,9 @@ def _reduction(name: str, of: Callable[[Any, Any, bool], Any]) -> None:
     """Registers `of(rt, axis, keepdims)` for the TF 1 and TF 2 functions of a reduction."""
 
     @handles(types=TYPES, v2=(f"math.{name}", name))
-    def handler(input_tensor: Any, axis: Any = None, keepdims: Any = False, name: Any = None) -> Any:
+    def handler(
+        input_tensor: Any, axis: Any = None, keepdims: Any = False, name: Any = None
+    ) -> Any:
         with name_scope(name, label):
             return of(convert_to_tensor_or_ragged(input_tensor), axis, bool(keepdims))
 

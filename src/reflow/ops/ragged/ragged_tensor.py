@@ -11,6 +11,7 @@ from reflow.lang import dtypes, errors, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import DType, as_dtype
 from reflow.lang.export import export
+from reflow.lang.foreign_names import known_as
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.services import service
@@ -27,6 +28,7 @@ from reflow.ops.ragged.row_partition import RowPartition, require, rows_of
 from reflow.ops.ragged.value import RaggedTensorValue, with_commas
 
 
+@known_as("tensorflow.python.ops.ragged.ragged_tensor")
 @export("RaggedTensor")
 class RaggedTensor(CompositeTensor):
     """A tensor with rows of different lengths: values, and a partition that cuts them into rows.
@@ -472,7 +474,9 @@ class RaggedTensor(CompositeTensor):
         with name_scope(name, "RaggedNestedRowLengths", [self]):
             return tuple(each.row_lengths() for each in self._nested_row_partitions)
 
-    def bounding_shape(self, axis: Any = None, name: str | None = None, out_type: Any = None) -> Any:
+    def bounding_shape(
+        self, axis: Any = None, name: str | None = None, out_type: Any = None
+    ) -> Any:
         """The shape of the smallest dense tensor that has room for all, or its sizes along `axis`.
 
         >>> import reflow as tf
@@ -669,9 +673,7 @@ class RaggedTensor(CompositeTensor):
 
     @property
     def _type_spec(self) -> RaggedTensorSpec:
-        return RaggedTensorSpec(
-            self.shape, self.dtype, self.ragged_rank, self._row_partition.dtype
-        )
+        return RaggedTensorSpec(self.shape, self.dtype, self.ragged_rank, self._row_partition.dtype)
 
     def _shape_invariant_to_type_spec(self, shape: Any) -> RaggedTensorSpec:
         return RaggedTensorSpec(shape, self.dtype, self.ragged_rank, self.row_splits.dtype)
@@ -749,7 +751,9 @@ def match_splits_dtypes(*values: Any) -> list[Any]:
     ]
 
 
-def positive_axis(axis: Any, rank: int | None, name: str = "axis", ndims_name: str = "ndims") -> int:
+def positive_axis(
+    axis: Any, rank: int | None, name: str = "axis", ndims_name: str = "ndims"
+) -> int:
     """A Python axis counted from the front.
 
     Raises:

@@ -216,7 +216,9 @@ class RowPartition:
                 "number of values, nrows, uniform_row_length:"
             )
             length, nrows = after(require(fits, message, [nvals, nrows, length]), length, nrows)
-        splits = REGISTRY["Range"](*(convert_to_tensor(n, kind) for n in (0, nrows + 1, 1))) * length
+        splits = (
+            REGISTRY["Range"](*(convert_to_tensor(n, kind) for n in (0, nrows + 1, 1))) * length
+        )
         known = constant_value(nrows)
         if known is not None and not splits.shape.is_fully_defined():
             splits.set_shape([int(known) + 1])
@@ -292,7 +294,9 @@ class RowPartition:
         if uniform is not None and self.static_uniform_row_length is None:
             self.uniform = convert_to_tensor(np.array(uniform, self.dtype.np))
 
-    def merge_precomputed_encodings(self, other: RowPartition, validate: bool = True) -> RowPartition:
+    def merge_precomputed_encodings(
+        self, other: RowPartition, validate: bool = True
+    ) -> RowPartition:
         """One partition with what is known of two that are equal."""
         if self is other:
             return self
@@ -364,4 +368,3 @@ def _remembered(lengths: Any, splits: Any) -> Any:
     if _symbolic(lengths) and (not _symbolic(splits) or lengths.op.graph is not splits.op.graph):
         return None
     return lengths
-

@@ -340,7 +340,9 @@ def _shortened(text: RaggedTensor, most: int) -> RaggedTensor:
     lengths = text.row_lengths()
     long = lengths > convert_to_tensor(2 * most, kind)
     ends = REGISTRY["SelectV2"](
-        long, text.row_limits() - most, REGISTRY["Minimum"](text.row_starts() + most, text.row_limits())
+        long,
+        text.row_limits() - most,
+        REGISTRY["Minimum"](text.row_starts() + most, text.row_limits()),
     )
     splits, places = ragged_range_op(
         ends, text.row_limits(), convert_to_tensor(1, kind), Tsplits=kind
@@ -386,5 +388,3 @@ def print_ragged(function: Callable, *inputs: Any, **kwargs: Any) -> Any:
         lambda each: as_text(each, summarize) if is_ragged(each) else each, list(inputs)
     )
     return function(*shown, **kwargs)
-
-
