@@ -3023,7 +3023,7 @@ OPS = {
     "DepthwiseConv2dNativeBackpropFilter": "reflow.ops.depthwise",
     "DepthwiseConv2dNativeBackpropInput": "reflow.ops.depthwise",
     "DeserializeManySparse": "reflow.ops.io_raw",
-    "DeserializeSparse": "reflow.data.sparse_elements",
+    "DeserializeSparse": "reflow.data.boxed_elements",
     "DestroyResourceOp": "reflow.ops.state",
     "DestroyTemporaryVariable": "reflow.ops.state",
     "Diag": "reflow.ops.matrix_diag",

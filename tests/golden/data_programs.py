@@ -359,6 +359,34 @@ def sparse(tf):
     ]  # fmt: skip
 
 
+@program
+def ragged(tf):
+    D = tf.data.Dataset
+    r = tf.ragged.constant([[1, 2], [], [3]])
+    deep = tf.ragged.constant([[[1], [2, 3]], [], [[3]]])
+    made = [
+        D.from_tensor_slices(r), D.from_tensors(r), D.from_tensor_slices(r).batch(2), D.from_tensor_slices(deep),
+        D.from_tensor_slices(deep).batch(2), D.from_tensor_slices(deep).batch(2).unbatch(),
+        D.range(3).map(lambda x: tf.range(x)).ragged_batch(2), D.range(3).map(lambda x: tf.fill([x, 2], x)).ragged_batch(2),
+        D.range(3).ragged_batch(2), D.range(3).map(lambda x: tf.ragged.range([x, 2])).batch(2),
+        D.range(3).map(lambda x: (tf.range(x), {"x": x})).ragged_batch(2, True).map(lambda a, b: (a * 2, b["x"])),
+    ]  # fmt: skip
+    return [
+        [
+            repr(
+                [
+                    tf.nest.map_structure(
+                        lambda t: t.to_list() if hasattr(t, "to_list") else t.numpy().tolist(), x
+                    )
+                    for x in d
+                ]
+            )
+        ]
+        + known(d)
+        for d in made
+    ]
+
+
 # Functions ----------------------------------------------------------------------------------------
 
 
