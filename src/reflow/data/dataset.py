@@ -27,6 +27,7 @@ from reflow.lang.context import current_graph, executing_eagerly
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import as_dtype
 from reflow.lang.export import export
+from reflow.lang.foreign_names import known_as
 from reflow.lang.shapes import TensorShape
 from reflow.lang.static_value import constant_value
 from reflow.lang.tensor import Tensor
@@ -42,6 +43,7 @@ def _site() -> str:
     return errors.where(errors.user_frame())
 
 
+@known_as("tensorflow.python.data.ops.dataset_ops", "DatasetV2")
 @export(v2=("data.Dataset",))
 class Dataset(CompositeTensor):
     """A sequence of elements, made one after the other as they are asked for.
