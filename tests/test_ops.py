@@ -665,6 +665,7 @@ PURE |= {"RangeDataset", "TensorDataset", "TensorSliceDataset", "SparseTensorSli
 PURE |= {"ExperimentalGroupByReducerDataset"}
 # They name files, which are read when somebody iterates.
 PURE |= {"TextLineDataset", "FixedLengthRecordDatasetV2", "TFRecordDataset", "MatchingFilesDataset"}
+PURE |= {"CSVDatasetV2"}
 
 
 def argument_text(arg):
