@@ -49,7 +49,9 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
         )
     choices = [convert_to_tensor(each) for each in choicelist]
     known = [np.empty(0, each.dtype.base_dtype.np) for each in choices]
-    dtype = as_dtype(np.result_type(*known, default if np.ndim(default) == 0 else np.asarray(default)))
+    dtype = as_dtype(
+        np.result_type(*known, default if np.ndim(default) == 0 else np.asarray(default))
+    )
     result = convert_to_tensor(default)
     result = REGISTRY["Cast"](result, DstT=dtype)
     for condition, choice in zip(reversed(list(condlist)), reversed(choices)):
