@@ -1,129 +1,160 @@
-"""Sets in the last dimension of tensors: https://www.tensorflow.org/api_docs/python/tf/sets
-
-The rows (all but the last dimension) of two tensors are combined set by set; the result is a sparse
-tensor with the elements of each set in ascending order.
-"""
+"""Sets in the last dimension of tensors: https://www.tensorflow.org/api_docs/python/tf/sets"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from reflow.lang import dtypes, errors
+from reflow.lang import dtypes, errors, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
-from reflow.lang.sparse_tensor import SparseTensor
+from reflow.lang.shapes import UNKNOWN
+from reflow.lang.sparse_tensor import SparseTensor, SparseTensorValue
 from reflow.ops.define import op
 
-_T = "T: {int8,int16,int32,int64,uint8,uint16,string}"
-_ATTRS = f"*, set_operation: string, validate_indices: bool = True, {_T}"
-_RESULT = "result_indices: int64, result_values: T, result_shape: int64"
+Groups = dict[tuple[int, ...], set]
+
+_OPERATIONS: dict[str, Callable[[set, set], set]] = {
+    "a-b": set.difference,
+    "b-a": lambda a, b: b - a,
+    "intersection": set.intersection,
+    "union": set.union,
+}
 
 
 def _invalid(message: str) -> errors.InvalidArgumentError:
     return errors.InvalidArgumentError(None, None, message)
 
 
-# Rows as sets -------------------------------------------------------------------------------------
-
-
-def _dense_rows(values: np.ndarray) -> tuple[dict[tuple[int, ...], set], tuple[int, ...]]:
+def _dense_groups(values: Any) -> tuple[Groups, tuple[int, ...]]:
+    """The set in each row of a dense tensor, and the shape without the last dimension."""
+    values = np.asarray(values)
     if values.ndim < 2:
-        raise _invalid(f"Invalid input rank {values.ndim} < 2.")
-    outer = values.shape[:-1]
-    return {at: set(values[at].tolist()) for at in np.ndindex(*outer)}, outer
+        raise _invalid(f"Shape {list(values.shape)} has rank {values.ndim} < 2")
+    rows = values.reshape(int(np.prod(values.shape[:-1])), values.shape[-1]).tolist()
+    places = np.ndindex(*values.shape[:-1])
+    return {place: set(row) for place, row in zip(places, rows)}, values.shape[:-1]
 
 
-def _sparse_rows(
-    indices: np.ndarray, values: np.ndarray, shape: np.ndarray, validate: bool
-) -> tuple[dict[tuple[int, ...], set], tuple[int, ...]]:
-    sizes = [int(n) for n in shape]
+def _sparse_groups(
+    indices: Any, values: Any, shape: Any, validate: bool
+) -> tuple[Groups, tuple[int, ...]]:
+    """The set in each row of a sparse tensor, and the shape without the last dimension."""
+    sizes = tuple(np.ravel(shape).tolist())
+    indices = np.asarray(indices)
     if len(sizes) < 2:
-        raise _invalid(f"Invalid input rank {len(sizes)} < 2.")
-    if validate:
-        listed = [tuple(row) for row in indices.tolist()]
-        if any(a >= b for a, b in zip(listed, listed[1:])):
-            raise _invalid("indices are out of order or repeated")
-        if any(not 0 <= i < n for row in listed for i, n in zip(row, sizes)):
-            raise _invalid("indices are out of bounds")
-    rows: dict[tuple[int, ...], set] = {}
-    for row, value in zip(indices[:, :-1].tolist(), values.tolist()):
-        rows.setdefault(tuple(row), set()).add(value)
-    return rows, tuple(sizes[:-1])
+        raise _invalid(f"Shape {list(sizes)} has rank {len(sizes)} < 2")
+    if indices.ndim != 2 or indices.shape != (len(values), len(sizes)):
+        raise _invalid(
+            f"Expected indices of shape {[len(values), len(sizes)]}, got {list(indices.shape)}"
+        )
+    groups: Groups = {}
+    places = [tuple(index) for index in indices.tolist()]
+    for i, (place, value) in enumerate(zip(places, np.asarray(values).tolist())):
+        if validate:
+            if any(not 0 <= at < size for at, size in zip(place, sizes)):
+                raise _invalid(f"indices[{i}] = {list(place)} is out of bounds: need 0 <= index < "
+                               f"{list(sizes)}")  # fmt: skip
+            if i and place <= places[i - 1]:
+                word = "repeated" if place == places[i - 1] else "out of order"
+                raise _invalid(
+                    f"indices[{i}] = {list(place)} is {word}. Many sparse ops require sorted indices. "
+                    "Use `tf.sparse.reorder` to create a correctly ordered copy."
+                )
+        groups.setdefault(place[:-1], set()).add(value)
+    return groups, sizes[:-1]
 
 
-_OPERATIONS: dict[str, Callable[[set, set], set]] = {
-    "a-b": lambda a, b: a - b,
-    "b-a": lambda a, b: b - a,
-    "intersection": lambda a, b: a & b,
-    "union": lambda a, b: a | b,
-}
+def _combined(
+    first: tuple[Groups, tuple[int, ...]],
+    second: tuple[Groups, tuple[int, ...]],
+    operation: str,
+    values: Any,
+) -> tuple[Any, Any, Any]:
+    combine = _OPERATIONS.get(operation.lower())
+    if combine is None:
+        raise _invalid(f"Invalid set_operation {operation}.")
+    (groups1, shape1), (groups2, shape2) = first, second
+    if shape1 != shape2:
+        raise _invalid(f"Mismatched shapes {list(shape1)} vs {list(shape2)}")
+    nothing: set = set()
+
+    def results() -> Iterator[tuple[tuple[int, ...], list]]:
+        for place in sorted(groups1.keys() | groups2.keys()):
+            yield place, sorted(combine(groups1.get(place, nothing), groups2.get(place, nothing)))
+
+    indices, found, largest = [], [], 0
+    for place, members in results():
+        largest = max(largest, len(members))
+        for i, member in enumerate(members):
+            indices.append((*place, i))
+            found.append(member)
+    array = np.empty(len(found), np.asarray(values).dtype)
+    array[:] = found
+    result = np.array(indices, np.int64).reshape(len(indices), len(shape1) + 1)
+    return result, array, np.array((*shape1, largest), np.int64)
 
 
-def _combined(first: Any, second: Any, set_operation: str, T: Any) -> tuple[Any, Any, Any]:
-    operation = _OPERATIONS.get(set_operation)
-    if operation is None:
-        raise _invalid(f"Invalid set_operation {set_operation}.")
-    (rows1, outer), (rows2, outer2) = first, second
-    if outer != outer2:
-        raise _invalid(f"Mismatched group shapes: {list(outer)} and {list(outer2)}")
-    indices: list[tuple[int, ...]] = []
-    values: list[Any] = []
-    widest = 0
-    for row in sorted(rows1.keys() | rows2.keys()):
-        found = sorted(operation(rows1.get(row, set()), rows2.get(row, set())))
-        widest = max(widest, len(found))
-        indices.extend((*row, i) for i in range(len(found)))
-        values.extend(found)
-    array = np.empty(len(values), T.np)
-    array[:] = values
-    return (
-        np.array(indices, np.int64).reshape(-1, len(outer) + 1),
-        array,
-        np.array([*outer, widest], np.int64),
-    )
+_KINDS = "{int8,int16,int32,int64,uint8,uint16,string}"
+_OPTIONS = f"set_operation: string, validate_indices: bool = True, T: {_KINDS})"
+_RESULT = " -> result_indices: int64, result_values: T, result_shape: int64"
+_HOST = {"grad": None, "compile": False}
 
 
-def _result_shape(*inputs: Any) -> list[tuple]:
-    return [(None, None), (None,), (None,)]
+def _result_shapes(rank: int | None) -> list[Any]:
+    return [shapes.of((None, rank)), shapes.of((None,)), shapes.of((rank,))]
+
+
+def _rank(*parts: Any) -> int | None:
+    """The rank of dense tensors, or of the sparse tensors with these shape vectors, if one is known."""
+    for part, is_shape in parts:
+        sizes = part._shape._dims
+        if sizes is not None:
+            rank = sizes[0] if is_shape else len(sizes)
+            if rank is not None:
+                if rank < 2:
+                    raise ValueError(f"Input rank {rank} must be at least 2")
+                return rank
+    return None
 
 
 @op(
-    f"DenseToDenseSetOperation(set1: T, set2: T, {_ATTRS}) -> {_RESULT}",
-    shape=_result_shape,
-    compile=False,
-    grad=None,
+    f"DenseToDenseSetOperation(set1: T, set2: T, *, {_OPTIONS}{_RESULT}",
+    shape=lambda set1, set2: _result_shapes(_rank((set1, False), (set2, False))),
+    **_HOST,
 )
-def dense_to_dense_set_operation_op(xp, set1, set2, *, set_operation, validate_indices, T):
-    """Combines the sets that the rows of two dense tensors are."""
-    return _combined(_dense_rows(set1), _dense_rows(set2), set_operation, T)
+def dense_to_dense_op(xp, set1, set2, *, set_operation, validate_indices):
+    """What a set operation makes of the rows of two dense tensors."""
+    return _combined(_dense_groups(set1), _dense_groups(set2), set_operation, set1)
 
 
 @op(
-    "DenseToSparseSetOperation(set1: T, set2_indices: int64, set2_values: T, set2_shape: int64,"
-    f" {_ATTRS}) -> {_RESULT}",
-    shape=_result_shape,
-    compile=False,
-    grad=None,
+    "DenseToSparseSetOperation(set1: T, set2_indices: int64, set2_values: T, set2_shape: int64, *,"
+    f" {_OPTIONS}{_RESULT}",
+    shape=lambda set1, set2_indices, set2_values, set2_shape: _result_shapes(
+        _rank((set1, False), (set2_shape, True))
+    ),
+    **_HOST,
 )
-def dense_to_sparse_set_operation_op(
-    xp, set1, set2_indices, set2_values, set2_shape, *, set_operation, validate_indices, T
+def dense_to_sparse_op(
+    xp, set1, set2_indices, set2_values, set2_shape, *, set_operation, validate_indices
 ):
-    """Combines the sets that the rows of a dense and of a sparse tensor are."""
-    second = _sparse_rows(set2_indices, set2_values, set2_shape, validate_indices)
-    return _combined(_dense_rows(set1), second, set_operation, T)
+    """What a set operation makes of the rows of a dense and of a sparse tensor."""
+    sparse = _sparse_groups(set2_indices, set2_values, set2_shape, validate_indices)
+    return _combined(_dense_groups(set1), sparse, set_operation, set1)
 
 
 @op(
     "SparseToSparseSetOperation(set1_indices: int64, set1_values: T, set1_shape: int64,"
-    f" set2_indices: int64, set2_values: T, set2_shape: int64, {_ATTRS}) -> {_RESULT}",
-    shape=_result_shape,
-    compile=False,
-    grad=None,
+    f" set2_indices: int64, set2_values: T, set2_shape: int64, *, {_OPTIONS}{_RESULT}",
+    shape=lambda i1, v1, set1_shape, i2, v2, set2_shape: _result_shapes(
+        _rank((set1_shape, True), (set2_shape, True))
+    ),
+    **_HOST,
 )
-def sparse_to_sparse_set_operation_op(
+def sparse_to_sparse_op(
     xp,
     set1_indices,
     set1_values,
@@ -134,78 +165,111 @@ def sparse_to_sparse_set_operation_op(
     *,
     set_operation,
     validate_indices,
-    T,
 ):
-    """Combines the sets that the rows of two sparse tensors are."""
-    first = _sparse_rows(set1_indices, set1_values, set1_shape, validate_indices)
-    second = _sparse_rows(set2_indices, set2_values, set2_shape, validate_indices)
-    return _combined(first, second, set_operation, T)
+    """What a set operation makes of the rows of two sparse tensors."""
+    first = _sparse_groups(set1_indices, set1_values, set1_shape, validate_indices)
+    second = _sparse_groups(set2_indices, set2_values, set2_shape, validate_indices)
+    return _combined(first, second, set_operation, set1_values)
 
 
 @op(
-    f"SetSize(set_indices: int64, set_values: T, set_shape: int64, *,"
-    f" validate_indices: bool = True, {_T}) -> size: int32",
-    compile=False,
-    grad=None,
+    "SetSize(set_indices: int64, set_values: T, set_shape: int64, *, validate_indices: bool = True,"
+    f" T: {_KINDS}) -> size: int32",
+    shape=lambda set_indices, set_values, set_shape: UNKNOWN,
+    **_HOST,
 )
 def set_size_op(xp, set_indices, set_values, set_shape, *, validate_indices):
-    """How many distinct elements each row of a sparse tensor has."""
-    rows, outer = _sparse_rows(set_indices, set_values, set_shape, validate_indices)
-    sizes = np.zeros(outer, np.int32)
-    for row, found in rows.items():
-        sizes[row] = len(found)
-    return sizes
+    """How many different elements the rows of a sparse tensor have."""
+    groups, sizes = _sparse_groups(set_indices, set_values, set_shape, validate_indices)
+    result = np.zeros(sizes, np.int32)
+    for place, members in groups.items():
+        result[place] = len(members)
+    return result
 
 
-@set_size_op.shape_rule
-def _set_size_shape(set_indices: Any, set_values: Any, set_shape: Any) -> tuple | None:
-    rank = set_shape.shape[0] if set_shape.shape.rank == 1 else None
-    return None if rank is None else (None,) * (rank - 1)
+# Functions ----------------------------------------------------------------------------------------
+
+_ALLOWED = (
+    *(dtypes.int8, dtypes.int16, dtypes.int32, dtypes.int64),
+    *(dtypes.uint8, dtypes.uint16, dtypes.string),
+)
 
 
-# Public functions ---------------------------------------------------------------------------------
-
-
-def _operation(a: Any, b: Any, set_operation: str, validate_indices: bool) -> SparseTensor:
-    keywords = {"set_operation": set_operation, "validate_indices": validate_indices}
-    sparse = [isinstance(each, SparseTensor) for each in (a, b)]
-    a, b = (each if isinstance(each, SparseTensor) else convert_to_tensor(each) for each in (a, b))
-    if a.dtype is not b.dtype:
+def _set_tensor(value: Any, what: str) -> Any:
+    if isinstance(value, SparseTensorValue):
+        value = SparseTensor.from_value(value)
+    if not isinstance(value, SparseTensor):
+        value = convert_to_tensor(value, name=what)
+    if value.dtype.base_dtype not in _ALLOWED:
         raise TypeError(
-            f"{errors.where(errors.user_frame(3))}: Types don't match, {a.dtype} vs {b.dtype}."
+            f"'{what}' has invalid dtype `{value.dtype}` not in supported dtypes: "
+            f"{', '.join(sorted(d.name for d in _ALLOWED))}."
         )
-    if sparse == [True, False]:
-        turned = {"a-b": "b-a", "b-a": "a-b"}.get(set_operation, set_operation)
-        return _operation(b, a, turned, validate_indices)
-    parts = [
-        part
-        for each, is_sparse in zip((a, b), sparse)
-        for part in ((each.indices, each.values, each.dense_shape) if is_sparse else (each,))
-    ]
-    opdef = {
-        (False, False): dense_to_dense_set_operation_op,
-        (False, True): dense_to_sparse_set_operation_op,
-        (True, True): sparse_to_sparse_set_operation_op,
-    }[tuple(sparse)]  # type: ignore[index]
-    return SparseTensor(*opdef(*parts, **keywords))
+    return value
+
+
+def _operation(a: Any, b: Any, operation: str, validate_indices: bool) -> SparseTensor:
+    a, b = _set_tensor(a, "a"), _set_tensor(b, "b")
+    if a.dtype.base_dtype is not b.dtype.base_dtype:
+        raise TypeError(f"Types don't match: {a.dtype} vs {b.dtype}.")
+    sparse = isinstance(a, SparseTensor), isinstance(b, SparseTensor)
+    if sparse == (True, False):  # there is no op for that order
+        a, b = b, a
+        operation = {"a-b": "b-a", "b-a": "a-b"}.get(operation, operation)
+    how = {"set_operation": operation, "validate_indices": validate_indices}
+    if sparse == (True, True):
+        parts = sparse_to_sparse_op(*_parts(a), *_parts(b), **how)
+    elif sparse == (False, False):
+        parts = dense_to_dense_op(a, b, **how)
+    else:
+        parts = dense_to_sparse_op(a, *_parts(b), **how)
+    return SparseTensor(*parts)
+
+
+def _parts(x: SparseTensor) -> tuple[Any, Any, Any]:
+    return x.indices, x.values, x.dense_shape
+
+
+@export("sets.size", v1=("sets.set_size",))
+def set_size(a: Any, validate_indices: bool = True) -> Any:
+    """How many different elements there are in the last dimension of a sparse tensor.
+
+    Args:
+      a: a `SparseTensor` of integers or strings.
+      validate_indices: whether the order of the indices is checked.
+
+    Returns:
+      An int32 tensor of the shape without the last dimension.
+
+    Raises:
+      TypeError: if `a` is no sparse tensor, or of another dtype.
+
+    >>> import reflow as tf
+    >>> print(tf.sets.size(tf.sparse.from_dense([[1, 2, 0], [2, 2, 0]])).numpy())
+    [2 1]
+    """
+    if not isinstance(a, (SparseTensor, SparseTensorValue)):
+        raise TypeError(f"Expected `SparseTensor`, got {a}.")
+    return set_size_op(*_parts(_set_tensor(a, "a")), validate_indices=validate_indices)
 
 
 @export("sets.intersection", v1=("sets.set_intersection",))
 def set_intersection(a: Any, b: Any, validate_indices: bool = True) -> SparseTensor:
-    """The elements that are in both of two sets, row by row.
+    """The elements that are in both of two sets, for each row of the last dimension.
 
     Args:
-      a, b: tensors, dense or sparse, of one integer or string dtype whose last dimensions are sets and
-        whose other dimensions agree.
-      validate_indices: whether to check the order and the bounds of sparse indices.
+      a, b: tensors, dense or sparse, of integers or strings, that agree but for the last dimension.
+      validate_indices: whether the order of the indices of sparse ones is checked.
+
+    Returns:
+      A `SparseTensor` with the elements in order.
 
     Raises:
-      TypeError: if the dtypes differ.
-      InvalidArgumentError: if the shapes do not agree.
+      TypeError: for other dtypes, or if they differ.
 
     >>> import reflow as tf
-    >>> tf.sets.intersection([[1, 2, 3]], [[3, 1, 5]]).values.numpy()
-    array([1, 3], dtype=int32)
+    >>> tf.sets.intersection([[1, 2, 2]], [[2, 3]]).values.numpy().tolist()
+    [2]
     """
     return _operation(a, b, "intersection", validate_indices)
 
@@ -214,54 +278,42 @@ def set_intersection(a: Any, b: Any, validate_indices: bool = True) -> SparseTen
 def set_difference(
     a: Any, b: Any, aminusb: bool = True, validate_indices: bool = True
 ) -> SparseTensor:
-    """The elements that are in one of two sets only, row by row.
+    """The elements that are in one of two sets and not in the other, for each row of the last dimension.
 
     Args:
-      a, b: as for `tf.sets.intersection`; errors are those of it.
-      aminusb: whether to give what is in `a` and not in `b`, rather than the other way round.
-      validate_indices: whether to check the order and the bounds of sparse indices.
+      a, b: tensors, dense or sparse, of integers or strings, that agree but for the last dimension.
+      aminusb: whether it is a - b, rather than b - a.
+      validate_indices: whether the order of the indices of sparse ones is checked.
+
+    Returns:
+      A `SparseTensor` with the elements in order.
+
+    Raises:
+      TypeError: for other dtypes, or if they differ.
 
     >>> import reflow as tf
-    >>> tf.sets.difference([[1, 2, 3]], [[3, 1, 5]]).values.numpy()
-    array([2], dtype=int32)
+    >>> tf.sets.difference([[1, 2, 2]], [[2, 3]]).values.numpy().tolist()
+    [1]
     """
     return _operation(a, b, "a-b" if aminusb else "b-a", validate_indices)
 
 
 @export("sets.union", v1=("sets.set_union",))
 def set_union(a: Any, b: Any, validate_indices: bool = True) -> SparseTensor:
-    """The elements that are in one of two sets at least, row by row.
+    """The elements that are in one of two sets, or in both, for each row of the last dimension.
 
     Args:
-      a, b: as for `tf.sets.intersection`; errors are those of it.
-      validate_indices: whether to check the order and the bounds of sparse indices.
+      a, b: tensors, dense or sparse, of integers or strings, that agree but for the last dimension.
+      validate_indices: whether the order of the indices of sparse ones is checked.
 
-    >>> import reflow as tf
-    >>> tf.sets.union([[1, 2, 3]], [[3, 1, 5]]).values.numpy()
-    array([1, 2, 3, 5], dtype=int32)
-    """
-    return _operation(a, b, "union", validate_indices)
-
-
-@export("sets.size", v1=("sets.set_size",))
-def set_size(a: Any, validate_indices: bool = True) -> Any:
-    """How many distinct elements each row of a sparse tensor has.
-
-    Args:
-      a: a sparse tensor of integers or strings.
-      validate_indices: whether to check the order and the bounds of the indices.
+    Returns:
+      A `SparseTensor` with the elements in order.
 
     Raises:
-      TypeError: if `a` is not sparse, or of another dtype.
+      TypeError: for other dtypes, or if they differ.
 
     >>> import reflow as tf
-    >>> tf.sets.size(tf.SparseTensor([[0, 0], [0, 1]], [5, 5], [1, 3])).numpy()
-    array([1], dtype=int32)
+    >>> tf.sets.union([[1, 2, 2]], [[2, 3]]).values.numpy().tolist()
+    [1, 2, 3]
     """
-    if not isinstance(a, SparseTensor):
-        raise TypeError(
-            f"{errors.where(errors.user_frame())}: Expected `SparseTensor`, got {a!r:.80}."
-        )
-    if not (a.dtype.is_integer or a.dtype is dtypes.string):
-        raise TypeError(f"Invalid dtype `{a.dtype!r}` not in supported dtypes of sets.")
-    return set_size_op(a.indices, a.values, a.dense_shape, validate_indices=validate_indices)
+    return _operation(a, b, "union", validate_indices)
