@@ -22,6 +22,9 @@ _SMALL = 128  # elements: the values of smaller captured tensors are known while
 _serial = itertools.count()
 
 
+_CURRENT: Any = object()  # the graph in which a function graph is made
+
+
 class FuncGraph(Graph):
     """A graph with inputs and outputs. Tensors from outside that its nodes use are captured: each
     becomes a further input.
@@ -35,8 +38,10 @@ class FuncGraph(Graph):
       outer_controls: nodes of outer graphs that its nodes wait for: the caller has to.
     """
 
-    def __init__(self, name: str, outer_graph: Graph | None = None, capture_by_value: bool = False):
+    def __init__(self, name: str, outer_graph: Any = _CURRENT, capture_by_value: bool = False):
         super().__init__()
+        if outer_graph is _CURRENT:
+            outer_graph = context.current_graph()
         self.name = name
         self.serial = next(_serial)
         self.outer_graph = outer_graph
