@@ -178,6 +178,10 @@ def _convert(opdef: OpDef, arg: Any, value: Any, wanted: DType | None, index: in
     label = arg.name if index < 0 else f"{arg.name}_{index}"
     try:
         tensor = convert_to_tensor(value, wanted, name=label, preferred_dtype=hint)
+        if hint is not None and isinstance(value, (list, tuple)):
+            allowed = opdef.attrs[arg.type_attr or ""].allowed
+            if allowed is not None and tensor.dtype.base_dtype not in allowed:
+                tensor = convert_to_tensor(value, hint, name=label)  # a list of tensors is cast
     except (TypeError, ValueError) as error:
         natural = getattr(value, "dtype", None)
         if wanted is not None and natural is None and context.executing_eagerly():

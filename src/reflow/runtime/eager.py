@@ -38,6 +38,8 @@ class EagerTensor(Tensor):
 
     @property
     def shape(self) -> TensorShape:
+        if isinstance(self._value, ResourceHandle):  # its own shape is that of the state
+            return shapes.SCALAR
         return shapes.of(tuple(np.shape(self._value)))
 
     @property
