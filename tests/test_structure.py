@@ -190,3 +190,11 @@ def test_large_constants_are_not_kept_for_others():
     (value,), count = compilations(build, [[1.0, 2.0]])
     assert count == 1
     np.testing.assert_allclose(value, [300_001.5, 300_003.0])
+
+
+def test_what_is_to_be_interpreted_takes_no_executable(monkeypatch):
+    compilations(scaled(9.5), [[1.0]])
+    monkeypatch.setattr(policy, "forced", [policy.INTERPRET])
+    before = stats()["interpreted_runs"]
+    compilations(scaled(9.5), [[1.0]])
+    assert stats()["interpreted_runs"] == before + 1
