@@ -529,3 +529,19 @@ def test_symbolic_tensors_are_no_python_values():
 
     with pytest.raises(tf.errors.OperatorNotAllowedInGraphError, match="bool"):
         f(tf.constant(1))
+
+
+def test_methods_with_a_signature():
+    class Doubler:
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])
+        def double(self, x):
+            return x * 2
+
+    doubler = Doubler()
+    assert doubler.double(tf.constant([1, 2])).numpy().tolist() == [2, 4]
+    assert doubler.double(tf.constant([3])).numpy().tolist() == [6]
+    assert doubler.double.experimental_get_tracing_count() == 1
+    concrete = doubler.double.get_concrete_function()
+    assert concrete(tf.constant([5])).numpy().tolist() == [10]
+    with pytest.raises((ValueError, TypeError), match="input_signature"):
+        tf.function(lambda: 1, input_signature=[tf.TensorSpec([])])()

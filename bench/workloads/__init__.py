@@ -13,6 +13,7 @@ A workload module has
 NAMES = (
     "imports",
     "scalar_run",
+    "eager",
     "graph_build",
     "chain",
     "first_step",
@@ -22,4 +23,5 @@ NAMES = (
     "attention",
     "lstm",
     "shapes",
+    "data",
 )

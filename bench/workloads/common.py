@@ -10,15 +10,20 @@ framework = "tensorflow"
 
 def get_tf():
     """The TensorFlow 1 interface of the framework under test: Reflow's or TensorFlow's own."""
+    tf = get_tf2().compat.v1
+    tf.disable_v2_behavior()
+    tf.logging.set_verbosity(tf.logging.ERROR)
+    return tf
+
+
+def get_tf2():
+    """The TensorFlow 2 interface of the framework under test."""
     if framework == "reflow":
         import reflow as package
     else:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         import tensorflow as package
-    tf = package.compat.v1
-    tf.disable_v2_behavior()
-    tf.logging.set_verbosity(tf.logging.ERROR)
-    return tf
+    return package
 
 
 def timed(function):

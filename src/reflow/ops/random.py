@@ -781,7 +781,7 @@ def stateless_uniform(
                 sizes, key, counter, algorithm, low, high, name=scope or None
             )
         values = REGISTRY["StatelessRandomUniformV2"](sizes, key, counter, algorithm, dtype=dtype)
-        return _add(_mul(values, math.sub(high, low)), low, scope)
+        return _add(_mul(values, math.sub(high, low, name="sub")), low, scope)
 
 
 def _stateless_scaled(kind: str, default: str, shape, seed, mean, stddev, dtype, name, alg) -> Any:

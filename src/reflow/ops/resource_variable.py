@@ -316,7 +316,8 @@ class BaseResourceVariable(VariableV1):
             return start + ">"
         if not service("eager_store").get(self.handle._value) is not None:
             return start + ", numpy=<uninitialized>>"
-        return f"{start}, numpy={read_variable_op(self.handle, dtype=self._dtype).numpy()!r}>"
+        text = read_variable_op(self.handle, dtype=self._dtype)._text(exact=True)
+        return f"{start}, numpy={text}>"
 
 
 def _in_place(operator: str, instead: str, plain: str) -> RuntimeError:

@@ -29,10 +29,11 @@ class Placer:
 
     Args:
       config: a `ConfigProto`: `device_count`, `allow_soft_placement`, `log_device_placement`.
+      soft: whether what names a device that does not exist goes elsewhere, whatever `config` says.
     """
 
-    def __init__(self, config: Any = None):
-        self.soft = bool(config is not None and config.allow_soft_placement)
+    def __init__(self, config: Any = None, soft: bool = False):
+        self.soft = soft or bool(config is not None and config.allow_soft_placement)
         self.log = bool(config is not None and config.log_device_placement)
         self._known: dict[str, str] = {"": ""}
         if config is not None and config.device_count.get("CPU", 0) > 1:

@@ -14,6 +14,7 @@ from reflow.lang import context, dtypes, errors, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dispatch import arguments_of, bind, package
 from reflow.lang.dtypes import DType, as_dtype
+from reflow.lang.export import export
 from reflow.lang.numpy_namespace import numpy_namespace
 from reflow.lang.opdef import OpDef, ValueNeeded, group_inputs, output_dtypes
 from reflow.lang.resource import ResourceHandle
@@ -25,6 +26,7 @@ store = Store()  # the state of eager code: variables, generators, queues
 _SMALL = 1 << 15  # elements: above, an op is compiled rather than run in NumPy
 
 
+@export("__internal__.EagerTensor")
 class EagerTensor(Tensor):
     """A tensor with a value: a NumPy array or a device array, of dtype `dtype`."""
 
@@ -151,7 +153,7 @@ class EagerTensor(Tensor):
         return id(self)
 
     def __format__(self, spec: str) -> str:
-        return format(self.numpy(), spec) if np.ndim(self._value) == 0 else format(str(self), spec)
+        return format(self.numpy(), spec)
 
     def __copy__(self) -> EagerTensor:
         return self
@@ -163,12 +165,21 @@ class EagerTensor(Tensor):
         return _unpickle, (np.asarray(self._value), self.dtype.name)
 
     def __repr__(self) -> str:
-        value = self.numpy() if self.dtype.is_numpy_compatible else "<unprintable>"
-        return f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={value!r}>"
+        text = self._text(exact=True)
+        return f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={text}>"
 
     def __str__(self) -> str:
-        value = self.numpy() if self.dtype.is_numpy_compatible else "<unprintable>"
-        return f"tf.Tensor({value}, shape={self.shape}, dtype={self.dtype.name})"
+        return f"tf.Tensor({self._text()}, shape={self.shape}, dtype={self.dtype.name})"
+
+    def _text(self, exact: bool = False) -> str:
+        """The value as NumPy writes it, on lines of its own where it takes several."""
+        if not self.dtype.is_numpy_compatible:
+            return "<unprintable>"
+        value = self.numpy()
+        if exact and isinstance(value, np.generic):
+            value = value.item()
+        text = repr(value) if exact else str(value)
+        return "\n" + text if "\n" in text else text
 
 
 def _unpickle(value: np.ndarray, dtype: str) -> EagerTensor:

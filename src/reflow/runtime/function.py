@@ -77,12 +77,15 @@ class Function:
         self._created_variables = False
         self._tracing_count = 0
         self._recent = [0, 0]  # calls and traces, for the warning
-        self._signature_types = self._types_of_signature()
 
-    def _types_of_signature(self) -> ArgumentTypes | None:
+    @functools.cached_property
+    def _signature_types(self) -> ArgumentTypes:
+        """The types that the input signature says; asked for when the function is used.
+
+        Only then is it known whether the function is a method, whose `self` has none.
+        """
         signature = self._input_signature
-        if signature is None:
-            return None
+        assert signature is not None
         names = self._parameters.positional
         required = [n for n in names if n not in self._parameters.defaults]
         if len(signature) < len(required) or (
@@ -121,12 +124,11 @@ class Function:
             concrete, tensors = self._find_or_trace(key, values)
             if tensors is not None:
                 return concrete._call_flat(tensors)
-        elif self._signature_types is not None:
+        elif self._input_signature is not None:
             return concrete._call_flat(self._cast(values))
         return concrete._call_flat(keying.tensors)
 
     def _cast(self, values: Sequence[Any]) -> list[Any]:
-        assert self._signature_types is not None
         try:
             return self._signature_types.to_tensors(values)
         except (TypeError, ValueError) as error:
@@ -141,7 +143,7 @@ class Function:
     ) -> tuple[ConcreteFunction, list[Any] | None]:
         """The trace for a call with a new key, and its tensors where they had to be converted."""
         with self._lock:
-            if self._signature_types is not None:
+            if self._input_signature is not None:
                 tensors = self._cast(values)
                 concrete = self._trace_for(self._signature_types)
                 self._by_key[key] = concrete
@@ -260,7 +262,7 @@ class Function:
           *args, **kwargs: values, or type specs in their place; none with an `input_signature`.
         """
         with self._lock:
-            if self._signature_types is not None:
+            if self._input_signature is not None:
                 if args or kwargs:
                     values = self._parameters.bind(args, kwargs)
                     typing = Typing()

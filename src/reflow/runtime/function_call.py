@@ -13,8 +13,11 @@ from reflow.lang.func_graph import FuncGraph
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.tensor import SymbolicTensor
 from reflow.ops.branches import add_call, call_attributes, has_side_effects
+from reflow.runtime.config import get_soft_device_placement
+from reflow.runtime.devices import Placer
 from reflow.runtime.eager import EagerTensor, store
 
+_placers = {soft: Placer(soft=soft) for soft in (True, False)}
 _PATH = ("",)  # of calls from eager code: the state of a function is its own, whoever calls it
 
 
@@ -36,7 +39,7 @@ def call_function(function: FuncGraph, inputs: Sequence[Any]) -> Sequence[Any]:
 
 def _run(function: FuncGraph, inputs: Sequence[Any]) -> list[EagerTensor]:
     values = [tensor._value for tensor in inputs]
-    part = plan_of(function, values, None, _PATH)
+    part = plan_of(function, values, _placers[get_soft_device_placement()], _PATH)
     results = part.run(values, store)
     return [EagerTensor(v, t.dtype) for v, t in zip(results, function.outputs)]
 

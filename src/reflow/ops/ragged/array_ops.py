@@ -22,6 +22,7 @@ from reflow.ops.ragged.ragged_tensor import (
     RaggedTensor,
     convert_to_tensor_or_ragged,
     is_ragged,
+    match_splits_dtypes,
     positive_axis,
 )
 from reflow.ops.ragged.row_partition import (
@@ -205,7 +206,9 @@ def reverse(tensor: Any, axis: Any, name: str | None = None) -> Any:
     with name_scope(name, "Reverse", [tensor]):
         axes = known_axis(axis)
         if not isinstance(axes, list):
-            raise TypeError("`axis` must be a list of int or a constant tensor when reversing a RaggedTensor")
+            raise TypeError(
+                "`axis` must be a list of int or a constant tensor when reversing a RaggedTensor"
+            )
         rt = convert_to_tensor_or_ragged(tensor, name="tensor")
         for i, each in enumerate(axes):
             at = positive_axis(each, rt.shape.rank, f"axis[{i}]", "rank(tensor)")
@@ -272,7 +275,9 @@ def split(
             parts = joining.split(rt.flat_values, num_or_size_splits, axis - rt.ragged_rank, num)
             return [rt.with_flat_values(each) for each in parts]
         if axis:
-            raise ValueError(f"{site}: tf.split of a RaggedTensor along a ragged dimension, axis={axis}")
+            raise ValueError(
+                f"{site}: tf.split of a RaggedTensor along a ragged dimension, axis={axis}"
+            )
         sizes = convert_to_tensor(num_or_size_splits, dtype_hint=dtypes.int64)
         if not sizes.dtype.is_integer:
             raise TypeError(f"{site}: num_or_size_splits must be integers")
@@ -298,12 +303,16 @@ def split(
             if number is None:
                 number = num
             if number is None:
-                raise ValueError(f"{site}: `num` must be specified for a size_splits of unknown length")
+                raise ValueError(
+                    f"{site}: `num` must be specified for a size_splits of unknown length"
+                )
             if num is not None and num != number:
                 raise ValueError(f"{site}: num={num} differs from len(num_or_size_splits)={number}")
             total = REGISTRY["Cumsum"](sizes, 0)
             checks = [
-                *require(REGISTRY["All"](sizes >= 0, [0]), "size_splits must not be negative:", [sizes]),
+                *require(
+                    REGISTRY["All"](sizes >= 0, [0]), "size_splits must not be negative:", [sizes]
+                ),
                 *require(
                     REGISTRY["Equal"](REGISTRY["Sum"](sizes, [0]), rt.nrows()),
                     "The sum of `num_or_size_splits` must be the number of rows; these are",
@@ -426,8 +435,7 @@ def _masked(data: Any, mask: Any) -> Any:
         e if is_ragged(e) else RaggedTensor.from_tensor(e, row_splits_dtype=kind)
         for e in (data, mask)
     )
-    if data.row_splits.dtype is not mask.row_splits.dtype:
-        data, mask = (e.with_row_splits_dtype(dtypes.int64) for e in (data, mask))
+    data, mask = match_splits_dtypes(data, mask)
     checks: list[Any] = []
     if data.row_splits is not mask.row_splits:
         checks = require(
@@ -488,9 +496,15 @@ def stack_dynamic_partitions(
         if rank == 1 and not is_ragged(partitions):
             order = sorting.argsort(partitions, stable=True)
             ids = REGISTRY["GatherV2"](partitions, order, 0)
-            values = gather(data, order) if is_ragged(data) else REGISTRY["GatherV2"](data, order, 0)
+            values = (
+                gather(data, order) if is_ragged(data) else REGISTRY["GatherV2"](data, order, 0)
+            )
+            if is_ragged(data):
+                ids, count = (cast.cast(each, data.row_splits.dtype) for each in (ids, count))
             return RaggedTensor.from_value_rowids(values, ids, count)
-        kind = next((e.row_splits.dtype for e in (data, partitions) if is_ragged(e)), partitions.dtype)
+        kind = next(
+            (e.row_splits.dtype for e in (data, partitions) if is_ragged(e)), partitions.dtype
+        )
         data, partitions = (
             e if is_ragged(e) else RaggedTensor.from_tensor(e, row_splits_dtype=kind)
             for e in (data, partitions)
@@ -501,7 +515,8 @@ def stack_dynamic_partitions(
                 same_splits(data.row_splits, partitions.row_splits),
                 "data and partitions have incompatible ragged shapes",
             )
-        ids = partitions.values if not checks else _waiting(partitions.values, checks)
+        ids = partitions.with_flat_values(cast.cast(partitions.flat_values, data.row_splits.dtype))
+        ids = ids.values if not checks else _waiting(ids.values, checks)
         return stack_dynamic_partitions(data.values, ids, count)
 
 

@@ -32,9 +32,7 @@ def broadcast(values: Sequence[Any]) -> tuple[list[Any], list[RowPartition]]:
     if None in ranks:
         if len(ragged) == len(values):
             return [each.flat_values for each in values], merged_partitions(ragged)
-        raise ValueError(
-            f"{errors.where(errors.user_frame())}: Unable to broadcast: unknown rank"
-        )
+        raise ValueError(f"{errors.where(errors.user_frame())}: Unable to broadcast: unknown rank")
     inner = min(each.flat_values.shape.rank for each in ragged)
     taking_part = [
         isinstance(each, RaggedTensor) or rank >= inner for each, rank in zip(values, ranks)
@@ -103,7 +101,9 @@ def _aligned(
     for level in range(depth):
         own = [part._nested_row_partitions[level] for part in parts]
         lengths = [
-            each.row_lengths() if where is span else REGISTRY["GatherV2"](each.row_lengths(), where, 0)
+            each.row_lengths()
+            if where is span
+            else REGISTRY["GatherV2"](each.row_lengths(), where, 0)
             for each, where in zip(own, at)
         ]
         repeated = [
@@ -127,13 +127,10 @@ def _aligned(
         ):
             within = span - repeat_rows(splits[:-1], common)
             at = [
-                repeat_rows(_rows(each.row_starts(), where), common)
-                + _picked(within, again, span)
+                repeat_rows(_rows(each.row_starts(), where), common) + _picked(within, again, span)
                 for each, where, again in zip(own, at, repeated)
             ]
-    flats = [
-        REGISTRY["GatherV2"](part.flat_values, where, 0) for part, where in zip(parts, at)
-    ]
+    flats = [REGISTRY["GatherV2"](part.flat_values, where, 0) for part, where in zip(parts, at)]
     return after(checks, *flats), partitions
 
 
@@ -177,4 +174,3 @@ def broadcast_to(value: Any, like: RaggedTensor) -> Any:
     for each in reversed(partitions):
         flat = RaggedTensor._from_row_partition(flat, each, validate=False)
     return flat
-

@@ -37,9 +37,7 @@ def from_tensor(
     if not isinstance(ragged_rank, int):
         raise TypeError(f"Argument `ragged_rank` must be an int. Received {ragged_rank}.")
     if ragged_rank <= 0:
-        raise ValueError(
-            f"Argument `ragged_rank` must be greater than 0. Received {ragged_rank}."
-        )
+        raise ValueError(f"Argument `ragged_rank` must be greater than 0. Received {ragged_rank}.")
     with name_scope(name, "RaggedFromTensor", [tensor, lengths, padding]):
         tensor = convert_to_tensor(tensor, name="tensor")
         rank = tensor.shape.rank
@@ -108,9 +106,7 @@ def _lengths_before(tensor: Any, padding: Any, kind: Any) -> Any:
         inner = REGISTRY["Range"](2, array.rank(tensor), 1)
         same = REGISTRY["All"](same, inner)
     columns = array.shape(same, out_type=kind)[1]
-    places = REGISTRY["Range"](
-        convert_to_tensor(1, kind), columns + 1, convert_to_tensor(1, kind)
-    )
+    places = REGISTRY["Range"](convert_to_tensor(1, kind), columns + 1, convert_to_tensor(1, kind))
     zeros = REGISTRY["ZerosLike"](places)
     ends = REGISTRY["SelectV2"](same, zeros, places)
     return REGISTRY["Maximum"](REGISTRY["Max"](ends, [1]), convert_to_tensor(0, kind))
@@ -234,7 +230,9 @@ def _shape_tensor(rt: RaggedTensor, shape: Any, kind: Any) -> Any:
         if not shape.dtype.is_integer:
             raise ValueError("shape must be an integer tensor")
         return shape if shape.dtype in (dtypes.int32, dtypes.int64) else cast.cast(shape, kind)
-    asked = shapes.as_shape(_sizes_of(shape)) if not isinstance(shape, shapes.TensorShape) else shape
+    asked = (
+        shapes.as_shape(_sizes_of(shape)) if not isinstance(shape, shapes.TensorShape) else shape
+    )
     dims = asked._dims
     if dims is None:
         return convert_to_tensor(np.array(-1, kind.np))
@@ -283,9 +281,7 @@ def bounding_shape(
 
 
 def _longest(lengths: Any) -> Any:
-    return REGISTRY["Maximum"](
-        REGISTRY["Max"](lengths, [0]), convert_to_tensor(0, lengths.dtype)
-    )
+    return REGISTRY["Maximum"](REGISTRY["Max"](lengths, [0]), convert_to_tensor(0, lengths.dtype))
 
 
 # Merged dimensions --------------------------------------------------------------------------------
@@ -331,6 +327,4 @@ def _merged_shape(value: Any, outer: int, inner: int) -> Any:
             return [*dims[:outer], int(np.prod(dims[outer : inner + 1])), *dims[inner + 1 :]]
     sizes = array.shape(value)
     merged = REGISTRY["Prod"](sizes[outer : inner + 1], [0])
-    return REGISTRY["ConcatV2"](
-        [sizes[:outer], array.reshape(merged, [1]), sizes[inner + 1 :]], 0
-    )
+    return REGISTRY["ConcatV2"]([sizes[:outer], array.reshape(merged, [1]), sizes[inner + 1 :]], 0)

@@ -56,7 +56,12 @@ def _named(features: Sequence[Any]) -> bytes:
 
 def _ragged_rows(values: Any, splits: Any) -> list[list[Any]]:
     values, splits = np.asarray(values), np.asarray(splits)
-    if splits.size == 0 or splits[0] != 0 or splits[-1] != len(values) or np.any(np.diff(splits) < 0):
+    if (
+        splits.size == 0
+        or splits[0] != 0
+        or splits[-1] != len(values)
+        or np.any(np.diff(splits) < 0)
+    ):
         raise invalid("tf.ragged.cross: invalid ragged splits")
     listed = values.tolist()
     return [listed[a:b] for a, b in itertools.pairwise(splits.tolist())]
@@ -155,8 +160,8 @@ def cross(inputs: Any, name: str | None = None) -> RaggedTensor:
       A `RaggedTensor` of strings.
 
     Raises:
-      ValueError: if `inputs` is empty or no list, or an input has another rank than 2.
-      TypeError: if an input holds neither strings nor integers.
+      ValueError: if `inputs` is empty, or an input has another rank than 2.
+      TypeError: if `inputs` is no list, or an input holds neither strings nor integers.
 
     >>> import reflow as tf
     >>> tf.ragged.cross([tf.ragged.constant([["a"], ["b", "c"]]), tf.constant([["d"], ["e"]])])
@@ -189,7 +194,7 @@ def _cross(
     inputs: Any, hashed: bool, num_buckets: int, hash_key: int | None, name: str | None
 ) -> RaggedTensor:
     if not isinstance(inputs, (tuple, list)):
-        raise ValueError("Inputs must be a list")
+        raise TypeError(f"{errors.where(errors.user_frame())}: Inputs must be a list")
     site = errors.where(errors.user_frame())
     if not inputs:
         raise ValueError(f"{site}: tf.ragged.cross needs at least one input")
@@ -209,9 +214,7 @@ def _cross(
                 )
             if is_ragged(each):
                 if each.ragged_rank != 1:
-                    raise ValueError(
-                        f"{site}: tf.ragged.cross only supports inputs with rank=2."
-                    )
+                    raise ValueError(f"{site}: tf.ragged.cross only supports inputs with rank=2.")
                 ragged.append(each)
                 order += "R"
             elif isinstance(each, SparseTensor):

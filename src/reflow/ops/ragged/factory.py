@@ -59,9 +59,11 @@ def constant(
     def dense(values: Any, shape: tuple[int, ...]) -> Any:
         if not values and dtype is None:
             return dense_constant(np.zeros(shape, np.float32), name="values")
-        return array.reshape(
-            convert_to_tensor(values, dtype, "values"), shape
-        ) if 0 in shape else dense_constant(values, dtype, shape, name="values")
+        return (
+            array.reshape(convert_to_tensor(values, dtype, "values"), shape)
+            if 0 in shape
+            else dense_constant(values, dtype, shape, name="values")
+        )
 
     with name_scope(name, "RaggedConstant"):
         return _nested(ragged, dense, pylist, ragged_rank, inner_shape)
@@ -157,7 +159,9 @@ def _nested(
             below.extend(row)
         nested.append(splits)
         values = below
-    result = dense(values if isinstance(values, list) else list(values), (len(values), *inner_shape))
+    result = dense(
+        values if isinstance(values, list) else list(values), (len(values), *inner_shape)
+    )
     for splits in reversed(nested):
         result = ragged(result, splits)
     return result
@@ -226,7 +230,9 @@ def placeholder(
     if ragged_rank == 0:
         return make(dtype=dtype, shape=value_shape, name=name)
     with name_scope(name, "RaggedPlaceholder"):
-        flat = shapes.of((None,)).concatenate(shapes.as_shape(() if value_shape is None else value_shape))
+        flat = shapes.of((None,)).concatenate(
+            shapes.as_shape(() if value_shape is None else value_shape)
+        )
         result = make(dtype=dtype, shape=flat, name="flat_values")
         for i in reversed(range(ragged_rank)):
             splits = make(dtype=dtypes.int64, shape=[None], name=f"row_splits_{i}")

@@ -51,7 +51,11 @@ def map_flat_values(op: Any, *args: Any, **kwargs: Any) -> Any:
             f"{errors.where(errors.user_frame())}: the `op` of tf.ragged.map_flat_values must return "
             f"a tensor, got {type(result).__name__}"
         )
-    if shape.rank == 0 or outer is not None and not all(outer.is_compatible_with(c) for c in counts):
+    if (
+        shape.rank == 0
+        or outer is not None
+        and not all(outer.is_compatible_with(c) for c in counts)
+    ):
         raise ValueError(
             f"{errors.where(errors.user_frame())}: tf.ragged.map_flat_values requires that the output "
             "of `op` have the same outer-dimension size as flat_values of any ragged inputs. (output "

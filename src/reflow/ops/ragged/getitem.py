@@ -86,7 +86,9 @@ def _bounds_of_row(rt: RaggedTensor, key: Any) -> tuple[Any, Any]:
     rows = rt.nrows()
     key = REGISTRY["SelectV2"](key < 0, key + rows, key)
     checks = require(
-        REGISTRY["LogicalAnd"](key >= 0, key < rows), "Row key out of bounds; key and rows:", [key, rows]
+        REGISTRY["LogicalAnd"](key >= 0, key < rows),
+        "Row key out of bounds; key and rows:",
+        [key, rows],
     )
     (key,) = after(checks, key)
     return REGISTRY["GatherV2"](starts, key, 0), REGISTRY["GatherV2"](limits, key, 0)
@@ -154,7 +156,8 @@ def _uniform_slice(rt: RaggedTensor, key: slice) -> RaggedTensor:
     """A range of each row, where all rows have one known length."""
     size = rt._row_partition.static_uniform_row_length
     bounds = [
-        constant_value(each) if is_tensor(each) else each for each in (key.start, key.stop, key.step)
+        constant_value(each) if is_tensor(each) else each
+        for each in (key.start, key.stop, key.step)
     ]
     if any(each is None and given is not None for each, given in zip(bounds, (key.start, key.stop, key.step))):  # fmt: skip
         return _ragged_slice(rt, key)
@@ -199,7 +202,9 @@ def _bound(value: Any, lengths: Any, low: int, high: int, kind: Any) -> Any:
     if value is None:
         return None
     bound = _index(value)
-    bound = REGISTRY["Cast"](bound, DstT=kind) if is_tensor(bound) else convert_to_tensor(bound, kind)
+    bound = (
+        REGISTRY["Cast"](bound, DstT=kind) if is_tensor(bound) else convert_to_tensor(bound, kind)
+    )
     bound = REGISTRY["SelectV2"](bound < 0, bound + lengths, bound + REGISTRY["ZerosLike"](lengths))
     bound = REGISTRY["Maximum"](bound, convert_to_tensor(low, kind))
     return REGISTRY["Minimum"](bound, lengths + convert_to_tensor(high, kind))

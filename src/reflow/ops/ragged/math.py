@@ -26,7 +26,13 @@ from reflow.ops.ragged.ragged_tensor import (
     match_splits_dtypes,
     positive_axis,
 )
-from reflow.ops.ragged.row_partition import after, require, rowids_of, same_splits
+from reflow.ops.ragged.row_partition import (
+    after,
+    repeat_rows,
+    require,
+    rowids_of,
+    same_splits,
+)
 
 # Ranges -------------------------------------------------------------------------------------------
 
@@ -113,7 +119,9 @@ def segment_aggregate(
     longest = REGISTRY["UnsortedSegmentMax"](lengths, ids, count)
     longest = REGISTRY["Maximum"](longest, convert_to_tensor(0, kind))
     result = RaggedTensor.from_row_lengths(
-        REGISTRY["Range"](*(convert_to_tensor(n, kind) for n in (0, REGISTRY["Sum"](longest, [0]), 1))),
+        REGISTRY["Range"](
+            *(convert_to_tensor(n, kind) for n in (0, REGISTRY["Sum"](longest, [0]), 1))
+        ),
         longest,
         validate=False,
     )
@@ -195,7 +203,9 @@ def reduce_ragged(
         kind = splits.dtype
         zero = convert_to_tensor(0, kind)
         count = REGISTRY["Maximum"](REGISTRY["Max"](lengths, [0]), zero)
-        ids = ragged_range_op(zero, lengths, convert_to_tensor(1, kind), Tsplits=kind).rt_dense_values
+        ids = ragged_range_op(
+            zero, lengths, convert_to_tensor(1, kind), Tsplits=kind
+        ).rt_dense_values
     else:
         count, ids = rt.nrows(), rowids_of(splits)
     result = segment_aggregate(functools.partial(segment, **more), rt.values, ids, count)
@@ -222,7 +232,9 @@ def _reduction(name: str, of: Callable[[Any, Any, bool], Any]) -> None:
     """Registers `of(rt, axis, keepdims)` for the TF 1 and TF 2 functions of a reduction."""
 
     @handles(types=TYPES, v2=(f"math.{name}", name))
-    def handler(input_tensor: Any, axis: Any = None, keepdims: Any = False, name: Any = None) -> Any:
+    def handler(
+        input_tensor: Any, axis: Any = None, keepdims: Any = False, name: Any = None
+    ) -> Any:
         with name_scope(name, label):
             return of(convert_to_tensor_or_ragged(input_tensor), axis, bool(keepdims))
 
@@ -443,11 +455,14 @@ def matmul_ragged(
             return product
         if columns.shape.rank == 0:
             return RaggedTensor.from_tensor(product, lengths=rows, row_splits_dtype=kind)
-        count = array.shape(product, out_type=kind)[0]
+        sizes = array.shape(product, out_type=kind)
         if rows.shape.rank == 0:
-            rows = REGISTRY["Fill"](array.reshape(count, [1]), rows)
-        from reflow.ops.ragged.row_partition import repeat_rows
-
+            flat = array.reshape(product, REGISTRY["Pack"]([sizes[0] * rows, sizes[2]], axis=0))
+            each = REGISTRY["Fill"](sizes[:1], rows)
+            cut = RaggedTensor.from_tensor(
+                flat, lengths=repeat_rows(columns, each), row_splits_dtype=kind
+            )
+            return RaggedTensor.from_uniform_row_length(cut, rows, nrows=sizes[0], validate=False)
         return RaggedTensor.from_tensor(
             product, lengths=(rows, repeat_rows(columns, rows)), row_splits_dtype=kind
         )

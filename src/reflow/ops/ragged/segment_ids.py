@@ -64,7 +64,9 @@ def segment_ids_to_row_splits(
         out_type = next((each for each in given if each.is_integer), dtypes.int64)
     out_type = as_dtype(out_type)
     with name_scope(name, "SegmentIdsToRaggedSplits"):
-        ids = cast.cast(convert_to_tensor(segment_ids, name="segment_ids", dtype_hint=out_type), out_type)
+        ids = cast.cast(
+            convert_to_tensor(segment_ids, name="segment_ids", dtype_hint=out_type), out_type
+        )
         ids.shape.assert_has_rank(1)
         if num_segments is not None:
             num_segments = cast.cast(convert_to_tensor(num_segments), out_type)

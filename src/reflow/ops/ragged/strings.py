@@ -317,7 +317,7 @@ def as_text(rt: Any, summarize: int) -> Any:
     elif flat.dtype.is_bool:
         shown = REGISTRY["SelectV2"](flat, "True", "False")
     else:
-        shown = strings.as_string(flat, shortest=flat.dtype.is_floating)
+        shown = strings.as_string(flat)
     text: Any = rt.with_flat_values(shown)
     for depth in range(rt.ragged_rank, 0, -1):
         text = _brackets(text, depth, summarize)
@@ -340,7 +340,9 @@ def _shortened(text: RaggedTensor, most: int) -> RaggedTensor:
     lengths = text.row_lengths()
     long = lengths > convert_to_tensor(2 * most, kind)
     ends = REGISTRY["SelectV2"](
-        long, text.row_limits() - most, REGISTRY["Minimum"](text.row_starts() + most, text.row_limits())
+        long,
+        text.row_limits() - most,
+        REGISTRY["Minimum"](text.row_starts() + most, text.row_limits()),
     )
     splits, places = ragged_range_op(
         ends, text.row_limits(), convert_to_tensor(1, kind), Tsplits=kind
@@ -386,5 +388,3 @@ def print_ragged(function: Callable, *inputs: Any, **kwargs: Any) -> Any:
         lambda each: as_text(each, summarize) if is_ragged(each) else each, list(inputs)
     )
     return function(*shown, **kwargs)
-
-

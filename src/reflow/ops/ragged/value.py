@@ -38,10 +38,7 @@ class RaggedTensorValue:
             raise TypeError(
                 f"values must be a numpy array or RaggedTensorValue; got {type(values).__name__}"
             )
-        if (
-            isinstance(values, RaggedTensorValue)
-            and row_splits.dtype != values.row_splits.dtype
-        ):
+        if isinstance(values, RaggedTensorValue) and row_splits.dtype != values.row_splits.dtype:
             raise ValueError("row_splits and values.row_splits must have the same dtype")
         self._values = values
         self._row_splits = row_splits
@@ -95,9 +92,7 @@ class RaggedTensorValue:
         return [rows[a:b] for a, b in zip(splits, splits[1:])]
 
     def __repr__(self) -> str:
-        return (
-            f"tf.RaggedTensorValue(values={self._values!r}, row_splits={self._row_splits!r})"
-        )
+        return f"tf.RaggedTensorValue(values={self._values!r}, row_splits={self._row_splits!r})"
 
     def __str__(self) -> str:
         return f"<tf.RaggedTensorValue {self.to_list()}>"

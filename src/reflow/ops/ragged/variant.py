@@ -174,16 +174,16 @@ def ragged_tensor_from_variant_op(
 
 def _check_item(item: object, i: int, rank: int, kind: DType, splits: DType) -> None:
     if not isinstance(item, RaggedVariant):
-        raise invalid(f"Input Variant element at index {i} doesn't hold a RaggedTensorVariant: {item!r:.60}")
+        raise invalid(
+            f"Input Variant element at index {i} doesn't hold a RaggedTensorVariant: {item!r:.60}"
+        )
     if len(item.splits) != rank:
         raise invalid(
             f"Encoded input RaggedTensorVariant has ragged_rank={len(item.splits)}.  Expected "
             f"ragged_rank={rank}."
         )
     if item.values.dtype != kind.np:
-        raise invalid(
-            f"Expected values Tensor dtype: {kind.name}, found: {item.values.dtype.name}"
-        )
+        raise invalid(f"Expected values Tensor dtype: {kind.name}, found: {item.values.dtype.name}")
     if any(each.dtype != splits.np for each in item.splits):
         raise invalid(
             f"Expected row_splits Tensor dtype: {splits.name}, found: {item.splits[0].dtype.name}"
@@ -215,5 +215,7 @@ def _from_variant_shape(encoded_ragged, *, output_ragged_rank):
 def _from_variant_grad(op, gs, encoded_ragged):
     splits = list(op.outputs[:-1])
     if not splits:
-        return ragged_tensor_to_variant_op([], gs[-1], batched_input=False, Tsplits=op.attrs["Tsplits"])
+        return ragged_tensor_to_variant_op(
+            [], gs[-1], batched_input=False, Tsplits=op.attrs["Tsplits"]
+        )
     return ragged_tensor_to_variant_op(splits, gs[-1], batched_input=True)
