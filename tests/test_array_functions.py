@@ -437,3 +437,21 @@ def test_gradients_of_gradients(name):
     behind = session.run(first, {x: values - step * direction})
     got = session.run(second, {x: values})
     np.testing.assert_allclose(got, (ahead - behind) / (2 * step), rtol=1e-5, atol=1e-6)
+
+
+def test_interpreted_sums_keep_their_digits():
+    from reflow.lang.numpy_namespace import numpy_namespace as xp
+
+    rng = np.random.default_rng(0)
+    for shape in [(5,), (0, 3), (3, 0), (100, 7), (1000, 3, 2), (37, 41, 5, 2), (1, 1)]:
+        x = rng.random(shape).astype(np.float32)
+        for axis in (None, 0, -1, (0,), (0, 1), (1,), (0, -1), (), tuple(range(len(shape)))):
+            if axis not in (None, ()) and np.max(axis) >= len(shape):
+                continue
+            for keepdims in (False, True):
+                want = np.sum(x.astype(np.float64), axis=axis, keepdims=keepdims)
+                got = xp.sum(x, axis=axis, keepdims=keepdims)
+                assert got.dtype == np.float32 and np.shape(got) == np.shape(want)
+                np.testing.assert_allclose(got, want, 1e-6)
+    many = rng.random((50_000, 4)).astype(np.float32)
+    np.testing.assert_allclose(xp.sum(many, axis=0), many.astype(np.float64).sum(0), 1e-6)

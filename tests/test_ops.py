@@ -20,6 +20,7 @@ import records
 from records.base import DTYPES_DIFFER, ELSEWHERE, RECORDS, Variable, cotangent, dtype_name
 from records.expected import Reader
 
+import reflow.data
 import reflow.ops
 from reflow.autodiff.gradients import gradients
 from reflow.compiler import policy
@@ -37,11 +38,12 @@ from reflow.runtime.session import Session
 HERE = pathlib.Path(__file__).resolve().parent
 BROKEN = records.load()
 BROKEN_OPS: dict[str, Exception] = {}
-for _module in pkgutil.iter_modules(reflow.ops.__path__):
-    try:
-        importlib.import_module(f"reflow.ops.{_module.name}")
-    except Exception as error:
-        BROKEN_OPS[_module.name] = error
+for _room in (reflow.ops, reflow.data):
+    for _module in pkgutil.iter_modules(_room.__path__, f"{_room.__name__}."):
+        try:
+            importlib.import_module(_module.name)
+        except Exception as error:
+            BROKEN_OPS[_module.name] = error
 
 each_op = pytest.mark.parametrize("record", list(RECORDS.values()), ids=list(RECORDS))
 each_bad = pytest.mark.parametrize(
@@ -659,6 +661,10 @@ def tensorflow_signatures():
 SIGNATURES = tensorflow_signatures()
 # Marked stateful in TensorFlow to keep them from being folded, but functions of their inputs.
 PURE = {"DeepCopy", "GuaranteeConst", "StatelessRandomGetAlg"}
+PURE |= {"RangeDataset", "TensorDataset", "TensorSliceDataset", "SparseTensorSliceDataset"}
+PURE |= {"ExperimentalGroupByReducerDataset"}
+# They name files, which are read when somebody iterates.
+PURE |= {"TextLineDataset", "FixedLengthRecordDatasetV2", "TFRecordDataset", "MatchingFilesDataset"}
 
 
 def argument_text(arg):

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reflow import api
+from reflow.lang.foreign_names import use_foreign_names
 
 _MODULES = {
     "tensorflow.examples.tutorials.mnist.input_data": "reflow.compat.mnist_input_data",
@@ -98,6 +99,7 @@ def install(space: str) -> TensorFlowFinder:
     uninstall()
     finder = TensorFlowFinder(space)
     sys.meta_path.insert(0, finder)
+    use_foreign_names(True)
     if space == "v1":
         from reflow.compat.v2_behavior import disable_v2_behavior
 
@@ -107,6 +109,7 @@ def install(space: str) -> TensorFlowFinder:
 
 def uninstall() -> None:
     """Undoes `install`."""
+    use_foreign_names(False)
     sys.meta_path[:] = [f for f in sys.meta_path if not isinstance(f, TensorFlowFinder)]
     for name in [n for n in sys.modules if n == "tensorflow" or n.startswith("tensorflow.")]:
         del sys.modules[name]

@@ -220,6 +220,8 @@ class Cluster:
         key: list[Any] = []
         for i, value in enumerate(values):
             if i in self.lists:
+                if value is not None and not hasattr(value, "form"):
+                    raise self._opaque(i)
                 key.append(None if value is None else value.form())
             elif i in self.static:
                 value = np.asarray(value)
@@ -265,6 +267,12 @@ class Cluster:
     def entries(self) -> OrderedDict[Any, Entry]:
         """What is known of each shape signature."""
         return (self._kind or self._find_kind()).entries
+
+    def _opaque(self, position: int) -> Recut:
+        """An input is of a kind that only the host knows, such as a data set: so is what takes it."""
+        tensor = self.inputs[position]
+        node = next(op for op in self.nodes if any(t is tensor for t in op.inputs))
+        return Recut(node=node, why=f"{tensor.name} is no tensor and no list of tensors")
 
     def _limit(self, op: Operation) -> None:
         constants = {id(t): v for t, v in self.constants}

@@ -307,9 +307,11 @@ parse_tensor = public(
 # Sparse tensors -----------------------------------------------------------------------------------
 
 
-def _three(*parts: np.ndarray) -> np.ndarray:
+def _three(out_type: Any, *parts: np.ndarray) -> np.ndarray:
+    """Three messages, or the arrays themselves in a tensor of variants."""
     row = np.empty(3, object)
-    row[:] = [tensor_bytes(np.asarray(part), dense_strings=True) for part in parts]
+    for i, part in enumerate(map(np.asarray, parts)):
+        row[i] = tensor_bytes(part, dense_strings=True) if out_type is string_type else part
     return row
 
 
@@ -326,13 +328,6 @@ def _check_sparse(indices: Any, values: Any, shape: Any) -> None:
         )
 
 
-def _only_strings(out_type: Any) -> None:
-    if out_type is not string_type:
-        raise errors.UnimplementedError(
-            None, None, "sparse tensors are serialised as strings only, not as variants"
-        )
-
-
 @op(
     "SerializeSparse(sparse_indices: int64, sparse_values: T, sparse_shape: int64, *, T: type,"
     " out_type: {string,variant} = string) -> serialized_sparse: out_type",
@@ -341,9 +336,8 @@ def _only_strings(out_type: Any) -> None:
 )
 def serialize_sparse_op(xp, sparse_indices, sparse_values, sparse_shape, *, out_type):
     """A sparse tensor as three strings: indices, values and shape."""
-    _only_strings(out_type)
     _check_sparse(sparse_indices, sparse_values, sparse_shape)
-    return _three(sparse_indices, sparse_values, sparse_shape)
+    return _three(out_type, sparse_indices, sparse_values, sparse_shape)
 
 
 @op(
@@ -354,7 +348,6 @@ def serialize_sparse_op(xp, sparse_indices, sparse_values, sparse_shape, *, out_
 )
 def serialize_many_sparse_op(xp, sparse_indices, sparse_values, sparse_shape, *, out_type):
     """The rows of a sparse tensor as three strings each."""
-    _only_strings(out_type)
     _check_sparse(sparse_indices, sparse_values, sparse_shape)
     if len(sparse_shape) < 2:
         raise _invalid(
@@ -363,7 +356,8 @@ def serialize_many_sparse_op(xp, sparse_indices, sparse_values, sparse_shape, *,
     rows = np.empty((int(sparse_shape[0]), 3), object)
     for i in range(len(rows)):
         mine = sparse_indices[:, 0] == i
-        rows[i] = _three(sparse_indices[mine, 1:], sparse_values[mine], sparse_shape[1:])
+        row = sparse_indices[mine, 1:], sparse_values[mine], sparse_shape[1:]
+        rows[i] = _three(out_type, *row)
     return rows
 
 

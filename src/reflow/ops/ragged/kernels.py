@@ -142,7 +142,7 @@ def _ragged_gather_shape(
     params_nested_splits, params_dense_values, indices, *, PARAMS_RAGGED_RANK, OUTPUT_RAGGED_RANK
 ):
     rank = indices.shape.rank
-    if rank is not None and OUTPUT_RAGGED_RANK != rank + PARAMS_RAGGED_RANK - 1:
+    if rank is not None and rank + PARAMS_RAGGED_RANK - 1 != OUTPUT_RAGGED_RANK:
         raise ValueError(
             f"Shape must be rank {OUTPUT_RAGGED_RANK - PARAMS_RAGGED_RANK + 1} but is rank {rank}: "
             f"OUTPUT_RAGGED_RANK is {OUTPUT_RAGGED_RANK}"

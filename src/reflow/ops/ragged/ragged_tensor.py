@@ -11,6 +11,7 @@ from reflow.lang import dtypes, errors, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import DType, as_dtype
 from reflow.lang.export import export
+from reflow.lang.foreign_names import known_as
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.services import service
@@ -27,6 +28,7 @@ from reflow.ops.ragged.row_partition import RowPartition, require, rows_of
 from reflow.ops.ragged.value import RaggedTensorValue, with_commas
 
 
+@known_as("tensorflow.python.ops.ragged.ragged_tensor")
 @export("RaggedTensor")
 class RaggedTensor(CompositeTensor):
     """A tensor with rows of different lengths: values, and a partition that cuts them into rows.
