@@ -39,7 +39,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 BROKEN = records.load()
 BROKEN_OPS: dict[str, Exception] = {}
 for _room in (reflow.ops, reflow.data):
-    for _module in pkgutil.iter_modules(_room.__path__, f"{_room.__name__}."):
+    for _module in pkgutil.walk_packages(_room.__path__, f"{_room.__name__}."):
         try:
             importlib.import_module(_module.name)
         except Exception as error:
@@ -665,6 +665,7 @@ PURE |= {"RangeDataset", "TensorDataset", "TensorSliceDataset", "SparseTensorSli
 PURE |= {"ExperimentalGroupByReducerDataset"}
 # They name files, which are read when somebody iterates.
 PURE |= {"TextLineDataset", "FixedLengthRecordDatasetV2", "TFRecordDataset", "MatchingFilesDataset"}
+PURE |= {"CSVDatasetV2"}
 
 
 def argument_text(arg):

@@ -311,7 +311,10 @@ def _three(out_type: Any, *parts: np.ndarray) -> np.ndarray:
     """Three messages, or the arrays themselves in a tensor of variants."""
     row = np.empty(3, object)
     for i, part in enumerate(map(np.asarray, parts)):
-        row[i] = tensor_bytes(part, dense_strings=True) if out_type is string_type else part
+        if out_type is string_type:
+            row[i] = tensor_bytes(part, dense_strings=True)
+        else:
+            row[i] = part
     return row
 
 
