@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from reflow.compiler.memory import keep_freed_memory
+
 
 @contextlib.contextmanager
 def _draws_of_its_own() -> Iterator[None]:
@@ -28,6 +30,8 @@ def _draws_of_its_own() -> Iterator[None]:
     finally:
         np.random.rand = drawn_by_all
 
+
+keep_freed_memory()
 
 with _draws_of_its_own():
     import jax
