@@ -180,21 +180,14 @@ def part_specs(spec: TypeSpec) -> list[TensorSpec]:
     """Dtype and shape of the parts of a leaf."""
     if isinstance(spec, TensorSpec):
         return [spec]
-    if isinstance(spec, SparseTensorSpec):
+    if isinstance(spec, SparseTensorSpec) or _is_ragged(spec):
         return [TensorSpec(None, dtypes.variant)]
-    _refuse_unknown(spec)
     return spec._flat_tensor_specs
 
 
-def _refuse_unknown(spec: TypeSpec) -> None:
-    """Refuses values of several tensors, whose parts cannot be batched one by one."""
-    if type(spec).__name__ == "RaggedTensorSpec":
-        raise errors.UnimplementedError(
-            None,
-            None,
-            f"{errors.where(errors.user_frame())}: elements of a data set that are RaggedTensors "
-            f"({spec!r}) are not supported. Use padded_batch, or to_tensor() and to_sparse().",
-        )
+def _is_ragged(spec: TypeSpec) -> bool:
+    """Whether it is a `RaggedTensorSpec`: asked without loading what ragged tensors need."""
+    return type(spec).__name__ == "RaggedTensorSpec"
 
 
 def to_parts(spec: TypeSpec, value: Any) -> list[Any]:
@@ -205,7 +198,10 @@ def to_parts(spec: TypeSpec, value: Any) -> list[Any]:
         from reflow.data.sparse_elements import serialize
 
         return [serialize(value)]
-    _refuse_unknown(spec)
+    if _is_ragged(spec):
+        from reflow.data import ragged_elements
+
+        return [ragged_elements.serialize(value, spec)]
     return spec._to_tensor_list(value)
 
 
@@ -215,6 +211,10 @@ def to_rows(spec: TypeSpec, value: Any) -> list[Any]:
         from reflow.data.sparse_elements import serialize_rows
 
         return [serialize_rows(value)]
+    if _is_ragged(spec):
+        from reflow.data import ragged_elements
+
+        return [ragged_elements.serialize(value, spec, rows=True)]
     if isinstance(spec, (TensorSpec, NoneTensorSpec)):
         return to_parts(spec, value)
     raise TypeError(
@@ -230,6 +230,10 @@ def from_parts(spec: TypeSpec, parts: list[Any]) -> Any:
         from reflow.data.sparse_elements import deserialize
 
         return deserialize(parts[0], spec)
+    if _is_ragged(spec):
+        from reflow.data import ragged_elements
+
+        return ragged_elements.deserialize(parts[0], spec)
     return spec._from_tensor_list(parts)
 
 
