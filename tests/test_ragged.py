@@ -460,7 +460,8 @@ def test_other_composite_types_can_have_handlers():
             tf.exp(Interval(1, 2))
     finally:
         api_dispatch._types[:], api_dispatch._named[:] = saved
-        api_dispatch._dispatched.clear()
+        api_dispatch._composite.discard(Interval)
+        api_dispatch._plain.clear()
         api_dispatch._by_place.clear()
 
 
