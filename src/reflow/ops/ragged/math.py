@@ -270,9 +270,6 @@ def _min(rt: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _mean(rt: Any, axis: Any, keepdims: bool) -> Any:
-    axis = known_axis(axis)
-    if axis is None:
-        return reduce_ragged(reduce.reduce_mean, segments.unsorted_segment_mean, rt, axis, keepdims)
     ones = rt.with_flat_values(REGISTRY["OnesLike"](rt.flat_values))
     total, count = _sum(rt, axis, keepdims), _sum(ones, axis, keepdims)
     if is_ragged(total):
