@@ -34,7 +34,6 @@ from reflow.lang.tensor import Tensor
 from reflow.lang.type_spec import (
     BatchableTypeSpec,
     CompositeTensor,
-    NoneTensorSpec,
     TensorSpec,
     TypeSpec,
 )
@@ -744,32 +743,21 @@ class Dataset(CompositeTensor):
         row_splits_dtype: Any = dtypes.int64,
         name: str | None = None,
     ) -> Dataset:
-        """Consecutive elements of different sizes, put together as ragged tensors.
+        """Consecutive elements put together; where their sizes differ, as ragged tensors.
 
         Args:
           batch_size: how many.
           drop_remainder: whether the last batch is left out when it would be smaller.
-          row_splits_dtype: `tf.int32` or `tf.int64`.
+          row_splits_dtype: int32 or int64.
 
         >>> import reflow as tf
-        >>> dataset = tf.data.Dataset.range(1, 4).map(lambda n: tf.fill([n], n))
+        >>> dataset = tf.data.Dataset.range(3).map(tf.range)
         >>> print(next(iter(dataset.ragged_batch(3))))
-        <tf.RaggedTensor [[1], [2, 2], [3, 3, 3]]>
+        <tf.RaggedTensor [[], [0], [0, 1]]>
         """
-        from reflow.data.ragged_elements import as_variant, ragged_spec
+        from reflow.data.padding import ragged_batch
 
-        spec = structure.map_leaves(
-            lambda leaf: ragged_spec(leaf, row_splits_dtype), self.element_spec
-        )
-        leaves = structure.flatten(spec)
-
-        def convert(*element: Any) -> Any:
-            value = element if type(self.element_spec) is tuple else element[0]
-            parts = [as_variant(each, leaf) for each, leaf in zip(structure.flatten(value), leaves)]
-            return structure.pack(spec, parts)
-
-        variants = self.map(convert)._variant_tensor
-        return self._derive("_MapDataset", variants, spec, [self]).batch(batch_size, drop_remainder)
+        return ragged_batch(self, batch_size, drop_remainder, row_splits_dtype)
 
     def sparse_batch(self, batch_size: Any, row_shape: Any, name: str | None = None) -> Dataset:
         """Consecutive dense elements of different sizes, put together as a sparse tensor.
@@ -793,24 +781,7 @@ class Dataset(CompositeTensor):
             spec = structure.map_leaves(lambda leaf: leaf._unbatch(), self.element_spec)
         except ValueError as error:
             raise ValueError(f"{_site()}: {error}") from None
-        return self._as_rows()._with_spec("_UnbatchDataset", spec, batching.unbatch_dataset)
-
-    def _as_rows(self) -> Dataset:
-        """The same elements, with sparse and ragged tensors as parts that have a row each."""
-        leaves = self._structure.leaves
-        if all(isinstance(leaf, (TensorSpec, NoneTensorSpec)) for leaf in leaves):
-            return self
-
-        def convert(*element: Any) -> Any:
-            value = element if type(self.element_spec) is tuple else element[0]
-            parts = [
-                structure.to_rows(leaf, each)[0] if structure.part_specs(leaf) else each
-                for each, leaf in zip(structure.flatten(value), leaves)
-            ]
-            return structure.pack(self.element_spec, parts)
-
-        variants = self.map(convert)._variant_tensor
-        return self._derive("_MapDataset", variants, self.element_spec, [self])
+        return self._with_spec("_UnbatchDataset", spec, batching.unbatch_dataset)
 
     def rebatch(
         self, batch_size: Any, drop_remainder: Any = False, name: str | None = None

@@ -24,7 +24,7 @@ from reflow.lang.scopes import name_scope
 from reflow.lang.services import service
 from reflow.lang.shapes import SCALAR, TensorShape
 from reflow.lang.sparse_tensor import SparseTensor
-from reflow.lang.tensor import SymbolicTensor, Tensor
+from reflow.lang.tensor import SymbolicTensor
 from reflow.ops.branches import (
     add_call,
     again,
@@ -173,7 +173,7 @@ def _while_loop(
     for label, function in (("cond", cond), ("body", body)):
         if not callable(function):
             raise TypeError(f"{site}: '{label}' must be callable.")
-    if isinstance(parallel_iterations, Tensor):
+    if isinstance(parallel_iterations, SymbolicTensor):
         raise TypeError(f"{site}: 'parallel_iterations' must be a positive integer.")
     if parallel_iterations < 1:
         raise TypeError(f"{site}: 'parallel_iterations' must be a positive integer.")

@@ -44,6 +44,8 @@ class RaggedTensor(CompositeTensor):
     [[1, 2], [0, 0], [3, 0]] [2 0 1]
     """
 
+    is_composite_of_tensor = True  # `tf.is_tensor` holds for it
+
     __array_priority__ = 100.0
 
     def __init__(self, values: Any, row_partition: RowPartition, internal: bool = False):
