@@ -542,6 +542,18 @@ def test_map_fn_converts_its_function():
     assert values.numpy().tolist() == [2.0, -1.0]
 
 
+def test_functions_of_elements_are_converted():
+    dataset = tf.data.Dataset.from_tensor_slices([1.0, -1.0])
+    assert [v.numpy() for v in dataset.map(branching)] == [2.0, -1.0]
+
+    @tf.autograph.experimental.do_not_convert
+    def plain_map():
+        return dataset.map(branching)
+
+    with pytest.raises(TypeError, match="Python `bool`"):
+        plain_map()
+
+
 def test_gradients_of_converted_control_flow():
     @tf.function
     def f(x, n):
