@@ -1,4 +1,4 @@
-# ruff: noqa: B007, E731, F821, F841, PIE804, RET503
+# ruff: noqa: B007, C417, E731, F821, F841, PIE804, RET503, SIM113
 """Functions that lean on AutoGraph, each with arguments: TensorFlow and Reflow run them alike.
 
 `PROGRAMS` give values, `ERRORS` fail while they are traced or run. `BEYOND` are programs that
