@@ -300,6 +300,13 @@ def test_assign_to_a_slice_eagerly():
 # Sparse gradients ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("tier", ["interpret", "compile"])
+def test_gather_from_a_constant_batch(tier):
+    indices = np.array([[2, 0], [1, 1]], np.int32)
+    got = in_graph(lambda i: tf.gather(A[0, :2], i, axis=1, batch_dims=1), tier, indices)
+    same(got, np.take_along_axis(A[0, :2], indices, 1))
+
+
 def test_the_gradient_of_gather_is_sparse():
     with Graph().as_default() as graph:
         v = tf1.get_variable("v", initializer=tf.ones([4, 2]))

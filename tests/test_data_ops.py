@@ -136,6 +136,14 @@ def test_file_nodes(tmp_path):
         assert "MatchingFilesDataset" in {op.type for op in graph.get_operations()}
 
 
+def test_csv_node(tmp_path):
+    (tmp_path / "a.csv").write_text("1,a\n")
+    with Graph().as_default(), tf.Session() as session:
+        dataset = E.CsvDataset(str(tmp_path / "a.csv"), [tf.int64, tf.string])
+        assert dataset._variant_tensor.op.type == "CSVDatasetV2"
+        assert drain(session, dataset.make_one_shot_iterator().get_next()) == [(1, b"a")]
+
+
 def eager(name, *args, **attrs):
     return REGISTRY[name](*args, **attrs)
 

@@ -23,4 +23,5 @@ NAMES = (
     "attention",
     "lstm",
     "shapes",
+    "data",
 )

@@ -359,6 +359,34 @@ def sparse(tf):
     ]  # fmt: skip
 
 
+@program
+def ragged(tf):
+    D = tf.data.Dataset
+    r = tf.ragged.constant([[1, 2], [], [3]])
+    deep = tf.ragged.constant([[[1], [2, 3]], [], [[3]]])
+    made = [
+        D.from_tensor_slices(r), D.from_tensors(r), D.from_tensor_slices(r).batch(2), D.from_tensor_slices(deep),
+        D.from_tensor_slices(deep).batch(2), D.from_tensor_slices(deep).batch(2).unbatch(),
+        D.range(3).map(lambda x: tf.range(x)).ragged_batch(2), D.range(3).map(lambda x: tf.fill([x, 2], x)).ragged_batch(2),
+        D.range(3).ragged_batch(2), D.range(3).map(lambda x: tf.ragged.range([x, 2])).batch(2),
+        D.range(3).map(lambda x: (tf.range(x), {"x": x})).ragged_batch(2, True).map(lambda a, b: (a * 2, b["x"])),
+    ]  # fmt: skip
+    return [
+        [
+            repr(
+                [
+                    tf.nest.map_structure(
+                        lambda t: t.to_list() if hasattr(t, "to_list") else t.numpy().tolist(), x
+                    )
+                    for x in d
+                ]
+            )
+        ]
+        + known(d)
+        for d in made
+    ]
+
+
 # Functions ----------------------------------------------------------------------------------------
 
 
@@ -784,6 +812,94 @@ def records(tf):
         result.append(elements(tf.data.TFRecordDataset(path, compression_type=kind)))
         result.append(elements(tf.data.TFRecordDataset([path, path], kind, num_parallel_reads=2)))
     return result
+
+
+CSV = "a,b,c\n" + "".join(f"{i},{i / 2},s{i % 3}\n" for i in range(7))
+
+
+def csv_file(text):
+    path = os.path.join(tempfile.mkdtemp(), "a.csv")
+    with open(path, "w") as file:
+        file.write(text)
+    return path
+
+
+@program
+def csv_records(tf):
+    def read(text, *args, **kwargs):
+        d = tf.data.experimental.CsvDataset(csv_file(text), *args, **kwargs)
+        return elements(d) + known(d)
+
+    return [
+        read("1,a\n2,b\n", [tf.int32, tf.string]),
+        read('h,g\n1,a\n2,"b\nc,""d"\n', [tf.int32, tf.string], header=True),
+        read("1\n\n2\n", [[7]]), read("1,a\r\n2,b\r\n", [tf.int32, tf.string]),
+        read("1,,3\nNA,b,4", [[9], "x", tf.float32], na_value="NA"),
+        read("1,2,3\n4,5,6", [tf.int32, tf.int32], select_cols=[0, 2]),
+        read("1,2,3\n4,5,6", [tf.int32, tf.int32], exclude_cols=[1]),
+        read("1;2\n", [tf.int32, tf.int64], field_delim=";"),
+        read('1,"2"3\n', [tf.int32, tf.string], use_quote_delim=False),
+    ]  # fmt: skip
+
+
+def bad_csv(name, text, *args, **kwargs):
+    def f(tf):
+        return elements(tf.data.experimental.CsvDataset(csv_file(text), *args, **kwargs))
+
+    f.__name__ = f"csv_{name}"
+    fails(f)
+
+
+bad_csv("without_a_field", "1,,3\n", [np.int32([9]), np.zeros(0, np.int32), np.float32([1])])
+bad_csv("with_too_many_fields", "1,2,3\n", [np.int32([9]), np.int32([9])])
+bad_csv("with_a_word_for_a_number", "1,x\n", [np.int32([9]), np.int32([9])])
+bad_csv("with_an_open_quote", '1,"2\n', [np.int32([9]), ["x"]])
+bad_csv("with_a_quote_inside", '1,2"3\n', [np.int32([9]), ["x"]])
+bad_csv("with_columns_in_another_order", "1,2\n", [np.int32([9]), ["x"]], select_cols=[1, 0])
+
+
+@program
+def csv_batches(tf):
+    path = csv_file(CSV)
+
+    def read(count=None, **kwargs):
+        d = tf.data.experimental.make_csv_dataset(path, 3, **kwargs)
+        return elements(d if count is None else d.take(count)) + known(d)
+
+    return [
+        read(num_epochs=1, shuffle=False),
+        read(label_name="c", num_epochs=2, shuffle=True, shuffle_seed=3, shuffle_buffer_size=4),
+        read(4, label_name="c", select_columns=["a", "c"], shuffle=False),
+        read(column_names=["x", "y", "z"], header=False, num_epochs=1, shuffle=False),
+        read(column_defaults=[tf.float32, tf.float32, tf.string], num_epochs=1, shuffle=False),
+    ]
+
+
+@fails
+def csv_label_that_is_no_column(tf):
+    return tf.data.experimental.make_csv_dataset(csv_file(CSV), 3, label_name="z")
+
+
+@program
+def batches_of_examples(tf):
+    path = os.path.join(tempfile.mkdtemp(), "r")
+    with tf.io.TFRecordWriter(path) as writer:
+        for i in range(5):
+            example = tf.train.Example()
+            example.features.feature["x"].float_list.value.extend([i, i + 0.5])
+            example.features.feature["y"].int64_list.value.append(i % 2)
+            example.features.feature["n"].int64_list.value.extend(range(i))
+            writer.write(example.SerializeToString())
+    features = {
+        "x": tf.io.FixedLenFeature([2], tf.float32),
+        "y": tf.io.FixedLenFeature([], tf.int64),
+        "n": tf.io.VarLenFeature(tf.int64),
+    }
+    make = tf.data.experimental.make_batched_features_dataset
+    a = make(path, 2, features, label_key="y", num_epochs=1, shuffle=False)
+    b = make(path, 2, features, num_epochs=2, shuffle_seed=1, drop_final_batch=True)
+    found = [(x["x"].numpy(), tf.sparse.to_dense(x["n"]).numpy(), y.numpy()) for x, y in a]
+    return [found, [x["x"].numpy() for x in b], repr(b.element_spec["x"]), repr(a.element_spec[1])]
 
 
 # TF 1 ---------------------------------------------------------------------------------------------

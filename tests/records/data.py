@@ -20,5 +20,5 @@ tested_elsewhere(
     *("Iterator", "IteratorV2", "OneShotIterator", "AnonymousIteratorV2", "AnonymousIteratorV3"),
     *("MakeIterator", "IteratorToStringHandle", "IteratorFromStringHandleV2", "IteratorGetNext"),
     *("IteratorGetNextSync", "IteratorGetNextAsOptional", "OptionalFromValue", "OptionalNone"),
-    *("OptionalHasValue", "OptionalGetValue"),
+    *("OptionalHasValue", "OptionalGetValue", "CSVDatasetV2"),
 )

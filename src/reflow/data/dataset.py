@@ -743,8 +743,21 @@ class Dataset(CompositeTensor):
         row_splits_dtype: Any = dtypes.int64,
         name: str | None = None,
     ) -> Dataset:
-        """Not there yet: batches of elements of different shapes as ragged tensors."""
-        raise _not_there("tf.data.Dataset.ragged_batch", "padded_batch")
+        """Consecutive elements put together; where their sizes differ, as ragged tensors.
+
+        Args:
+          batch_size: how many.
+          drop_remainder: whether the last batch is left out when it would be smaller.
+          row_splits_dtype: int32 or int64.
+
+        >>> import reflow as tf
+        >>> dataset = tf.data.Dataset.range(3).map(tf.range)
+        >>> print(next(iter(dataset.ragged_batch(3))))
+        <tf.RaggedTensor [[], [0], [0, 1]]>
+        """
+        from reflow.data.padding import ragged_batch
+
+        return ragged_batch(self, batch_size, drop_remainder, row_splits_dtype)
 
     def sparse_batch(self, batch_size: Any, row_shape: Any, name: str | None = None) -> Dataset:
         """Consecutive dense elements of different sizes, put together as a sparse tensor.

@@ -93,3 +93,8 @@ class DatasetV1(Dataset):
 
 
 DatasetV1._family = DatasetV1
+
+
+def as_v1(dataset: Dataset) -> DatasetV1:
+    """A data set with the methods of TF 1 as well."""
+    return DatasetV1(dataset._variant_tensor, dataset.element_spec, dataset._kind, [dataset])

@@ -153,6 +153,13 @@ class IteratorSpec(TypeSpec):
         return (self._element_spec,)
 
 
+_WITH_ARRAYS = (
+    TensorSpec,
+    structure.SparseTensorSpec,
+    structure.RaggedTensorSpec,
+    structure.NoneTensorSpec,
+)
+
 # NumPy --------------------------------------------------------------------------------------------
 
 
@@ -166,9 +173,7 @@ class NumpyIterator(PythonIterator):
 
     def __init__(self, dataset: Dataset):
         for leaf in structure.flatten(dataset.element_spec):
-            if not isinstance(leaf, (TensorSpec, structure.SparseTensorSpec)) and not isinstance(
-                leaf, structure.NoneTensorSpec
-            ):
+            if not isinstance(leaf, _WITH_ARRAYS):
                 raise TypeError(
                     f"{_site()}: `tf.data.Dataset.as_numpy_iterator()` is not supported for "
                     f"datasets that produce values of type {leaf.value_type}"

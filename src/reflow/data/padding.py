@@ -6,18 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from reflow.data import batching, structure
+from reflow.data import batching, boxed_elements, structure
 from reflow.data.dataset import Dataset
 from reflow.data.element_function import scalar
 from reflow.data.structure import Structure
 from reflow.lang import dtypes, errors, shapes
 from reflow.lang.convert import convert_to_tensor
-from reflow.lang.dtypes import DType
+from reflow.lang.dtypes import DType, as_dtype
 from reflow.lang.shapes import TensorShape
 from reflow.lang.sparse_tensor import SparseTensorSpec
 from reflow.lang.static_value import constant_value, constant_value_as_shape
 from reflow.lang.tensor import Tensor
 from reflow.lang.type_spec import NoneTensorSpec, TensorSpec
+from reflow.ops.ragged.ragged_tensor import RaggedTensor, RaggedTensorSpec
 
 
 def _site() -> str:
@@ -122,6 +123,42 @@ def _padding_value(value: Any, dtype: DType) -> Tensor:
     if result.shape.rank not in (0, None):
         raise ValueError(f"{_site()}: Invalid `padding_values`: they must be scalars")
     return result
+
+
+def ragged_batch(
+    dataset: Dataset, batch_size: Any, drop_remainder: Any, row_splits_dtype: Any
+) -> Dataset:
+    """The body of `Dataset.ragged_batch`."""
+    kind = as_dtype(row_splits_dtype)
+
+    def ragged_spec(leaf: Any) -> Any:
+        """The spec of a tensor as a row of a ragged tensor, if sizes of it are not known."""
+        if not isinstance(leaf, TensorSpec) or leaf.shape.rank is None:
+            return leaf
+        unknown = [axis for axis, size in enumerate(leaf.shape.as_list()) if size is None]
+        if not unknown:
+            return leaf
+        return RaggedTensorSpec(leaf.shape, leaf.dtype, max(unknown), kind)
+
+    spec = structure.map_leaves(ragged_spec, dataset.element_spec)
+
+    def boxed(*components: Any) -> Any:
+        element = components[0] if type(dataset.element_spec) is not tuple else components
+
+        def leaf(wanted: Any, value: Any) -> Any:
+            if not isinstance(wanted, RaggedTensorSpec) or isinstance(value, RaggedTensor):
+                return value
+            if wanted.ragged_rank:
+                value = RaggedTensor.from_tensor(
+                    value, ragged_rank=wanted.ragged_rank, row_splits_dtype=kind
+                )
+            return boxed_elements.box(wanted, value)
+
+        return structure.map_leaves(leaf, spec, element)
+
+    rows = dataset.map(boxed)
+    rows = dataset._derive("_DenseToRaggedDataset", rows._variant_tensor, spec, [dataset])
+    return rows.batch(batch_size, drop_remainder)
 
 
 def sparse_batch(dataset: Dataset, batch_size: Any, row_shape: Any) -> Dataset:

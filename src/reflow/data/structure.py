@@ -2,7 +2,7 @@
 
 Unlike `tf.nest`, lists do not nest: `[[1, 2], [3, 4]]` is one tensor. Each leaf has a type spec and
 stands for the *parts* in which it travels through a pipeline: a tensor is one part, None is none, a
-sparse tensor is one part of dtype `variant`, which can be batched as it is.
+sparse or ragged tensor is one part of dtype `variant`, which can be batched as it is.
 https://www.tensorflow.org/guide/data#dataset_structure
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from reflow.data import boxed_elements
 from reflow.lang import dtypes, errors, nest, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import DType
@@ -19,6 +20,7 @@ from reflow.lang.shapes import TensorShape
 from reflow.lang.sparse_tensor import SparseTensor, SparseTensorSpec, SparseTensorValue
 from reflow.lang.tensor import Tensor
 from reflow.lang.type_spec import NoneTensorSpec, TensorSpec, TypeSpec, type_spec_from_value
+from reflow.ops.ragged.ragged_tensor import RaggedTensor, RaggedTensorSpec
 
 # Nesting ------------------------------------------------------------------------------------------
 
@@ -180,41 +182,29 @@ def part_specs(spec: TypeSpec) -> list[TensorSpec]:
     """Dtype and shape of the parts of a leaf."""
     if isinstance(spec, TensorSpec):
         return [spec]
-    if isinstance(spec, SparseTensorSpec):
+    if _is_boxed(spec):
         return [TensorSpec(None, dtypes.variant)]
-    _refuse_unknown(spec)
     return spec._flat_tensor_specs
 
 
-def _refuse_unknown(spec: TypeSpec) -> None:
-    """Refuses values of several tensors, whose parts cannot be batched one by one."""
-    if type(spec).__name__ == "RaggedTensorSpec":
-        raise errors.UnimplementedError(
-            None,
-            None,
-            f"{errors.where(errors.user_frame())}: elements of a data set that are RaggedTensors "
-            f"({spec!r}) are not supported. Use padded_batch, or to_tensor() and to_sparse().",
-        )
+def _is_boxed(spec: TypeSpec) -> bool:
+    """Whether values of several tensors travel as one part, so that they can be batched."""
+    return isinstance(spec, (SparseTensorSpec, RaggedTensorSpec))
 
 
 def to_parts(spec: TypeSpec, value: Any) -> list[Any]:
     """The parts of a leaf: tensors."""
     if isinstance(spec, TensorSpec):
         return [value if isinstance(value, Tensor) else convert_to_tensor(value, spec.dtype)]
-    if isinstance(spec, SparseTensorSpec):
-        from reflow.data.sparse_elements import serialize
-
-        return [serialize(value)]
-    _refuse_unknown(spec)
+    if _is_boxed(spec):
+        return [boxed_elements.box(spec, value)]
     return spec._to_tensor_list(value)
 
 
 def to_rows(spec: TypeSpec, value: Any) -> list[Any]:
     """The parts of a leaf that is to be sliced along its first dimension."""
-    if isinstance(spec, SparseTensorSpec):
-        from reflow.data.sparse_elements import serialize_rows
-
-        return [serialize_rows(value)]
+    if _is_boxed(spec):
+        return [boxed_elements.box_rows(spec, value)]
     if isinstance(spec, (TensorSpec, NoneTensorSpec)):
         return to_parts(spec, value)
     raise TypeError(
@@ -226,10 +216,8 @@ def from_parts(spec: TypeSpec, parts: list[Any]) -> Any:
     """The leaf of the given parts."""
     if isinstance(spec, TensorSpec):
         return parts[0]
-    if isinstance(spec, SparseTensorSpec):
-        from reflow.data.sparse_elements import deserialize
-
-        return deserialize(parts[0], spec)
+    if _is_boxed(spec):
+        return boxed_elements.unbox(spec, parts[0])
     return spec._from_tensor_list(parts)
 
 
@@ -298,7 +286,7 @@ class Structure:
 
 
 def _is_value(spec: TypeSpec) -> bool:
-    return isinstance(spec, (TensorSpec, SparseTensorSpec))
+    return isinstance(spec, TensorSpec) or _is_boxed(spec)
 
 
 def from_legacy(types: Any, shapes_: Any = None, classes: Any = None) -> Any:
@@ -320,6 +308,8 @@ def from_legacy(types: Any, shapes_: Any = None, classes: Any = None) -> Any:
             found.append(kind)
         elif kind is SparseTensor:
             found.append(SparseTensorSpec(shape, dtype))
+        elif kind is RaggedTensor:
+            found.append(RaggedTensorSpec(shape, dtype))
         elif issubclass(kind, Tensor):
             found.append(TensorSpec(shape, dtype))
         else:

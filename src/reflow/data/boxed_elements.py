@@ -1,7 +1,8 @@
-"""Sparse tensors as one part of an element, and the op DeserializeSparse.
+"""Sparse and ragged tensors as one part of an element of dtype `variant`.
 
-A sparse tensor becomes a vector of three variants: indices, values, dense shape. Vectors of several
-sparse tensors are put together as they are, and become a sparse tensor with a further dimension.
+A sparse tensor becomes a vector of three variants: indices, values, dense shape; a ragged one becomes
+a scalar. Those of several elements are put together as they are, and become a tensor with a further
+dimension.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import numpy as np
 
 from reflow.lang import dtypes, errors, shapes
 from reflow.lang.sparse_tensor import SparseTensor, SparseTensorSpec
-from reflow.lang.tensor import Tensor
+from reflow.lang.tensor import SymbolicTensor, Tensor
 from reflow.ops.define import op
 from reflow.ops.io_raw import serialize_many_sparse_op, serialize_sparse_op
+from reflow.ops.ragged.ragged_tensor import RaggedTensor, RaggedTensorSpec
+from reflow.ops.ragged.variant import ragged_tensor_from_variant_op, ragged_tensor_to_variant_op
 
 
 @op(
@@ -85,27 +88,55 @@ def _part(value: Any, kind: Any) -> np.ndarray:
 # For the structure of elements --------------------------------------------------------------------
 
 
-def serialize(value: SparseTensor) -> Tensor:
-    """A sparse tensor as one part of an element."""
-    return serialize_sparse_op(
-        value.indices, value.values, value.dense_shape, out_type=dtypes.variant
+def box(spec: Any, value: Any) -> Tensor:
+    """A sparse or ragged tensor as one part."""
+    if isinstance(spec, SparseTensorSpec):
+        return serialize_sparse_op(
+            value.indices, value.values, value.dense_shape, out_type=dtypes.variant
+        )
+    return _ragged(spec, value, False)
+
+
+def box_rows(spec: Any, value: Any) -> Tensor:
+    """A sparse or ragged tensor as one part that is sliced along its first dimension."""
+    if isinstance(spec, SparseTensorSpec):
+        return serialize_many_sparse_op(
+            value.indices, value.values, value.dense_shape, out_type=dtypes.variant
+        )
+    return _ragged(spec, value, True)
+
+
+def _ragged(spec: RaggedTensorSpec, value: Any, batched: bool) -> Tensor:
+    splits = list(value.nested_row_splits) if isinstance(value, RaggedTensor) else []
+    values = value.flat_values if isinstance(value, RaggedTensor) else value
+    if not isinstance(values, Tensor):
+        raise TypeError(
+            f"{errors.where(errors.user_frame())}: elements of a data set can be RaggedTensors whose "
+            f"flat values are a tensor, not {type(values).__name__}"
+        )
+    return ragged_tensor_to_variant_op(
+        splits, values, batched_input=batched, Tsplits=spec.row_splits_dtype
     )
 
 
-def serialize_rows(value: SparseTensor) -> Tensor:
-    """A sparse tensor as one part that is sliced along its first dimension."""
-    return serialize_many_sparse_op(
-        value.indices, value.values, value.dense_shape, out_type=dtypes.variant
+def unbox(spec: Any, part: Tensor) -> Any:
+    """The sparse or ragged tensor that a part holds."""
+    if isinstance(spec, SparseTensorSpec):
+        indices, values, shape = deserialize_sparse(part, dtype=spec.dtype)
+        rank = spec.shape.rank
+        indices.set_shape([None, rank])
+        shape.set_shape([rank])
+        result = SparseTensor(indices, values, shape)
+        if result.shape.is_compatible_with(spec.shape):
+            result.set_shape(spec.shape)
+        return result
+    splits, values = ragged_tensor_from_variant_op(
+        part,
+        input_ragged_rank=-1,
+        output_ragged_rank=spec.ragged_rank,
+        Tvalues=spec.dtype,
+        Tsplits=spec.row_splits_dtype,
     )
-
-
-def deserialize(part: Tensor, spec: SparseTensorSpec) -> SparseTensor:
-    """The sparse tensor that a part holds."""
-    indices, values, shape = deserialize_sparse(part, dtype=spec.dtype)
-    rank = spec.shape.rank
-    indices.set_shape([None, rank])
-    shape.set_shape([rank])
-    result = SparseTensor(indices, values, shape)
-    if result.shape.is_compatible_with(spec.shape):
-        result.set_shape(spec.shape)
-    return result
+    if isinstance(values, SymbolicTensor) and spec.shape.rank is not None and spec.ragged_rank:
+        values.set_shape([None, *spec.shape.as_list()[spec.ragged_rank + 1 :]])
+    return spec._from_components([values, *splits])
