@@ -149,6 +149,25 @@ def test_closures_are_shared():
     assert [g(), g(), f()] == [1, 2, 3] and count == 3
 
 
+def test_functions_made_in_a_loop_share_its_variables():
+    def f():
+        made = []
+        for i in range(3):
+            j = i * 10
+            made += [lambda: i, lambda: j, [lambda: k for k in (7, 8)][0]]
+            if i == 1:
+                m = i
+
+                def inner():
+                    return m
+
+                made.append(inner)
+                m = 5
+        return [g() for g in made]
+
+    assert tf.autograph.to_graph(f)() == f() == [2, 20, 8, 2, 20, 8, 5, 2, 20, 8]
+
+
 def test_globals_are_shared(monkeypatch):
     def f(x):
         global SCALE

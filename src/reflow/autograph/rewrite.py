@@ -33,7 +33,7 @@ from reflow.autograph.build import (
 from reflow.autograph.expressions import PREFIX, ExpressionRewriter, Scope, Unsupported, has_walrus
 from reflow.autograph.jumps import Lowering
 from reflow.autograph.liveness import Liveness
-from reflow.autograph.names import Comprehension, Function, Names, declared, place_names
+from reflow.autograph.names import Comprehension, Function, Names, Uses, declared, place_names
 from reflow.autograph.source import parameters_of
 
 
@@ -163,7 +163,7 @@ class Rewriter(ExpressionRewriter):
         return out
 
     def _state(
-        self, node: Any, modified: set[str], places: dict[str, Any]
+        self, node: Any, uses: Uses
     ) -> tuple[set[str], list[str], int, list[ast.stmt], list[ast.expr]]:
         """What a statement shares with the code around it.
 
@@ -172,8 +172,9 @@ class Rewriter(ExpressionRewriter):
           statements to put before; the arguments `get_state` and `set_state`.
         """
         live_in, live_out = node.live_in, node.live_out
+        modified = uses.binds
         scope = self._scope
-        shared = {
+        passed = {
             name
             for name in modified
             if name in live_in
@@ -181,10 +182,12 @@ class Rewriter(ExpressionRewriter):
             or name in scope.globals
             or name in scope.nonlocals
         }
-        kept = {text: tree for text, (tree, names) in places.items() if names <= live_in}
-        inputs = {name for name in shared if name not in live_out}
+        # What functions in it capture is one variable for all of them, as in Python.
+        shared = passed | (uses.captured & modified)
+        kept = {text: tree for text, (tree, names) in uses.places.items() if names <= live_in}
+        inputs = {name for name in passed if name not in live_out}
         inputs -= scope.globals | scope.nonlocals
-        ordered = sorted([*shared, *kept], key=lambda text: (text in inputs, text))
+        ordered = sorted([*passed, *kept], key=lambda text: (text in inputs, text))
         before: list[ast.stmt] = [
             assign(name, operator("Undefined", constant(name)))
             for name in sorted(shared - scope.bound)
@@ -205,7 +208,7 @@ class Rewriter(ExpressionRewriter):
         getter, get_state = self._function("get_state", (), [result], set())
         values = f"{PREFIX}values"
         unpack = ast.Assign([ast.Tuple(writes, ast.Store())], load(values))
-        setter, set_state = self._function("set_state", (values,), [unpack], shared)
+        setter, set_state = self._function("set_state", (values,), [unpack], passed)
         before += [get_state, set_state]
         return shared, ordered, len(ordered) - len(inputs), before, [load(getter), load(setter)]
 
@@ -214,7 +217,7 @@ class Rewriter(ExpressionRewriter):
     def visit_If(self, node: ast.If) -> Any:
         test = self.visit(node.test)
         uses = self._names.block([*node.body, *node.orelse])
-        shared, names, outputs, before, access = self._state(node, uses.binds, uses.places)
+        shared, names, outputs, before, access = self._state(node, uses)
         body, then = self._inner(node.body, uses.binds, shared, set())
         orelse, otherwise = self._inner(node.orelse, uses.binds, shared, set())
         on_true, true = self._function("if_body", (), body, shared)
@@ -236,7 +239,7 @@ class Rewriter(ExpressionRewriter):
         extra_tree = getattr(node, "extra_test", None)
         test_uses = self._names.of(node.test)
         uses = self._names.block([*node.body, node.test])
-        shared, names, _, before, access = self._state(node, uses.binds, uses.places)
+        shared, names, _, before, access = self._state(node, uses)
         test: list[ast.stmt] = [ast.Return(self.visit(node.test))]
         tester, testing = self._function("loop_test", (), test, shared & test_uses.binds)
         body, _ = self._inner(node.body, uses.binds, shared, set())
@@ -253,7 +256,7 @@ class Rewriter(ExpressionRewriter):
         extra_tree = getattr(node, "extra_test", None)
         target_uses = self._names.of(node.target)
         uses = self._names.block([*node.body, node.target])
-        shared, names, _, before, access = self._state(node, uses.binds, uses.places)
+        shared, names, _, before, access = self._state(node, uses)
         item = f"{PREFIX}item"
         target = ast.unparse(node.target)
         unpack = located(ast.Assign([node.target], load(item)), node)
