@@ -13,10 +13,11 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.opdef import REGISTRY
+from reflow.lang.services import service
 from reflow.lang.tensor import Tensor
 from reflow.lang.type_spec import TypeSpec
 from reflow.ops.script import py_function
-from reflow.runtime.function import autograph_converted, no_tapes, trace_graph
+from reflow.runtime.function import no_tapes, trace_graph
 
 _debugging = [False]
 
@@ -39,7 +40,7 @@ def enable_debug_mode() -> None:
 
 def call_user_function(function: Callable[..., Any], args: tuple) -> Any:
     """Calls a program's function of elements while it is traced: the one place where that happens."""
-    return autograph_converted(function)(*args)
+    return service("autograph_tf_convert")(function, user_requested=True)(*args)
 
 
 class ElementFunction:
