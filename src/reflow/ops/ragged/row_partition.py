@@ -13,6 +13,7 @@ import numpy as np
 from reflow.lang import dtypes, errors
 from reflow.lang.context import current_graph
 from reflow.lang.convert import convert_to_tensor
+from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import control_dependencies
 from reflow.lang.static_value import constant_value
@@ -72,6 +73,7 @@ def _index_tensor(value: Any, dtype: Any, name: str, hint: Any = dtypes.int64) -
     return tensor
 
 
+@export("experimental.RowPartition")
 class RowPartition:
     """The partition of `nvals` values into `nrows` rows.
 
