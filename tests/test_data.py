@@ -72,7 +72,35 @@ def test_program_of_a_graph(f):
 
 
 def test_every_program_has_a_golden_result():
-    assert {f.__name__ for f in programs.PROGRAMS + programs.GRAPH} == set(GOLDEN)
+    names = {f.__name__ for f in programs.PROGRAMS + programs.GRAPH}
+    assert {*names, "run_written"} == set(GOLDEN)
+
+
+@pytest.mark.parametrize("writer", ["TensorFlow", "Reflow"])
+def test_graphs_with_data_sets_are_written_and_read(writer):
+    v1 = tf.compat.v1
+    if writer == "Reflow":
+        with Graph().as_default() as graph:
+            programs.to_be_written(v1)
+        data = graph.as_graph_def().SerializeToString()
+    else:
+        data = (HERE / "golden" / "data_graph.pb").read_bytes()
+    found = programs.run_written(v1, v1.GraphDef.FromString(data))
+    same(plain(found), GOLDEN["run_written"])
+
+
+def test_internal_paths():
+    from reflow.compat.internal_paths import module
+
+    nest = module("tensorflow.python.data.util.nest", "python.data.util.nest")
+    assert nest.flatten((1, [2, 3], {"b": 4, "a": None})) == [1, [2, 3], None, 4]
+    assert nest.map_structure(lambda x: x + 1, {"a": (1, 2)}) == {"a": (2, 3)}
+    with pytest.raises(ValueError):
+        nest.assert_same_structure((1, 2), (1, (2, 3)))
+    with pytest.raises(ValueError):
+        nest.map_structure(max, (1, 2), (1, 2, 3))
+    ops = module("tensorflow.python.data.ops.dataset_ops", "python.data.ops.dataset_ops")
+    assert ops.DatasetV2 is tf.data.Dataset and ops.DatasetV1 is tf.compat.v1.data.Dataset
 
 
 # Threads ------------------------------------------------------------------------------------------

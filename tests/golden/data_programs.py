@@ -1098,3 +1098,28 @@ def sparse_slices(tf):
     )
     with tf.Session() as session:
         return [drain(tf, session, following), [list(v) for v in drain(tf, session, whole)]]
+
+
+# A graph that is written as a GraphDef and read again: the nodes to run first, and what to fetch.
+BEGIN = ["MakeIterator", "MakeIterator_1"]
+FETCH = ["IteratorGetNext:0", "IteratorGetNext:1", "IteratorGetNext_1:0", "IteratorGetNext_2:0"]
+
+
+def to_be_written(tf):
+    D = tf.data.Dataset
+    factor = tf.constant([10.0, 20.0])
+    pairs = D.from_tensor_slices((np.arange(6), np.arange(6.0, dtype=np.float32)))
+    d = pairs.map(lambda a, b: (a + 1, b * factor[0]), 2).filter(lambda a, b: a > 1)
+    d = d.shuffle(3, seed=1).repeat(2).batch(4).prefetch(1)
+    d = d.flat_map(lambda a, b: D.from_tensors((a, b)))
+    e = D.range(6).group_by_window(lambda x: x % 2, lambda key, window: window.batch(3), 3)
+    tf.data.make_initializable_iterator(d).get_next()
+    tf.data.make_one_shot_iterator(D.range(3).map(lambda x: x * x + 1)).get_next()
+    tf.data.make_initializable_iterator(e).get_next()
+
+
+def run_written(tf, graph_def):
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(graph_def, name="")
+        session.run(BEGIN)
+        return [session.run(FETCH) for _ in range(2)]
