@@ -300,6 +300,13 @@ def test_assign_to_a_slice_eagerly():
 # Sparse gradients ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("tier", ["interpret", "compile"])
+def test_gather_from_a_constant_batch(tier):
+    indices = np.array([[2, 0], [1, 1]], np.int32)
+    got = in_graph(lambda i: tf.gather(A[0, :2], i, axis=1, batch_dims=1), tier, indices)
+    same(got, np.take_along_axis(A[0, :2], indices, 1))
+
+
 def test_the_gradient_of_gather_is_sparse():
     with Graph().as_default() as graph:
         v = tf1.get_variable("v", initializer=tf.ones([4, 2]))
@@ -453,3 +460,23 @@ def test_interpreted_sums_keep_their_digits():
                 np.testing.assert_allclose(got, want, 1e-6)
     many = rng.random((50_000, 4)).astype(np.float32)
     np.testing.assert_allclose(xp.sum(many, axis=0), many.astype(np.float64).sum(0), 1e-6)
+
+
+def test_static_shapes_of_equality():
+    """`==` of shapes that may not fit together: a size of one always fits."""
+    shapes = [[None], [3], [1], [], [None, 1], [1, 3], [2, 3], None, [2]]
+    found = []
+
+    @tf.function(input_signature=[tf.TensorSpec(shape) for shape in shapes])
+    def f(*args):
+        found.extend(str((args[0] == y).shape) for y in args)
+        found.extend(str((args[6] == y).shape) for y in args)
+        return 0
+
+    f.get_concrete_function()
+    assert found == [
+        *("<unknown>", "<unknown>", "(None,)", "(None,)", "(None, None)", "<unknown>"),
+        *("<unknown>", "<unknown>", "<unknown>"),
+        *("<unknown>", "(2, 3)", "(2, 3)", "(2, 3)", "<unknown>", "(2, 3)", "(2, 3)"),
+        *("<unknown>", "()"),
+    ]

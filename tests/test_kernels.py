@@ -11,8 +11,9 @@ import pytest
 
 from reflow.kernels import choices, library
 from reflow.kernels.convolution import FILTER_GRADIENT, FORWARD, INPUT_GRADIENT, convolution
+from reflow.kernels.pooling import AVERAGE, AVERAGE_GRADIENT, MAXIMUM, MAXIMUM_GRADIENT
 from reflow.lang.numpy_namespace import numpy_namespace
-from reflow.ops import conv_kernels, depthwise_kernels
+from reflow.ops import conv_kernels, depthwise_kernels, pool_kernels
 from reflow.ops.conv_kernels import Geometry
 from reflow.ops.windows import windows_of
 
@@ -139,7 +140,7 @@ def test_random_convolutions_agree_with_float64(seed, dtype):
 
 
 @needs_kernels
-@pytest.mark.parametrize("threads", [1, 2, 7])
+@pytest.mark.parametrize("threads", [2, 7])
 @pytest.mark.parametrize(
     "batch, sizes, kernel, strides, padding, channels, w_channels, filters",
     [
@@ -151,7 +152,7 @@ def test_random_convolutions_agree_with_float64(seed, dtype):
         (1, (64, 64), (3, 3), 1, [(9, 9), (0, 0)], 32, 32, 32),  # windows of padding alone
         (2, (12, 30, 31), (3, 3, 3), 1, "SAME", 16, 16, 24),
         (1, (3000,), (9,), 1, "SAME", 32, 32, 32),
-        (1, (128, 96), (5, 5), 1, "SAME", 64, 1, 64),
+        (1, (300, 200), (5, 5), 1, "SAME", 16, 1, 16),
     ],
 )
 def test_work_is_divided_without_changing_the_result(
@@ -173,13 +174,19 @@ def test_work_is_divided_without_changing_the_result(
         check(taken(numpy_namespace, *given), want, np.float32, kind)
 
 
-@needs_kernels
-def test_kernels_called_from_xla_agree_with_numpy(monkeypatch):
+def force(monkeypatch, wish):
+    """Kernels wherever there are some, or none: the lists are one, imported by name."""
+    monkeypatch.setattr(library, "forced", [wish])
+    for user in ("convolution", "pooling"):
+        monkeypatch.setattr(f"reflow.kernels.{user}.forced", [wish])
+
+
+@pytest.mark.parametrize("wish", [pytest.param("native", marks=needs_kernels), "xla"])
+def test_what_xla_runs_agrees_with_float64(monkeypatch, wish):
     from reflow.compiler.jax_namespace import jax_namespace
     from reflow.compiler.jax_setup import jax
 
-    monkeypatch.setattr(library, "forced", ["native"])
-    monkeypatch.setattr("reflow.kernels.convolution.forced", ["native"])
+    force(monkeypatch, wish)
     rng = np.random.default_rng(5)
     cases = [
         (3, geometry((9, 7), (3, 3)), 8, 8, 16),
@@ -191,20 +198,124 @@ def test_kernels_called_from_xla_agree_with_numpy(monkeypatch):
         x, w = operands(rng, FORWARD, batch, geo, channels, w_channels, filters)
         dy = rng.standard_normal((batch, *geo.outputs, filters)).astype(np.float32)
 
-        def everything(xp, x, w, dy):
+        def everything(x, w, dy):
             return (
-                conv_kernels.forward(xp, x, w, geo),
-                conv_kernels.input_gradient(xp, channels, w, dy, geo),
-                conv_kernels.filter_gradient(xp, x, w_channels, dy, geo),
+                conv_kernels.forward(jax_namespace, x, w, geo),
+                conv_kernels.input_gradient(jax_namespace, channels, w, dy, geo),
+                conv_kernels.filter_gradient(jax_namespace, x, w_channels, dy, geo),
             )
 
-        compiled = jax.jit(lambda *args: everything(jax_namespace, *args)).lower(x, w, dy).compile()
-        assert compiled.as_text().count("reflow_convolve") >= 3
+        compiled = jax.jit(everything).lower(x, w, dy).compile()
+        assert ("reflow_compute" in compiled.as_text()) == (wish == "native")
         for got, kind in zip(compiled(x, w, dy), (FORWARD, INPUT_GRADIENT, FILTER_GRADIENT)):
             given = {FORWARD: (x, w), INPUT_GRADIENT: (w, dy), FILTER_GRADIENT: (x, dy)}[kind]
             wide = [np.asarray(each, np.float64) for each in given]
             want = reference(kind, *wide, geo, channels, w_channels, filters)
             check(got, want, np.float32, kind)
+
+
+def test_numpy_takes_the_place_of_kernels(monkeypatch):
+    force(monkeypatch, "xla")
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        batch, geo, channels, w_channels, filters = random_case(rng)
+        x, w = operands(rng, FORWARD, batch, geo, channels, w_channels, filters)
+        dy = rng.standard_normal((batch, *geo.outputs, filters)).astype(np.float32)
+        got = (
+            conv_kernels.forward(numpy_namespace, x, w, geo),
+            conv_kernels.input_gradient(numpy_namespace, channels, w, dy, geo),
+            conv_kernels.filter_gradient(numpy_namespace, x, w_channels, dy, geo),
+        )
+        for each, kind in zip(got, (FORWARD, INPUT_GRADIENT, FILTER_GRADIENT)):
+            given = {FORWARD: (x, w), INPUT_GRADIENT: (w, dy), FILTER_GRADIENT: (x, dy)}[kind]
+            wide = [np.asarray(one, np.float64) for one in given]
+            want = reference(kind, *wide, geo, channels, w_channels, filters)
+            check(each, want, np.float32, (kind, geo.sizes, geo.kernel))
+
+
+# Pooling ------------------------------------------------------------------------------------------
+
+
+def windows_reference(kind, x, y, dy, geo):
+    """The pooling of `x` in float64, or its gradient, window by window."""
+    result = np.zeros(x.shape if kind in (MAXIMUM_GRADIENT, AVERAGE_GRADIENT) else y.shape)
+    for place in np.ndindex(*geo.outputs):
+        inside = []
+        for o, n, k, s, (lo, _) in zip(place, geo.sizes, geo.kernel, geo.strides, geo.pads):
+            start = o * s - lo
+            inside.append(slice(max(start, 0), min(start + k, n)))
+        there = (slice(None), *inside)
+        window, at = x[there], (slice(None), *place)
+        flat = window.reshape(len(x), -1, x.shape[-1])
+        if kind == MAXIMUM:
+            result[at] = flat.max(1, initial=-np.inf)
+        elif kind == AVERAGE:
+            result[at] = flat.mean(1)
+        elif kind == AVERAGE_GRADIENT:
+            result[there] += dy[at].reshape(len(x), *(1,) * len(inside), -1) / flat.shape[1]
+        else:
+            first = np.zeros(flat.shape)
+            np.put_along_axis(first, flat.argmax(1)[:, None], dy[at][:, None], 1)
+            result[there] += first.reshape(window.shape)
+    return result
+
+
+@pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16])
+@pytest.mark.parametrize("wish", [pytest.param("native", marks=needs_kernels), "xla"])
+def test_random_poolings_agree_with_float64(monkeypatch, wish, dtype):
+    force(monkeypatch, wish)
+    rng = np.random.default_rng(1)
+    for _ in range(30):
+        rank = int(rng.choice([1, 2, 2, 3]))
+        sizes = tuple(int(n) for n in rng.integers(1, 12, rank))
+        kernel = tuple(int(rng.integers(1, n + 1)) for n in sizes)
+        strides = tuple(int(n) for n in rng.choice([1, 2, 3, 7], rank))
+        geo = geometry(sizes, kernel, strides, 1, str(rng.choice(["SAME", "VALID"])))
+        batch, channels = int(rng.integers(1, 5)), int(rng.choice([1, 3, 16, 40, 300]))
+        # Few different numbers: windows have several largest elements.
+        x = rng.integers(-3, 4, (batch, *sizes, channels)).astype(dtype)
+        dy = rng.integers(-8, 9, (batch, *geo.outputs, channels)).astype(dtype)
+        y = pool_kernels.max_forward(numpy_namespace, x, geo)
+        got = {
+            MAXIMUM: y,
+            MAXIMUM_GRADIENT: pool_kernels.max_gradient(numpy_namespace, x, y, dy, geo),
+            AVERAGE: pool_kernels.average_forward(numpy_namespace, x, geo),
+            AVERAGE_GRADIENT: pool_kernels.average_gradient(numpy_namespace, dy, geo),
+        }
+        wide = [np.asarray(each, np.float64) for each in (x, y, dy)]
+        for kind, each in got.items():
+            want = windows_reference(kind, *wide, geo)
+            check(each, want, dtype, (kind, sizes, kernel, strides, geo.pads, channels))
+
+
+@needs_kernels
+@pytest.mark.parametrize("threads", [1, 2, 7])
+@pytest.mark.parametrize("batch, channels", [(1, 48), (1, 300), (3, 33), (20, 16)])
+def test_poolings_are_divided_among_threads(monkeypatch, threads, batch, channels):
+    force(monkeypatch, "native")
+    monkeypatch.setattr(library.library(), "threads", threads)
+    rng = np.random.default_rng(1)
+    geo = geometry((40, 41), (3, 3), 2)
+    x = rng.standard_normal((batch, 40, 41, channels)).astype(np.float32)
+    dy = rng.standard_normal((batch, *geo.outputs, channels)).astype(np.float32)
+    y = pool_kernels.max_forward(numpy_namespace, x, geo)
+    dx = pool_kernels.max_gradient(numpy_namespace, x, y, dy, geo)
+    wide = [np.asarray(each, np.float64) for each in (x, y, dy)]
+    check(y, windows_reference(MAXIMUM, *wide, geo), np.float32, "forward")
+    check(dx, windows_reference(MAXIMUM_GRADIENT, *wide, geo), np.float32, "gradient")
+
+
+@needs_kernels
+def test_what_is_no_number_stays_in_a_maximum(monkeypatch):
+    force(monkeypatch, "native")
+    x = np.zeros((1, 3, 1, 16), np.float32)
+    for place in range(3):
+        x[0, place, 0, place] = np.nan
+    y = pool_kernels.max_forward(numpy_namespace, x, geometry((3, 1), (3, 1), 1, 1, "VALID"))
+    assert np.isnan(y[0, 0, 0, :3]).all() and not np.isnan(y[0, 0, 0, 3:]).any()
+
+
+# Choices ------------------------------------------------------------------------------------------
 
 
 @needs_kernels
@@ -244,11 +355,11 @@ def test_numbers_that_are_no_convolution_are_refused():
 
     good = convolution(
         *(FORWARD, np.dtype(np.float32), 2, 3, 1, 4, geometry((5, 5), (3, 3)), False)
-    ).spec
+    ).numbers
     reason = ctypes.create_string_buffer(256)
 
     def accepted(numbers):
-        return library.library().functions.reflow_convolution_implementation(
+        return library.library().functions.reflow_implementation(
             *(numbers.ctypes.data_as(ctypes.c_void_p), ctypes.c_size_t(numbers.size), 2),
             *(reason, ctypes.c_size_t(256)),
         )
@@ -275,9 +386,12 @@ def test_choices_are_explained(monkeypatch):
     convolution(INPUT_GRADIENT, np.dtype(np.float32), 2, 3, 1, 4, geo, True)
     lines = explain.report().split("\n")
     told = {line.strip().split(": ")[0]: line for line in lines}
-    assert "oneDNN" in told["convolution, float32, 2x6x6x3 to 4, window 3x3"]
-    assert "XLA" in told["convolution, float64, 2x6x6x3 to 4, window 3x3"]
-    assert "XLA" in told["its input gradient, float32, 2x6x6x3 to 4, window 3x3"]
+    assert "native" in told["convolution, float32, 2x6x6x3 to 4, window 3x3"]
+    assert "no kernel" in told["convolution, float64, 2x6x6x3 to 4, window 3x3"]
+    assert (
+        "XLA is as good"
+        in told["input gradient of a convolution, float32, 2x6x6x3 to 4, window 3x3"]
+    )
 
 
 PROGRAM = """

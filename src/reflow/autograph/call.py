@@ -9,7 +9,7 @@ from typing import Any
 
 from reflow.autograph import branches, loops, state
 from reflow.autograph.builtin_functions import OVERLOADS
-from reflow.autograph.compile import Options, converted
+from reflow.autograph.compile import Options, converted, is_generated
 from reflow.autograph.options import log, warn
 from reflow.autograph.policy import artifact, is_artifact, leave_alone, left_alone, of_test_case
 from reflow.autograph.rewrite import Unsupported
@@ -77,6 +77,8 @@ def _converted(
     """The converted form of a function; None if it is called as it is."""
     if current() is Status.DISABLED or "ag_artifact" in function.__dict__:
         return None
+    if is_generated(function.__code__):
+        return None
     if not requested and (not options.recursive or left_alone(function) or of_test_case(given)):
         return None
     try:
@@ -98,12 +100,9 @@ def _converted(
 @functools.cache
 def operators(options: Options) -> Any:
     """What generated code knows as `ag__`."""
-    own = converted_call
+    own: Callable[..., Any] = converted_call
     if options != DEFAULT:
-
-        def own(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
-            return converted_call(f, args, kwargs, options)
-
+        own = functools.partial(converted_call, options=options)
     return types.SimpleNamespace(
         Undefined=state.Undefined,
         and_=branches.and_,

@@ -157,14 +157,14 @@ class Names:
         outside = [*arguments.defaults, *(each for each in arguments.kw_defaults if each)]
         if not isinstance(node, ast.Lambda):
             outside += node.decorator_list  # type: ignore[attr-defined]
-            for each in (
+            for parameter in (
                 *arguments.posonlyargs,
                 *arguments.args,
                 *arguments.kwonlyargs,
                 *filter(None, (arguments.vararg, arguments.kwarg)),
             ):
-                if each.annotation is not None:
-                    outside.append(each.annotation)
+                if parameter.annotation is not None:
+                    outside.append(parameter.annotation)
         for each in outside:
             self._visit(each, uses)
         free = self.free(node)

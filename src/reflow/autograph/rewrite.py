@@ -302,7 +302,7 @@ class Rewriter(ast.NodeTransformer):
         test_uses = self._names.of(node.test)
         uses = self._names.block([*node.body, node.test])
         shared, names, _, before, access = self._state(node, uses.binds, uses.places)
-        test = [ast.Return(self.visit(node.test))]
+        test: list[ast.stmt] = [ast.Return(self.visit(node.test))]
         tester, testing = self._function("loop_test", (), test, shared & test_uses.binds)
         body, _ = self._inner(node.body, uses.binds, shared, set())
         looper, looping = self._function("loop_body", (), body, shared)
@@ -643,7 +643,7 @@ class Rewriter(ast.NodeTransformer):
             scope = scope.outer
         return name not in self._namespace and hasattr(builtins, name)
 
-    def visit_Yield(self, node: ast.Yield) -> Any:
+    def visit_Yield(self, node: Any) -> Any:
         raise Unsupported("generators are not supported")
 
     visit_YieldFrom = visit_Await = visit_Yield

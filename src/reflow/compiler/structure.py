@@ -34,15 +34,19 @@ class Kind:
       common: whether other clusters may be of this kind.
       void: whether it turned out that its clusters differ in what matters, such as a value that has to
         be known: each goes on with a kind of its own.
+      compiled: how many signatures have been compiled.
+      seconds: how long it took the last time.
     """
 
-    __slots__ = ("entries", "lock", "common", "void", "__weakref__")
+    __slots__ = ("entries", "lock", "common", "void", "compiled", "seconds", "__weakref__")
 
     def __init__(self, common: bool = False) -> None:
         self.entries: OrderedDict[Any, Any] = OrderedDict()
         self.lock = threading.Lock()
         self.common = common
         self.void = False
+        self.compiled = 0
+        self.seconds = 0.0
 
 
 _kinds: weakref.WeakValueDictionary[bytes, Kind] = weakref.WeakValueDictionary()

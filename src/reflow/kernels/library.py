@@ -36,9 +36,8 @@ class Library:
         """Makes the handlers known to XLA, the first time."""
         with self._lock:
             if not self._registered:
-                for name in ("reflow_convolve",):
-                    handler = jax.ffi.pycapsule(getattr(self.functions, f"{name}_for_xla"))
-                    jax.ffi.register_ffi_target(name, handler, platform="cpu")
+                handler = jax.ffi.pycapsule(self.functions.reflow_compute_for_xla)
+                jax.ffi.register_ffi_target("reflow_compute", handler, platform="cpu")
                 self._registered = True
 
 

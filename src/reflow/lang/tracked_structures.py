@@ -219,7 +219,7 @@ class ListWrapper(TrackableDataStructure, list):
         self._non_append_mutation = True
         del self._storage[key]
 
-    def pop(self, index: int = -1) -> Any:
+    def pop(self, index: Any = -1) -> Any:
         self._non_append_mutation = True
         return self._storage.pop(index)
 
@@ -421,5 +421,6 @@ def _tuple_wrapper_like(kind: Any) -> Any:
 
 
 def _tuple_wrapper(value: Any) -> Any:
-    kind: Any = _tuple_wrapper_like(type(value))
+    plain: Any = type(value)
+    kind: Any = _tuple_wrapper_like(plain)
     return tuple.__new__(kind, [wrap_or_unwrap(each) for each in value])

@@ -21,9 +21,9 @@ from reflow.kernels.convolution import (
     FILTER_GRADIENT,
     FORWARD,
     INPUT_GRADIENT,
-    Convolution,
     convolution,
 )
+from reflow.kernels.kernel import Kernel
 
 Pads = Sequence[tuple[int, int]]
 
@@ -135,7 +135,7 @@ def kernel_of(
     x_shape: Sequence[int],
     w_shape: Sequence[int],
     geometry: Geometry,
-) -> Convolution | None:
+) -> Kernel | None:
     """A native kernel; of the shapes of images and filter the outer dimensions count."""
     batch, channels = x_shape[0], x_shape[-1]
     groups = channels // w_shape[-2]
@@ -143,7 +143,7 @@ def kernel_of(
     return convolution(kind, dtype, batch, channels, groups, w_shape[-1], geometry, compiled)
 
 
-def natively(xp: Any, kernel: Convolution | None, otherwise: Callable[..., Any], *args: Any) -> Any:
+def natively(xp: Any, kernel: Kernel | None, otherwise: Callable[..., Any], *args: Any) -> Any:
     """`args` through the kernel on the CPU, if there is one, else `otherwise(*args)`."""
     if kernel is None:
         return otherwise(*args)

@@ -199,18 +199,36 @@ decode_compressed = public(
 # Tensors ------------------------------------------------------------------------------------------
 
 
-def tensor_bytes(array: np.ndarray) -> bytes:
-    """An array as a serialised `TensorProto`, in the way of TensorFlow's C++."""
+def tensor_bytes(array: np.ndarray, dense_strings: bool = False) -> bytes:
+    """An array as a serialised `TensorProto`, in the way of TensorFlow's C++.
+
+    Args:
+      array: numbers or strings.
+      dense_strings: write strings as one run of bytes, after their lengths.
+    """
     dtype = as_dtype(array.dtype)
     message = service("TensorProto")(dtype=dtype.as_datatype_enum)
     message.tensor_shape.SetInParent()
     for size in array.shape:
         message.tensor_shape.dim.add(size=size)
     if dtype is string_type:
-        message.string_val.extend(array.ravel().tolist())
+        flat = array.ravel().tolist()
+        if dense_strings:
+            message.tensor_content = b"".join([*(_varint(len(each)) for each in flat), *flat])
+        else:
+            message.string_val.extend(flat)
     else:
         message.tensor_content = np.ascontiguousarray(array).tobytes()
     return message.SerializeToString()
+
+
+def _varint(number: int) -> bytes:
+    """A number in protobuf's form: seven bits a byte, least significant first."""
+    result = bytearray()
+    while number > 0x7F:
+        result.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*result, number])
 
 
 def _tensor_of(data: bytes, what: str) -> np.ndarray:
@@ -293,7 +311,10 @@ def _three(out_type: Any, *parts: np.ndarray) -> np.ndarray:
     """Three messages, or the arrays themselves in a tensor of variants."""
     row = np.empty(3, object)
     for i, part in enumerate(map(np.asarray, parts)):
-        row[i] = tensor_bytes(part) if out_type is string_type else part
+        if out_type is string_type:
+            row[i] = tensor_bytes(part, dense_strings=True)
+        else:
+            row[i] = part
     return row
 
 

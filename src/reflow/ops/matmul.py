@@ -42,7 +42,7 @@ def product(xp: Any, x: Any, y: Any, dtype: Any) -> Any:
         if xp.is_numpy:
             return np.matmul(x.astype(np.float32), y.astype(np.float32)).astype(dtype)
         return xp.matmul(x, y, preferred_element_type=np.float32).astype(dtype)
-    return xp.matmul(x, y).astype(dtype)
+    return xp.astype(xp.matmul(x, y), dtype)  # in NumPy no copy, where there is nothing to cast
 
 
 def transposed(xp: Any, x: Any, adjoint: bool = False) -> Any:

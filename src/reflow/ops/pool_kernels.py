@@ -1,8 +1,9 @@
 """Pooling of arrays with the channels last, and its gradients, in both namespaces.
 
-A pooling is an element-wise maximum (or sum) of strided slices, one dimension after the other. Its
-gradient is written without scattering: XLA's CPU code for that was measured to be up to sixty times slower
-than what is done here, which for each element of the input looks at the windows that it is in.
+On the CPU there are native kernels (`reflow.kernels`). Without, a pooling is an element-wise maximum (or
+sum) of strided slices, one dimension after the other. Its gradient is written without scattering: XLA's
+CPU code for that was measured to be up to sixty times slower than what is done here, which for each
+element of the input looks at the windows that it is in.
 """
 
 from __future__ import annotations
@@ -14,13 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from reflow.ops.conv_kernels import Geometry, by_images
+from reflow.kernels.kernel import Kernel
+from reflow.kernels.pooling import AVERAGE, AVERAGE_GRADIENT, MAXIMUM, MAXIMUM_GRADIENT, pooling
+from reflow.ops.conv_kernels import Geometry, by_images, natively
 
 # Windows that are longer in some dimension, or have more elements, are left to XLA's own code: a slice
 # for each element would be too much to compile.
 _MAX_LENGTH = 24
 _MAX_TAPS = 64
 _MAX_SIZE = 1 << 23
+
+
+def _kernel(xp: Any, kind: int, images: Any, geometry: Geometry) -> Kernel | None:
+    if not images.size or 0 in geometry.outputs:
+        return None
+    batch, channels = images.shape[0], images.shape[-1]
+    return pooling(kind, images.dtype, batch, channels, geometry, not xp.is_numpy)
 
 
 def lowest(dtype: np.dtype) -> Any:
@@ -93,6 +103,11 @@ def _for_xla(x: Any, geometry: Geometry) -> bool:
 
 def max_forward(xp: Any, x: Any, geometry: Geometry) -> Any:
     """The largest element of each window of `x` [batch, spatial..., channels]."""
+    kernel = _kernel(xp, MAXIMUM, x, geometry)
+    return natively(xp, kernel, lambda x: _max_forward(xp, x, geometry), x)
+
+
+def _max_forward(xp: Any, x: Any, geometry: Geometry) -> Any:
     x = xp.asarray(x)
     low = lowest(x.dtype)
     if not xp.is_numpy and _for_xla(x, geometry):
@@ -122,6 +137,11 @@ def max_gradient(xp: Any, x: Any, y: Any, dy: Any, geometry: Geometry) -> Any:
     """
     if not dy.size or not x.size:
         return xp.zeros(x.shape, dy.dtype)
+    kernel = _kernel(xp, MAXIMUM_GRADIENT, x, geometry) if x.dtype == dy.dtype else None
+    return natively(xp, kernel, lambda *given: _max_gradient(xp, *given, geometry), x, y, dy)
+
+
+def _max_gradient(xp: Any, x: Any, y: Any, dy: Any, geometry: Geometry) -> Any:
     if xp.is_numpy:
         return by_images(lambda *given: _max_gradient_numpy(xp, *given, geometry), x, y, dy)
     x, y, dy = xp.asarray(x), xp.asarray(y), xp.asarray(dy)
@@ -251,6 +271,11 @@ def _counts(geometry: Geometry, dtype: Any) -> np.ndarray:
 
 def average_forward(xp: Any, x: Any, geometry: Geometry) -> Any:
     """The mean of the elements of each window of `x` [batch, spatial..., channels]."""
+    kernel = _kernel(xp, AVERAGE, x, geometry)
+    return natively(xp, kernel, lambda x: _average_forward(xp, x, geometry), x)
+
+
+def _average_forward(xp: Any, x: Any, geometry: Geometry) -> Any:
     dtype = x.dtype
     x = xp.asarray(x)
     if dtype.itemsize == 2:
@@ -268,6 +293,12 @@ def average_gradient(xp: Any, dy: Any, geometry: Geometry) -> Any:
     dtype = dy.dtype
     if not dy.size:
         return xp.zeros((dy.shape[0], *geometry.sizes, dy.shape[-1]), dtype)
+    kernel = _kernel(xp, AVERAGE_GRADIENT, dy, geometry)
+    return natively(xp, kernel, lambda dy: _average_gradient(xp, dy, geometry), dy)
+
+
+def _average_gradient(xp: Any, dy: Any, geometry: Geometry) -> Any:
+    dtype = dy.dtype
     dy = xp.asarray(dy)
     if dtype.itemsize == 2:
         dy = dy.astype(np.float32)

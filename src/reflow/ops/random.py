@@ -27,6 +27,7 @@ from reflow.ops import (
     shape_rules,
 )
 from reflow.ops.define import no_gradient, op
+from reflow.ops.random_algorithm import algorithm_number, unsupported
 from reflow.ops.shape_rules import constant_value, constant_value_as_shape
 
 _INTEGER = frozenset((int32, int64))
@@ -735,10 +736,11 @@ def _seed_tensor(seed: Any) -> Any:
 
 
 def _key_counter(seed: Any, alg: Any = "auto_select") -> tuple[Any, Any, Any]:
-    if str(getattr(alg, "value", alg)).lower() not in ("1", "3", "philox", "auto_select"):
-        raise errors.UnimplementedError(
-            None, None, f"Random algorithm {alg!r}: Reflow has Philox ('philox', 'auto_select')."
-        )
+    number = algorithm_number("auto_select" if alg is None else alg)
+    if number == philox.ALGORITHM_THREEFRY:
+        philox.check_algorithm(number)
+    if number not in (philox.ALGORITHM_PHILOX, philox.ALGORITHM_AUTO_SELECT):
+        raise unsupported(alg)
     key, counter = stateless_random_get_key_counter(_seed_tensor(seed))
     return key, counter, philox.ALGORITHM_PHILOX
 
@@ -779,7 +781,7 @@ def stateless_uniform(
                 sizes, key, counter, algorithm, low, high, name=scope or None
             )
         values = REGISTRY["StatelessRandomUniformV2"](sizes, key, counter, algorithm, dtype=dtype)
-        return _add(_mul(values, math.sub(high, low)), low, scope)
+        return _add(_mul(values, math.sub(high, low, name="sub")), low, scope)
 
 
 def _stateless_scaled(kind: str, default: str, shape, seed, mean, stddev, dtype, name, alg) -> Any:

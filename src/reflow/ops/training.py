@@ -81,10 +81,17 @@ def _define(
         named.update(zip(variables, rows))
         attrs = {key: ctx.op.attrs[key] for key in options}
         new = rule(ctx.xp, *[named[key] for key in wanted], **attrs)
-        for handle, old, value in zip(handles, held, new):
-            value = ctx.xp.astype(value, old.dtype)
+        dtypes = [value.dtype for value in held]
+        del held, rows, named  # so that whoever overwrites a variable finds himself alone with it
+        for handle, dtype, value in zip(handles, dtypes, new):
+            value = ctx.xp.astype(value, dtype)
             if indices is not None:
-                value = ctx.xp.at_set(old, indices, value)
+                table = ctx.take(handle)
+                if ctx.xp.is_numpy:
+                    table[indices] = value
+                    value = table
+                else:
+                    value = ctx.xp.at_set(table, indices, value)
             ctx.write(handle, value)
         return handles[0] if not resource else ()
 

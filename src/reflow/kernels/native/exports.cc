@@ -1,10 +1,13 @@
 // What Python sees: handlers that XLA calls, and plain functions for calls from the interpreted tier.
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <vector>
 
 #include "convolution.h"
+#include "pooling.h"
 #include "spec.h"
 #include "threads.h"
 #include "xla/ffi/api/ffi.h"
@@ -14,12 +17,8 @@ namespace ffi = xla::ffi;
 namespace reflow {
 namespace {
 
-// How many elements the operands and the result of a convolution have.
-struct Sizes {
-  int64_t a, b, result;
-};
-
-Sizes sizes_of(const Spec& spec) {
+// How many elements each operand has, and at the end the result.
+std::vector<int64_t> sizes_of(const Spec& spec) {
   const int64_t input = spec.input_elements(), output = spec.output_elements();
   const int64_t filter = spec.filter_elements();
   switch (spec.kind) {
@@ -27,30 +26,49 @@ Sizes sizes_of(const Spec& spec) {
       return {input, filter, output};
     case Kind::kInputGradient:
       return {filter, output, input};
-    default:
+    case Kind::kFilterGradient:
       return {input, output, filter};
+    case Kind::kMaximumGradient:
+      return {input, output, output, input};
+    case Kind::kAverageGradient:
+      return {output, input};
+    default:
+      return {input, output};
   }
 }
 
-ffi::Error convolve_for_xla(ffi::ThreadPool threads, ffi::AnyBuffer a, ffi::AnyBuffer b,
-                            ffi::Result<ffi::AnyBuffer> result, ffi::Span<const int64_t> numbers) {
+void compute(const Spec& spec, const Pool& pool, const void* const* given, void* result) {
+  if (spec.is_pooling()) {
+    pool_windows(spec, pool, given, result);
+  } else {
+    convolve(spec, pool, given[0], given[1], result);
+  }
+}
+
+ffi::Error compute_for_xla(ffi::ThreadPool threads, ffi::RemainingArgs operands,
+                           ffi::Result<ffi::AnyBuffer> result, ffi::Span<const int64_t> numbers) {
   try {
     const Spec spec(numbers.begin(), numbers.size());
-    const Sizes sizes = sizes_of(spec);
+    const std::vector<int64_t> sizes = sizes_of(spec);
     const auto type = spec.type == Type::kFloat32 ? ffi::F32 : ffi::BF16;
-    if (static_cast<int64_t>(a.element_count()) != sizes.a ||
-        static_cast<int64_t>(b.element_count()) != sizes.b ||
-        static_cast<int64_t>(result->element_count()) != sizes.result || a.element_type() != type ||
-        b.element_type() != type || result->element_type() != type) {
-      return ffi::Error::InvalidArgument("reflow_convolve: buffers that do not fit the call");
+    const auto fits = [&](const ffi::AnyBuffer& buffer, int64_t size) {
+      return static_cast<int64_t>(buffer.element_count()) == size && buffer.element_type() == type;
+    };
+    bool ok = operands.size() + 1 == sizes.size() && fits(*result, sizes.back());
+    std::vector<const void*> given;
+    for (std::size_t i = 0; ok && i < operands.size(); ++i) {
+      const auto operand = operands.get<ffi::AnyBuffer>(i);
+      ok = operand.has_value() && fits(*operand, sizes[i]);
+      if (ok) given.push_back(operand->untyped_data());
     }
+    if (!ok) return ffi::Error::InvalidArgument("reflow_compute: buffers that do not fit the call");
     Pool pool;
     pool.threads = static_cast<int>(std::max<int64_t>(threads.num_threads(), 1));
     pool.schedule = [&threads](std::function<void()> work) { threads.Schedule(std::move(work)); };
-    convolve(spec, pool, a.untyped_data(), b.untyped_data(), result->untyped_data());
+    compute(spec, pool, given.data(), result->untyped_data());
     return ffi::Error::Success();
   } catch (const std::exception& error) {
-    return ffi::Error::Internal(std::string("reflow_convolve: ") + error.what());
+    return ffi::Error::Internal(std::string("reflow_compute: ") + error.what());
   }
 }
 
@@ -59,21 +77,22 @@ ffi::Error convolve_for_xla(ffi::ThreadPool threads, ffi::AnyBuffer a, ffi::AnyB
 
 #define REFLOW_EXPORT extern "C" __attribute__((visibility("default")))
 
-REFLOW_EXPORT XLA_FFI_Error* reflow_convolve_for_xla(XLA_FFI_CallFrame* frame);
-XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_convolve_for_xla, reflow::convolve_for_xla,
+REFLOW_EXPORT XLA_FFI_Error* reflow_compute_for_xla(XLA_FFI_CallFrame* frame);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_compute_for_xla, reflow::compute_for_xla,
                               ffi::Ffi::Bind()
                                   .Ctx<ffi::ThreadPool>()
-                                  .Arg<ffi::AnyBuffer>()
-                                  .Arg<ffi::AnyBuffer>()
+                                  .RemainingArgs()
                                   .Ret<ffi::AnyBuffer>()
                                   .Attr<ffi::Span<const int64_t>>("spec"));
 
 // Whether there is a good implementation; its name, or else the reason, goes to `text`.
-REFLOW_EXPORT int reflow_convolution_implementation(const int64_t* numbers, std::size_t count,
-                                                    int threads, char* text, std::size_t size) {
+REFLOW_EXPORT int reflow_implementation(const int64_t* numbers, std::size_t count, int threads, char* text,
+                                        std::size_t size) {
   try {
     const reflow::Spec spec(numbers, count);
-    std::snprintf(text, size, "%s", reflow::convolution_implementation(spec, threads).c_str());
+    const std::string name =
+        spec.is_pooling() ? "loops" : reflow::convolution_implementation(spec, threads);
+    std::snprintf(text, size, "%s", name.c_str());
     return 1;
   } catch (const std::exception& error) {
     std::snprintf(text, size, "%s", error.what());
@@ -81,12 +100,12 @@ REFLOW_EXPORT int reflow_convolution_implementation(const int64_t* numbers, std:
   }
 }
 
-// Computes a convolution on the process's own threads. Returns 0, with the reason, when it failed.
-REFLOW_EXPORT int reflow_convolve(const int64_t* numbers, std::size_t count, int threads, const void* a,
-                                  const void* b, void* result, char* text, std::size_t size) {
+// Computes on the process's own threads. Returns 0, with the reason, when it failed.
+REFLOW_EXPORT int reflow_compute(const int64_t* numbers, std::size_t count, int threads,
+                                 const void* const* given, void* result, char* text, std::size_t size) {
   try {
     const reflow::Spec spec(numbers, count);
-    reflow::convolve(spec, reflow::own_pool(threads), a, b, result);
+    reflow::compute(spec, reflow::own_pool(threads), given, result);
     return 1;
   } catch (const std::exception& error) {
     std::snprintf(text, size, "%s", error.what());

@@ -17,7 +17,7 @@ int64_t product(const std::vector<Axis>& axes, int64_t Axis::* size) {
 }
 
 void require(bool ok, const char* what) {
-  if (!ok) throw std::invalid_argument(std::string("a convolution with ") + what);
+  if (!ok) throw std::invalid_argument(std::string("windows with ") + what);
 }
 
 }  // namespace
@@ -27,7 +27,7 @@ Spec::Spec(const int64_t* numbers, std::size_t count) : flat(numbers, numbers + 
   const int64_t rank = numbers[7];
   require(rank >= 1 && rank <= 3, "a rank other than 1, 2 or 3");
   require(count == kHead + kPerAxis * rank, "a wrong number of numbers");
-  require(numbers[0] >= 0 && numbers[0] <= 2, "no such kind");
+  require(numbers[0] >= 0 && numbers[0] <= 6, "no such kind");
   require(numbers[1] == 0 || numbers[1] == 1, "no such type");
   kind = static_cast<Kind>(numbers[0]);
   type = static_cast<Type>(numbers[1]);
@@ -39,6 +39,8 @@ Spec::Spec(const int64_t* numbers, std::size_t count) : flat(numbers, numbers + 
   double most = 8.0;  // the bytes of the largest array, roughly
   for (std::size_t i = 3; i < 7; ++i) require(numbers[i] > 0 && numbers[i] < kMost, "sizes not above 0");
   require(channels % groups == 0 && filters % groups == 0, "channels that groups do not divide");
+  require(!is_pooling() || (groups == channels && filters == channels && !channels_first),
+          "channels that are not apart");
   for (int64_t i = 0; i < rank; ++i) {
     const int64_t* n = numbers + kHead + kPerAxis * i;
     axes.push_back(Axis{n[0], n[1], n[2], n[3], n[4], n[5], n[6]});

@@ -8,7 +8,16 @@
 
 namespace reflow {
 
-enum class Kind : int64_t { kForward = 0, kInputGradient = 1, kFilterGradient = 2 };
+enum class Kind : int64_t {
+  kForward = 0,
+  kInputGradient = 1,
+  kFilterGradient = 2,
+  // Poolings: each channel is a group.
+  kMaximum = 3,
+  kMaximumGradient = 4,
+  kAverage = 5,
+  kAverageGradient = 6,
+};
 enum class Type : int64_t { kFloat32 = 0, kBFloat16 = 1 };
 
 // One spatial dimension.
@@ -19,7 +28,7 @@ struct Axis {
   int64_t reach() const { return (kernel - 1) * dilation + 1; }
 };
 
-// A convolution of `batch` images. A filter is [spatial..., channels / groups, filters] in memory;
+// A convolution or a pooling of `batch` images. A filter is [spatial..., channels / groups, filters] in memory;
 // images are [batch, spatial..., channels], or with `channels_first` [batch, channels, spatial...].
 struct Spec {
   Kind kind;
@@ -29,9 +38,10 @@ struct Spec {
   std::vector<Axis> axes;
   std::vector<int64_t> flat;  // as it came: the key of what is cached for it
 
-  // Throws std::invalid_argument when the numbers are no convolution.
+  // Throws std::invalid_argument when the numbers are neither.
   Spec(const int64_t* numbers, std::size_t count);
 
+  bool is_pooling() const { return kind >= Kind::kMaximum; }
   std::size_t item() const { return type == Type::kFloat32 ? 4 : 2; }
   int64_t pixels() const;         // of an input image
   int64_t output_pixels() const;  // of an output image

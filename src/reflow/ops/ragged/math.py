@@ -26,7 +26,13 @@ from reflow.ops.ragged.ragged_tensor import (
     match_splits_dtypes,
     positive_axis,
 )
-from reflow.ops.ragged.row_partition import after, require, rowids_of, same_splits
+from reflow.ops.ragged.row_partition import (
+    after,
+    repeat_rows,
+    require,
+    rowids_of,
+    same_splits,
+)
 
 # Ranges -------------------------------------------------------------------------------------------
 
@@ -449,11 +455,14 @@ def matmul_ragged(
             return product
         if columns.shape.rank == 0:
             return RaggedTensor.from_tensor(product, lengths=rows, row_splits_dtype=kind)
-        count = array.shape(product, out_type=kind)[0]
+        sizes = array.shape(product, out_type=kind)
         if rows.shape.rank == 0:
-            rows = REGISTRY["Fill"](array.reshape(count, [1]), rows)
-        from reflow.ops.ragged.row_partition import repeat_rows
-
+            flat = array.reshape(product, REGISTRY["Pack"]([sizes[0] * rows, sizes[2]], axis=0))
+            each = REGISTRY["Fill"](sizes[:1], rows)
+            cut = RaggedTensor.from_tensor(
+                flat, lengths=repeat_rows(columns, each), row_splits_dtype=kind
+            )
+            return RaggedTensor.from_uniform_row_length(cut, rows, nrows=sizes[0], validate=False)
         return RaggedTensor.from_tensor(
             product, lengths=(rows, repeat_rows(columns, rows)), row_splits_dtype=kind
         )

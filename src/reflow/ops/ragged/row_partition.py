@@ -99,8 +99,10 @@ class RowPartition:
     # Making one ----------------------------------------------------------------------------------
 
     @classmethod
-    def from_row_splits(cls, splits: Any, validate: bool = True, dtype: Any = None) -> RowPartition:
-        splits = _index_tensor(splits, dtype, "row_splits")
+    def from_row_splits(
+        cls, splits: Any, validate: bool = True, dtype: Any = None, hint: Any = dtypes.int64
+    ) -> RowPartition:
+        splits = _index_tensor(splits, dtype, "row_splits", hint)
         if splits.shape.rank not in (1, None):
             raise ValueError(f"Shape {splits.shape} must have rank 1")
         if splits.shape._dims and splits.shape._dims[0] == 0:
@@ -120,9 +122,9 @@ class RowPartition:
 
     @classmethod
     def from_row_lengths(
-        cls, lengths: Any, validate: bool = True, dtype: Any = None
+        cls, lengths: Any, validate: bool = True, dtype: Any = None, hint: Any = dtypes.int64
     ) -> RowPartition:
-        lengths = _index_tensor(lengths, dtype, "row_lengths")
+        lengths = _index_tensor(lengths, dtype, "row_lengths", hint)
         if lengths.shape.rank not in (1, None):
             raise ValueError(f"Shape {lengths.shape} must have rank 1")
         if validate:
@@ -133,9 +135,14 @@ class RowPartition:
 
     @classmethod
     def from_value_rowids(
-        cls, rowids: Any, nrows: Any = None, validate: bool = True, dtype: Any = None
+        cls,
+        rowids: Any,
+        nrows: Any = None,
+        validate: bool = True,
+        dtype: Any = None,
+        hint: Any = dtypes.int64,
     ) -> RowPartition:
-        rowids = _index_tensor(rowids, dtype, "value_rowids")
+        rowids = _index_tensor(rowids, dtype, "value_rowids", hint)
         if rowids.shape.rank not in (1, None):
             raise ValueError(f"Shape {rowids.shape} must have rank 1")
         kind = rowids.dtype
@@ -192,18 +199,10 @@ class RowPartition:
         if nvals is not None:
             nvals = cast.cast(_index_tensor(nvals, None, "nvals"), kind)
         if nrows is None:
-            if static_length == 0:
-                raise ValueError(
-                    f"{errors.where(errors.user_frame())}: nrows must be specified if "
-                    "uniform_row_length is zero"
-                )
-            if static_length is None:
-                checks = require(
-                    REGISTRY["NotEqual"](length, 0),
-                    "nrows must be specified if uniform_row_length is zero",
-                )
-                length, *_ = after(checks, length)
-            nrows = REGISTRY["FloorDiv"](nvals, length)
+            # Rows of length 0: none, as there can be any number of them.
+            one = convert_to_tensor(1, kind)
+            nrows = REGISTRY["FloorDiv"](nvals, REGISTRY["Maximum"](length, one))
+            nrows = nrows * REGISTRY["Minimum"](length, one)
         else:
             nrows = _index_tensor(nrows, kind, "nrows")
             known = constant_value(nrows)
@@ -273,6 +272,10 @@ class RowPartition:
         if self._rowids is not None and _reachable(self._rowids):
             return self._rowids
         return rowids_of(self._splits)
+
+    def __repr__(self) -> str:
+        known = constant_value(self._splits)
+        return f"tf.RowPartition(row_splits={self._splits if known is None else known})"
 
     def with_dtype(self, dtype: Any) -> RowPartition:
         if dtype is self.dtype:

@@ -1,0 +1,149 @@
+"""A native kernel for one shape, and the choice of one."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from reflow.kernels import choices
+from reflow.kernels.library import Library, library
+
+# As in native/spec.h.
+FORWARD, INPUT_GRADIENT, FILTER_GRADIENT, MAXIMUM, MAXIMUM_GRADIENT, AVERAGE, AVERAGE_GRADIENT = (
+    range(7)
+)
+_NAMES = (
+    *("convolution", "input gradient of a convolution", "filter gradient of a convolution"),
+    *("maximum pooling", "gradient of a maximum pooling"),
+    *("average pooling", "gradient of an average pooling"),
+)
+_TYPES = {"float32": 0, "bfloat16": 1}
+_REASON = 256  # bytes for the reason why something failed
+
+
+class Shape(NamedTuple):
+    """What a kernel is asked for: images have their channels last."""
+
+    kind: int
+    dtype: np.dtype
+    batch: int
+    groups: int
+    channels: int
+    filters: int  # of a pooling as many as channels
+    geometry: Any  # `ops.conv_kernels.Geometry`
+
+    def numbers(self) -> np.ndarray:
+        """The shape as the library reads it (native/spec.h)."""
+        geo = self.geometry
+        axes = zip(
+            geo.sizes, geo.kernel, geo.outputs, geo.strides, geo.dilations, geo.pads, strict=True
+        )
+        numbers = [
+            *(self.kind, _TYPES[self.dtype.name], 0, self.batch),
+            *(self.groups, self.channels, self.filters, len(geo.kernel)),
+        ]
+        for size, kernel, output, stride, dilation, (lo, hi) in axes:
+            numbers += [size, kernel, output, stride, dilation, lo, hi]
+        return np.array(numbers, np.int64)
+
+    def __str__(self) -> str:
+        geo = self.geometry
+        text = (
+            f"{_NAMES[self.kind]}, {self.dtype.name}, {self.batch}x{_sizes(geo.sizes)}x"
+            f"{self.channels} to {self.filters}, window {_sizes(geo.kernel)}"
+        )
+        for name, numbers in (("stride", geo.strides), ("dilation", geo.dilations)):
+            if any(n != 1 for n in numbers):
+                text += f", {name} {_sizes(numbers)}"
+        return text + (f", {self.groups} groups" if self.groups > 1 else "")
+
+
+def _sizes(numbers: Any) -> str:
+    return "x".join(map(str, numbers))
+
+
+class Kernel:
+    """A kernel for one shape.
+
+    Args:
+      library: the loaded library.
+      numbers: the shape, as the library reads it.
+      result: the shape of the result.
+      dtype: of the arrays.
+    """
+
+    def __init__(
+        self, library: Library, numbers: np.ndarray, result: tuple[int, ...], dtype: np.dtype
+    ):
+        self.library = library
+        self.numbers = numbers
+        self.result = result
+        self.dtype = dtype
+
+    def shaped(self, result: tuple[int, ...]) -> Kernel:
+        """The same, with its result in another shape of as many elements."""
+        return Kernel(self.library, self.numbers, result, self.dtype)
+
+    def __call__(self, xp: Any, *operands: Any) -> Any:
+        """The result for arrays in either namespace; in JAX's, on the CPU."""
+        if xp.is_numpy:
+            return self._now([np.ascontiguousarray(each) for each in operands])
+        self.library.register(xp.jax)
+        call = xp.jax.ffi.ffi_call(
+            "reflow_compute",
+            xp.jax.ShapeDtypeStruct(self.result, self.dtype),
+            vmap_method="sequential",
+        )
+        return call(*operands, spec=self.numbers)
+
+    def _now(self, operands: list[np.ndarray]) -> np.ndarray:
+        result = np.empty(self.result, self.dtype)
+        given = (ctypes.c_void_p * len(operands))(*(each.ctypes.data for each in operands))
+        reason = ctypes.create_string_buffer(_REASON)
+        done = self.library.functions.reflow_compute(
+            *(_pointer(self.numbers), ctypes.c_size_t(self.numbers.size), self.library.threads),
+            *(given, _pointer(result), reason, ctypes.c_size_t(_REASON)),
+        )
+        if not done:
+            raise RuntimeError(f"native kernel: {reason.value.decode()}")
+        return result
+
+
+def _pointer(array: np.ndarray) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+@functools.lru_cache(maxsize=4096)
+def _choose(library: Library, shape: Shape, result: tuple[int, ...]) -> Kernel | None:
+    if shape.dtype.name not in _TYPES:
+        choices.note(str(shape), "no kernel: there are some for float32 and bfloat16 only")
+        return None
+    numbers = shape.numbers()
+    text = ctypes.create_string_buffer(_REASON)
+    if not library.functions.reflow_implementation(
+        *(_pointer(numbers), ctypes.c_size_t(numbers.size), library.threads),
+        *(text, ctypes.c_size_t(_REASON)),
+    ):
+        choices.note(str(shape), f"no kernel: {text.value.decode()}")
+        return None
+    choices.note(str(shape), f"native, {text.value.decode()}")
+    return Kernel(library, numbers, result, shape.dtype)
+
+
+def choose(shape: Shape, result: tuple[int, ...]) -> Kernel | None:
+    """The kernel for a shape, or None where there is none; `explain` will tell which.
+
+    Args:
+      result: the shape of its result.
+    """
+    found = library()
+    return None if found is None else _choose(found, shape, result)
+
+
+@functools.lru_cache(maxsize=4096)
+def leave_to_xla(shape: Shape) -> None:
+    """No kernel, since what takes its place was measured to be as good."""
+    choices.note(str(shape), "no kernel: XLA is as good")
