@@ -152,6 +152,26 @@ def test_prefetching_holds_no_more_than_was_said():
     assert len(drawn) == 5  # one taken, three held, one that waits for room
 
 
+def test_who_waits_for_a_prefetching_thread_has_a_deadline():
+    blocked = threading.Event()
+
+    def numbers():
+        blocked.wait(30)
+        yield 1
+
+    v1 = tf.compat.v1
+    with Graph().as_default(), v1.Session() as session:
+        dataset = v1.data.Dataset.from_generator(numbers, tf.int64, []).prefetch(1)
+        iterator = v1.data.make_initializable_iterator(dataset)
+        following = iterator.get_next()
+        session.run(iterator.initializer)
+        options = v1.RunOptions(timeout_in_ms=100)
+        with pytest.raises(tf.errors.DeadlineExceededError):
+            session.run(following, options=options)
+        blocked.set()
+        assert session.run(following) == 1
+
+
 def test_slow_functions_run_in_parallel_and_keep_the_order():
     running, most = [0], [0]
     lock = threading.Lock()

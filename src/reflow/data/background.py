@@ -12,7 +12,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ import numpy as np
 from reflow.data.pipeline import Element
 
 _ENDED = object()
-_PATIENCE = 0.5  # seconds between looks at the thread that should bring the next element
+_PATIENCE = 0.2  # seconds between looks at the thread that should bring the next element
 
 
 class _Failure:
@@ -77,11 +77,13 @@ def _fill(core: _Core) -> None:
 class Prefetched:
     """An iterator whose elements a thread makes ahead of time, at most `size` of them.
 
-    Errors come up in the place of the element that failed.
+    Errors come up in the place of the element that failed. `check`, which is called while the consumer
+    waits, raises what ends the waiting.
     """
 
-    def __init__(self, source: Iterator[Element], size: int):
+    def __init__(self, source: Iterator[Element], size: int, check: Callable[[], None]):
         self._core = core = _Core(source, size)
+        self._check = check
         self._thread: threading.Thread | None = None
         self._ended = False
         self._finalizer = weakref.finalize(self, core.stop)
@@ -105,6 +107,7 @@ class Prefetched:
                     raise StopIteration
                 core.waiting = True
                 core.changed.wait(_PATIENCE)
+                self._check()
             core.waiting = False
             full = len(core.items) >= core.size
             item = core.items.popleft()
@@ -123,16 +126,16 @@ class Prefetched:
 _CHEAP = 100e-6  # seconds: functions that take less are called where they are needed
 _TRIED = 8  # calls whose time is measured before that is decided
 
-_pools: dict[int, ThreadPoolExecutor] = {}
+_pools: dict[int, _DaemonPool] = {}
 _pools_lock = threading.Lock()
 
 
-def _pool(workers: int) -> ThreadPoolExecutor:
+def _pool(workers: int) -> _DaemonPool:
     """The threads for functions of elements: daemons, one set for each degree of parallelism."""
     with _pools_lock:
         found = _pools.get(workers)
         if found is None:
-            found = _pools[workers] = _DaemonPool(workers)  # type: ignore[assignment]
+            found = _pools[workers] = _DaemonPool(workers)
         return found
 
 
@@ -181,8 +184,15 @@ class ParallelCalls:
     consumer: handing an element to a thread costs more than they do.
     """
 
-    def __init__(self, source: Iterator[Element], function: Callable[..., Element], parallel: int):
+    def __init__(
+        self,
+        source: Iterator[Element],
+        function: Callable[..., Element],
+        parallel: int,
+        check: Callable[[], None],
+    ):
         self._source, self._function, self._parallel = source, function, parallel
+        self._check = check
         self._ahead: deque[Future] = deque()
         self._ended = False
         self._tried = 0
@@ -200,8 +210,9 @@ class ParallelCalls:
         self._submit()
         if not self._ahead:
             raise StopIteration
-        future = self._ahead.popleft()
-        result = future.result()
+        while not wait([self._ahead[0]], _PATIENCE).done:
+            self._check()
+        result = self._ahead.popleft().result()
         self._submit()
         return result
 
