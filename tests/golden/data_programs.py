@@ -756,6 +756,62 @@ def in_functions(tf):
     ]
 
 
+@program
+def python_control_flow(tf):
+    d = tf.data.Dataset.range(6)
+
+    def halved(x):
+        if x % 2 == 0:
+            return x // 2
+        else:
+            return -x
+
+    def collatz(x):
+        n = tf.constant(0)
+        while x > 1:
+            x = x // 2 if x % 2 == 0 else 3 * x + 1
+            n += 1
+        return n
+
+    @tf.function
+    def total(dataset):
+        result = tf.constant(0, tf.int64)
+        for x in dataset:
+            if x > 3:
+                break
+            result += x
+        return result
+
+    @tf.function
+    def pairs(dataset):
+        result = tf.constant(0, tf.int64)
+        for i, x in dataset.enumerate():
+            result += i * x
+        return result
+
+    @tf.function
+    def of_iterator(iterator):
+        result = tf.constant(0, tf.int64)
+        for x in iterator:
+            result += x
+        return result
+
+    it = iter(d)
+    next(it)
+    return [
+        elements(d.map(halved)), elements(d.map(collatz)), total(d).numpy(), pairs(d).numpy(),
+        of_iterator(it).numpy(), elements(d.filter(lambda x: x > 1 and x < 5)),
+    ]  # fmt: skip
+
+
+@program
+def tables(tf):
+    keys, values = tf.constant(["a", "b"]), tf.constant([1, 2], tf.int64)
+    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), 0)
+    d = tf.data.Dataset.from_tensor_slices(["a b a", "b c", "a"])
+    return elements(d.map(lambda s: table.lookup(tf.strings.split(s))).padded_batch(2))
+
+
 # Files --------------------------------------------------------------------------------------------
 
 

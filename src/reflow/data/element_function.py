@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -38,7 +39,20 @@ def enable_debug_mode() -> None:
 
 
 def call_user_function(function: Callable[..., Any], args: tuple) -> Any:
-    """Calls a program's function of elements while it is traced: the one place where that happens."""
+    """Calls a program's function of elements while it is traced: the one place where that happens.
+
+    Raises:
+      TypeError: if it does not take so many arguments.
+    """
+    try:
+        inspect.signature(function).bind(*args)
+    except TypeError as error:
+        raise TypeError(
+            f"{errors.where(errors.user_frame())}: the function is called with {len(args)} arguments, "
+            f"the components of an element: {error}"
+        ) from None
+    except ValueError:  # a function of C, which does not say what it takes
+        return function(*args)
     return autograph_converted(function)(*args)
 
 
