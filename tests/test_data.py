@@ -106,8 +106,8 @@ def test_internal_paths():
 # Threads ------------------------------------------------------------------------------------------
 
 
-def workers():
-    return [t for t in threading.enumerate() if t.name.startswith("tf.data prefetch")]
+def workers(name="tf.data prefetch"):
+    return [t for t in threading.enumerate() if t.name == name]
 
 
 def test_errors_of_a_prefetching_thread_come_in_the_place_of_their_element():
@@ -190,6 +190,30 @@ def test_slow_functions_run_in_parallel_and_keep_the_order():
     )
     assert [int(x) for x in dataset] == list(range(0, 60, 2))
     assert 2 <= most[0] <= 4
+
+
+def test_parallel_calls_within_parallel_calls(monkeypatch):
+    monkeypatch.setattr(background, "_CHEAP", -1.0)  # whatever is called, is called in threads
+
+    def total(n):
+        inner = tf.data.Dataset.range(n).map(lambda x: x * 2, num_parallel_calls=2)
+        return inner.reduce(np.int64(0), lambda s, x: s + x)
+
+    dataset = tf.data.Dataset.range(20).map(total, num_parallel_calls=2)
+    assert [int(x) for x in dataset] == [n * (n - 1) for n in range(20)]
+
+
+def test_threads_of_parallel_calls_end_with_their_iterator(monkeypatch):
+    monkeypatch.setattr(background, "_CHEAP", -1.0)
+    iterator = iter(tf.data.Dataset.range(100).map(lambda x: x, num_parallel_calls=3))
+    assert [int(next(iterator)) for _ in range(5)] == list(range(5))
+    assert workers("tf.data map")
+    del iterator
+    gc.collect()
+    deadline = time.monotonic() + 10
+    while workers("tf.data map") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not workers("tf.data map")
 
 
 def test_errors_of_parallel_calls_come_in_the_place_of_their_element(monkeypatch):

@@ -126,50 +126,48 @@ class Prefetched:
 _CHEAP = 100e-6  # seconds: functions that take less are called where they are needed
 _TRIED = 8  # calls whose time is measured before that is decided
 
-_pools: dict[int, _DaemonPool] = {}
-_pools_lock = threading.Lock()
 
+class _Workers:
+    """Some daemon threads that take calls from a queue; they start when there is work.
 
-def _pool(workers: int) -> _DaemonPool:
-    """The threads for functions of elements: daemons, one set for each degree of parallelism."""
-    with _pools_lock:
-        found = _pools.get(workers)
-        if found is None:
-            found = _pools[workers] = _DaemonPool(workers)
-        return found
+    Each iterator has its own: calls that wait for calls of another one must not take its threads.
+    """
 
-
-class _DaemonPool:
-    """Some daemon threads that take calls from a queue; they start when there is work."""
-
-    def __init__(self, workers: int):
-        self._free = workers
+    def __init__(self, most: int):
+        self._free = most  # threads that may still be started
         self._calls: deque[tuple[Future, Callable, tuple]] = deque()
         self._changed = threading.Condition()
         self._idle = 0
+        self._stopped = False
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future:
         future: Future = Future()
         with self._changed:
             self._calls.append((future, function, args))
-            if self._idle:
+            if self._idle >= len(self._calls):
                 self._changed.notify()
             elif self._free:
                 self._free -= 1
-                threading.Thread(target=self._work, daemon=True).start()
+                threading.Thread(target=self._work, name="tf.data map", daemon=True).start()
         return future
+
+    def stop(self) -> None:
+        with self._changed:
+            self._stopped = True
+            self._calls.clear()
+            self._changed.notify_all()
 
     def _work(self) -> None:
         with np.errstate(all="ignore"):
             while True:
                 with self._changed:
                     self._idle += 1
-                    while not self._calls:
+                    while not self._calls and not self._stopped:
                         self._changed.wait()
                     self._idle -= 1
+                    if self._stopped:
+                        return
                     future, function, args = self._calls.popleft()
-                if not future.set_running_or_notify_cancel():
-                    continue
                 try:
                     future.set_result(function(*args))
                 except BaseException as error:
@@ -198,6 +196,8 @@ class ParallelCalls:
         self._tried = 0
         self._took = float("inf")  # the shortest call so far
         self._in_threads = False
+        self._workers = _Workers(parallel)
+        self._finalizer = weakref.finalize(self, self._workers.stop)
 
     def __iter__(self) -> ParallelCalls:
         return self
@@ -238,4 +238,4 @@ class ParallelCalls:
                 failed.set_exception(error)
                 self._ahead.append(failed)
             else:
-                self._ahead.append(_pool(self._parallel).submit(self._function, *element))
+                self._ahead.append(self._workers.submit(self._function, *element))
