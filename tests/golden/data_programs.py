@@ -460,6 +460,48 @@ def function_that_returns_an_object(tf):
     return tf.data.Dataset.range(3).map(lambda x: object())
 
 
+@fails
+def function_that_makes_a_variable(tf):
+    return tf.data.Dataset.range(2).map(lambda x: tf.Variable(1) + 1)
+
+
+@fails
+def function_of_too_few_arguments(tf):
+    return tf.data.Dataset.range(2).map(lambda x, y: x)
+
+
+@fails
+def padded_shapes_of_other_keys(tf):
+    return tf.data.Dataset.from_tensors({"a": [1]}).padded_batch(2, {"b": [None]})
+
+
+@fails
+def zip_of_nothing(tf):
+    return tf.data.Dataset.zip(())
+
+
+@fails
+def scan_without_a_result(tf):
+    return tf.data.Dataset.range(3).scan(0, lambda s, x: s)
+
+
+@fails
+def unbatch_of_scalars(tf):
+    return tf.data.Dataset.range(3).unbatch()
+
+
+@fails
+def generator_of_another_structure(tf):
+    types = (tf.int32, tf.int32)
+    return elements(tf.data.Dataset.from_generator(lambda: iter([(1, 2, 3)]), output_types=types))
+
+
+@fails
+def choice_beyond(tf):
+    D = tf.data.Dataset
+    return elements(D.choose_from_datasets([D.range(2)], D.range(5, 6)))
+
+
 @program
 def filtered(tf):
     d = tf.data.Dataset.range(9)

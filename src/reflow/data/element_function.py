@@ -96,7 +96,7 @@ class ElementFunction:
     def _trace(
         self, function: Callable[..., Any], inputs: tuple, label: str, unpack: bool
     ) -> FuncGraph:
-        graph = trace_graph(label)
+        graph = trace_graph(label, _forbid_variables)
         with graph.as_default(), no_tapes():
             args = _arguments(graph, inputs, unpack)
             result = _as_element(call_user_function(function, args))
@@ -110,7 +110,7 @@ class ElementFunction:
     ) -> FuncGraph:
         """A graph that calls the Python function for every element."""
         output = self.output
-        graph = trace_graph(label)
+        graph = trace_graph(label, _forbid_variables)
 
         def call(*parts: Any) -> list[Any]:
             left = list(parts)
@@ -142,6 +142,14 @@ class ElementFunction:
                 f"{errors.where(self.site)}: Unsupported return value from function passed to "
                 f"Dataset.{self.what}(): {result!r:.200}. ({error})"
             ) from None
+
+
+def _forbid_variables(next_creator: Callable, **kwargs: Any) -> Any:
+    raise ValueError(
+        f"{errors.where(errors.user_frame())}: tf.function only supports singleton tf.Variables created "
+        "on the first call: a function of a data set's elements, which is called for each of them, "
+        "cannot create variables. Create them outside, and use them in the function."
+    )
 
 
 def _arguments(graph: FuncGraph, inputs: tuple, unpack: bool) -> tuple:
