@@ -299,6 +299,17 @@ def test_an_error_of_a_generator_names_its_line():
         list(tf.data.Dataset.from_generator(numbers, tf.int32))
 
 
+def test_ranges_that_are_longer_than_python_can_count():
+    pairs = tf.data.Dataset.range(3).enumerate(start=-5)
+    assert [(int(i), int(x)) for i, x in pairs] == [(-5, 0), (-4, 1), (-3, 2)]
+    assert len(pairs) == 3
+
+
+@pytest.mark.parametrize("args", [(0, 7, 2), (7, 0, -2), (3, 3, 1), (5, 2, 1), (2, 5, -1)])
+def test_the_length_of_ranges(args):
+    assert len(tf.data.Dataset.range(*args)) == len(range(*args))
+
+
 def test_flat_map_of_a_tensor_is_refused():
     with pytest.raises(TypeError, match="must return a `tf.data.Dataset`"):
         tf.data.Dataset.range(3).flat_map(lambda x: x)

@@ -296,6 +296,22 @@ def test_sparse_tensors_as_strings():
         eager("DeserializeSparse", one, dtype="int32")
 
 
+@pytest.mark.parametrize("compression", ["", "GZIP"])
+def test_records_are_written(tmp_path, compression):
+    path = str(tmp_path / "records")
+    writer = reflow.data.experimental.TFRecordWriter(path, compression)
+    writer.write(reflow.data.Dataset.from_tensor_slices(["a", "", "c" * 1000]))
+    found = reflow.data.TFRecordDataset(path, compression)
+    assert list(found.as_numpy_iterator()) == [b"a", b"", b"c" * 1000]
+    with pytest.raises(TypeError, match="scalar strings"):
+        writer.write(reflow.data.Dataset.range(3))
+    with Graph().as_default(), tf.Session() as session:
+        node = E.TFRecordWriter(path).write(D.from_tensors("x"))
+        assert node.type == "DatasetToTFRecord"
+        session.run(node)
+    assert list(reflow.data.TFRecordDataset(path).as_numpy_iterator()) == [b"x"]
+
+
 def test_sparse_slices():
     with Graph().as_default(), tf.Session() as session:
         sparse = tf.SparseTensor([[0, 1], [2, 0]], [5.0, 6.0], [3, 2])

@@ -24,5 +24,5 @@ tested_elsewhere(
     *("ParallelMapDataset", "MapAndBatchDataset", "ParallelInterleaveDatasetV2"),
     *("ParallelInterleaveDatasetV3", "OptimizeDataset", "ModelDataset", "DummyMemoryCache"),
     *("MaxIntraOpParallelismDataset", "PrivateThreadPoolDataset", "CacheDatasetV2"),
-    *("IteratorFromStringHandle",),
+    *("IteratorFromStringHandle", "DatasetToTFRecord"),
 )
