@@ -140,6 +140,13 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.ops.image_ops": ((), ("image.",)),
     "python.ops.metrics": ((), ("metrics.",)),
     "python.ops.linalg.linalg": ((), ("linalg.",)),
+    "python.data.util.nest": (("reflow.data.util_nest",), ()),
+    "python.data.ops.dataset_ops": (
+        ("reflow.data.dataset", "reflow.data.dataset_v1", "reflow.data.iterators"),
+        ("data.",),
+    ),
+    "python.data.ops.iterator_ops": (("reflow.data.iterators",), ("data.",)),
+    "python.data.ops.readers": ((), ("data.",)),
     "python.platform.gfile": (("reflow.platform.gfile",), ("gfile.", "io.gfile.")),
     "python.platform.tf_logging": (("reflow.platform.tf_logging",), ("logging.",)),
     "python.platform.flags": (("reflow.platform.flags",), ("flags.",)),
@@ -167,7 +174,10 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.tf2": (("reflow.compat.tf2",), ()),
 }
 # Names that are neither public nor a module's own: (path, name) -> the public name.
-_FORMER = {("python.framework.tensor_util", "MakeNdarray"): "make_ndarray"}
+_FORMER = {
+    ("python.framework.tensor_util", "MakeNdarray"): "make_ndarray",
+    ("python.data.ops.dataset_ops", "DatasetV2"): "Dataset",
+}
 _PROTO = re.compile(r"core\.(?:framework|protobuf|example|util)\.(?:\w+\.)*\w+_pb2$")
 _GENERATED = re.compile(r"python\.ops\.gen_\w+$")
 

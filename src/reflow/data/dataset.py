@@ -79,8 +79,6 @@ class Dataset(CompositeTensor):
         self._options_attr = Options()
         for each in inputs:
             self._options_attr = self._options_attr.merge(each.options())
-        graph = current_graph()
-        self._graph_attr = graph
 
     # What it is ----------------------------------------------------------------------------------
 
@@ -435,6 +433,10 @@ class Dataset(CompositeTensor):
                     f"{_site()}: Invalid input to `zip`. Inputs are expected to be (nested) "
                     f"structures of `tf.data.Dataset` objects. Encountered {type(each)}.{hint}"
                 )
+        if not flat:
+            raise errors.InvalidArgumentError(
+                None, None, f"{_site()}: `zip` needs at least one dataset, got {datasets!r}"
+            )
         spec = structure.pack(datasets, [each.element_spec for each in flat])
         variant = combining.zip_dataset(
             [each._variant_tensor for each in flat], **Structure(spec).attrs
