@@ -179,3 +179,14 @@ def test_patience_grows_with_the_number_of_signatures(monkeypatch):
     kind.seconds = 0.0
     kind.entries = dict.fromkeys(range(64))
     assert patience() == pytest.approx(2**3 * first, rel=0.01)
+
+
+def test_large_constants_are_not_kept_for_others():
+    def build():
+        x = tf.placeholder(tf.float32, [2], name="x")
+        return x * 1.5 + tf.reduce_sum(tf.constant(np.ones((300_000,), np.float32)) * x[0])
+
+    compilations(build, [[1.0, 2.0]])
+    (value,), count = compilations(build, [[1.0, 2.0]])
+    assert count == 1
+    np.testing.assert_allclose(value, [300_001.5, 300_003.0])

@@ -47,7 +47,7 @@ class EagerTensor(Tensor):
         return self.shape
 
     def _shape_tuple(self) -> tuple[int, ...]:
-        return tuple(self.shape.as_list())
+        return () if self.dtype is dtypes.resource else tuple(np.shape(self._value))
 
     def set_shape(self, shape: Any) -> None:
         if not self.shape.is_compatible_with(shape):
