@@ -189,6 +189,19 @@ def test_methods_have_traces_per_instance():
     assert a(x).numpy().tolist() == [[0.0, 0.0]] and b(x).numpy().tolist() == [[4.0] * 3]
 
 
+def test_methods_of_objects_that_nobody_else_holds():
+    assert Dense(2)(tf.ones([1, 4])).shape == [1, 2]
+    dense = Dense(3)
+    gone = weakref.ref(dense)
+    call = dense.__call__
+    del dense
+    gc.collect()
+    assert call(tf.ones([1, 4])).shape == [1, 3] and gone() is not None
+    del call
+    gc.collect()
+    assert gone() is None
+
+
 # Variables ----------------------------------------------------------------------------------------
 
 
@@ -545,3 +558,11 @@ def test_methods_with_a_signature():
     assert concrete(tf.constant([5])).numpy().tolist() == [10]
     with pytest.raises((ValueError, TypeError), match="input_signature"):
         tf.function(lambda: 1, input_signature=[tf.TensorSpec([])])()
+
+
+def test_the_handle_of_eager_state_is_a_scalar():
+    variable = tf.Variable(np.zeros((2, 3)))
+    assert variable.handle.shape == () and variable.shape == (2, 3)
+    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer([1], [2]), 0)
+    assert table.resource_handle.shape == ()
+    assert tf.function(table.lookup)(tf.constant([1, 5])).numpy().tolist() == [2, 0]

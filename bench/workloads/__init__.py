@@ -20,6 +20,8 @@ NAMES = (
     "mlp",
     "cnn",
     "conv",
+    "resnet50",
+    "mobilenet",
     "attention",
     "lstm",
     "shapes",

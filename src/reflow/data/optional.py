@@ -57,7 +57,11 @@ class Optional(CompositeTensor):
 class _Optional(Optional):
     def __init__(self, variant_tensor: Any, element_spec: Any):
         self._variant_tensor = variant_tensor
-        self._structure = Structure(element_spec)
+        self._element_spec = element_spec  # None, and assigned, where it is not known yet
+
+    @property
+    def _structure(self) -> Structure:
+        return Structure(self._element_spec)
 
     def has_value(self, name: str | None = None) -> Any:
         return iterator_ops.optional_has_value(self._variant_tensor, name=name)
@@ -73,7 +77,7 @@ class _Optional(Optional):
 
     @property
     def element_spec(self) -> Any:
-        return self._structure.spec
+        return self._element_spec
 
     @property
     def _type_spec(self) -> OptionalSpec:
