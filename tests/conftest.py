@@ -1,9 +1,13 @@
 """Fixtures for all tests: a fresh default graph, both tiers, TF 1's defaults where asked."""
 
+import os
+
 import pytest
 
 from reflow.compiler import policy
 from reflow.lang import context, random_seed
+
+os.environ["REFLOW_CACHE_DIR"] = ""  # nothing is left in, or taken from, the user's cache
 
 
 @pytest.fixture(params=["interpret", "compile"])

@@ -300,6 +300,25 @@ def test_assign_to_a_slice_eagerly():
 # Sparse gradients ---------------------------------------------------------------------------------
 
 
+def test_a_shape_with_floating_point_tensors_in_it():
+    sizes = np.array([2.0, 3.0], np.float32)
+    same(tf.reshape(tf.range(6), (tf.constant(sizes)[0], 3)), [[0, 1, 2], [3, 4, 5]])
+    with Graph().as_default() as graph:
+        k = tf1.placeholder(tf.float32, [2])
+        reshaped = tf.reshape(tf.range(6), [k[0], 3])
+        assert [t.dtype for t in reshaped.op.inputs] == [tf.int32, tf.int32]
+        same(tf1.Session(graph=graph).run(reshaped, {k: sizes}), [[0, 1, 2], [3, 4, 5]])
+    with pytest.raises((TypeError, tf.errors.InvalidArgumentError), match="float32"):
+        tf.reshape(tf.range(6), [2.0, 3.0])
+
+
+@pytest.mark.parametrize("tier", ["interpret", "compile"])
+def test_gather_from_a_constant_batch(tier):
+    indices = np.array([[2, 0], [1, 1]], np.int32)
+    got = in_graph(lambda i: tf.gather(A[0, :2], i, axis=1, batch_dims=1), tier, indices)
+    same(got, np.take_along_axis(A[0, :2], indices, 1))
+
+
 def test_the_gradient_of_gather_is_sparse():
     with Graph().as_default() as graph:
         v = tf1.get_variable("v", initializer=tf.ones([4, 2]))
@@ -430,3 +449,46 @@ def test_gradients_of_gradients(name):
     behind = session.run(first, {x: values - step * direction})
     got = session.run(second, {x: values})
     np.testing.assert_allclose(got, (ahead - behind) / (2 * step), rtol=1e-5, atol=1e-6)
+
+
+def test_interpreted_sums_keep_their_digits():
+    from reflow.lang.numpy_namespace import numpy_namespace as xp
+
+    rng = np.random.default_rng(0)
+    for shape in [(5,), (0, 3), (3, 0), (100, 7), (1000, 3, 2), (37, 41, 5, 2), (1, 1)]:
+        x = rng.random(shape).astype(np.float32)
+        for axis in (None, 0, -1, (0,), (0, 1), (1,), (0, -1), (), tuple(range(len(shape)))):
+            if (
+                axis not in (None, ())
+                and np.max(axis) >= len(shape)
+                or len(shape) == 1
+                and axis == (0, -1)
+            ):
+                continue
+            for keepdims in (False, True):
+                want = np.sum(x.astype(np.float64), axis=axis, keepdims=keepdims)
+                got = xp.sum(x, axis=axis, keepdims=keepdims)
+                assert got.dtype == np.float32 and np.shape(got) == np.shape(want)
+                np.testing.assert_allclose(got, want, 1e-6)
+    many = rng.random((50_000, 4)).astype(np.float32)
+    np.testing.assert_allclose(xp.sum(many, axis=0), many.astype(np.float64).sum(0), 1e-6)
+
+
+def test_static_shapes_of_equality():
+    """`==` of shapes that may not fit together: a size of one always fits."""
+    shapes = [[None], [3], [1], [], [None, 1], [1, 3], [2, 3], None, [2]]
+    found = []
+
+    @tf.function(input_signature=[tf.TensorSpec(shape) for shape in shapes])
+    def f(*args):
+        found.extend(str((args[0] == y).shape) for y in args)
+        found.extend(str((args[6] == y).shape) for y in args)
+        return 0
+
+    f.get_concrete_function()
+    assert found == [
+        *("<unknown>", "<unknown>", "(None,)", "(None,)", "(None, None)", "<unknown>"),
+        *("<unknown>", "<unknown>", "<unknown>"),
+        *("<unknown>", "(2, 3)", "(2, 3)", "(2, 3)", "<unknown>", "(2, 3)", "(2, 3)"),
+        *("<unknown>", "()"),
+    ]

@@ -545,3 +545,11 @@ def test_methods_with_a_signature():
     assert concrete(tf.constant([5])).numpy().tolist() == [10]
     with pytest.raises((ValueError, TypeError), match="input_signature"):
         tf.function(lambda: 1, input_signature=[tf.TensorSpec([])])()
+
+
+def test_the_handle_of_eager_state_is_a_scalar():
+    variable = tf.Variable(np.zeros((2, 3)))
+    assert variable.handle.shape == () and variable.shape == (2, 3)
+    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer([1], [2]), 0)
+    assert table.resource_handle.shape == ()
+    assert tf.function(table.lookup)(tf.constant([1, 5])).numpy().tolist() == [2, 0]

@@ -1,4 +1,6 @@
-"""TF 1 programs that print numbers and names: the same as real TensorFlow printed, in both tiers.
+"""Programs that print numbers and names: the same as real TensorFlow printed, in both tiers.
+
+Those in `programs` are TF 1, those in `programs2` TF 2 programs.
 
 `golden/make_programs_golden.py` made the expected lines. A line is a label and a JSON list; numbers
 are compared to the rounding of float32, everything else to the letter.
@@ -17,11 +19,17 @@ HERE = pathlib.Path(__file__).parent
 EXPECTED = json.loads((HERE / "golden" / "programs.json").read_text())
 
 
+PROGRAMS = [
+    *(("programs", "--tf1", path.stem) for path in sorted((HERE / "programs").glob("*.py"))),
+    *(("programs2", "--tf2", path.stem) for path in sorted((HERE / "programs2").glob("*.py"))),
+]
+
+
 @pytest.mark.parametrize("tier", ["interpret", "compile"])
-@pytest.mark.parametrize("name", sorted(path.stem for path in (HERE / "programs").glob("*.py")))
-def test_prints_what_tensorflow_prints(name, tier):
+@pytest.mark.parametrize("folder, version, name", PROGRAMS, ids=[name for *_, name in PROGRAMS])
+def test_prints_what_tensorflow_prints(folder, version, name, tier):
     done = subprocess.run(
-        [sys.executable, "-m", "reflow.cli.main", "run", "--tf1", HERE / "programs" / f"{name}.py"],
+        [sys.executable, "-m", "reflow.cli.main", "run", version, HERE / folder / f"{name}.py"],
         capture_output=True,
         text=True,
         env={**os.environ, "REFLOW_TIER": tier},

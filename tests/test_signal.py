@@ -2,17 +2,23 @@
 
 import numpy as np
 import pytest
-from golden_calls import TIERS, check_call, check_eagerly, load
+from golden_calls import check_call, check_eagerly, load
 
 import reflow as tf
 
 LOADED = load("signal")
 
 
-@pytest.mark.parametrize("which", [*TIERS, "unknown"])
+@pytest.mark.parametrize("which", ["interpret", "unknown"])
 @pytest.mark.parametrize("call", LOADED[2].calls)
 def test_calls_give_what_tensorflow_gives(call, which):
     check_call(LOADED, call, which)
+
+
+# Every other one: the transforms themselves are compiled in test_ops.py.
+@pytest.mark.parametrize("call", list(LOADED[2].calls)[1::2])
+def test_calls_give_it_compiled(call):
+    check_call(LOADED, call, "compile")
 
 
 @pytest.mark.parametrize("call", LOADED[2].calls)

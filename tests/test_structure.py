@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import reflow
-from reflow.compiler import policy, stats
+from reflow.compiler import cluster, policy, stats, structure
 
 tf = reflow.compat.v1
 
@@ -155,3 +155,38 @@ def test_numbers_are_each_generators_own():
     (again,), _ = compilations(drawn(1), [np.zeros(3)])
     assert not np.array_equal(one, other)
     np.testing.assert_array_equal(one, again)
+
+
+def test_patience_grows_with_the_number_of_signatures(monkeypatch):
+    monkeypatch.setattr(policy, "forced", ["auto"])
+    kind, entry = structure.Kind(), cluster.Entry(())
+    entry.runs, entry.best = 5, 1e-3
+
+    def patience():
+        """The milliseconds of interpreting that one more signature takes before it is compiled."""
+        entry.spent = 0.001
+        while policy.choose(100, True, entry, kind) == policy.INTERPRET:
+            entry.spent += 0.001
+        return round(entry.spent * 1000)
+
+    first = patience()
+    kind.compiled = 1
+    assert patience() == pytest.approx(2 * first, rel=0.01)
+    kind.compiled = 1000
+    assert patience() == pytest.approx(2**policy.MOST_PATIENCE * first, rel=0.01)
+    kind.compiled, kind.seconds = 0, 10.0
+    assert patience() == pytest.approx(10_000 * policy.IDLE_SHARE, rel=0.01)
+    kind.seconds = 0.0
+    kind.entries = dict.fromkeys(range(64))
+    assert patience() == pytest.approx(2**3 * first, rel=0.01)
+
+
+def test_large_constants_are_not_kept_for_others():
+    def build():
+        x = tf.placeholder(tf.float32, [2], name="x")
+        return x * 1.5 + tf.reduce_sum(tf.constant(np.ones((300_000,), np.float32)) * x[0])
+
+    compilations(build, [[1.0, 2.0]])
+    (value,), count = compilations(build, [[1.0, 2.0]])
+    assert count == 1
+    np.testing.assert_allclose(value, [300_001.5, 300_003.0])

@@ -25,4 +25,5 @@ NAMES = (
     "attention",
     "lstm",
     "shapes",
+    "data",
 )

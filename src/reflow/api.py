@@ -98,6 +98,11 @@ def lookup(space: str, name: str, shown: str) -> Any:
     table = _map(space)
     if name in ("compat.v1", "compat.v2"):
         return importlib.import_module(f"reflow.{name}")
+    if name.partition(".")[0] in ("keras", "losses", "metrics", "optimizers"):
+        from reflow.compat import keras
+
+        if keras.is_keras(space, name):
+            return keras.lookup(name, shown)
     if name.startswith("raw_ops."):
         return _raw_op(name.removeprefix("raw_ops."), shown)
     if name in table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from reflow.autodiff import engine
+from reflow.autodiff import composite, engine
 from reflow.lang import context, dtypes, errors
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
@@ -119,6 +119,8 @@ def gradients(
     grad_ys = [None] * len(ys) if grad_ys is None else _as_list(grad_ys)
     if len(grad_ys) != len(ys):
         raise ValueError(f"Passed {len(grad_ys)} grad_ys for {len(ys)} ys")
+    wholes = xs
+    ys, xs, grad_ys = ([composite.inner(each) for each in given] for given in (ys, xs, grad_ys))
     with name_scope(name, "gradients") as scope:
         ys = [_differentiable(y, graph) for y in ys]
         sources = [_source(x) for x in xs]
@@ -131,7 +133,7 @@ def gradients(
                 if result[i] is None:
                     value = x if source.dtype is dtypes.resource else source
                     result[i] = engine.zeros_like(convert_to_tensor(value))
-    return result
+        return [composite.outer(whole, each) for whole, each in zip(wholes, result)]
 
 
 @export(v2=("gradients",))

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from reflow.autodiff import engine
+from reflow.autodiff import composite, engine
 from reflow.autodiff.gradients import UnconnectedGradients, variable_source
 from reflow.lang import context, errors, nest
 from reflow.lang.convert import convert_to_tensor
@@ -66,7 +66,7 @@ class GradientTape:
 
     def watch(self, tensor: Any) -> None:
         """Records what is done with a tensor, a variable, or a structure of them."""
-        for each in nest.flatten(tensor):
+        for each in map(composite.inner, nest.flatten(tensor)):
             if not isinstance(each, Tensor) and variable_source(each) is not None:
                 self.watch_variable(each)
                 continue
@@ -164,13 +164,14 @@ class GradientTape:
         self._used = True
         if self._recording and not self._persistent:
             self._stop()
-        flat_targets = [_value_of(t) for t in nest.flatten(target)]
-        flat_sources = nest.flatten(sources)
+        flat_targets = [_value_of(composite.inner(t)) for t in nest.flatten(target)]
+        given_sources = nest.flatten(sources)
+        flat_sources = [composite.inner(s) for s in given_sources]
         points = [_source_of(s) for s in flat_sources]
         if output_gradients is None:
             seeds = [REGISTRY["OnesLike"](t) for t in flat_targets]
         else:
-            given = nest.flatten(output_gradients)
+            given = [composite.inner(g) for g in nest.flatten(output_gradients)]
             seeds = [
                 REGISTRY["OnesLike"](t) if g is None else convert_to_tensor(g, t.dtype)
                 for t, g in zip(flat_targets, given)
@@ -178,11 +179,11 @@ class GradientTape:
         pairs = [(t, s) for t, s in zip(flat_targets, seeds) if engine.is_plain(t)]
         found = self._backward(pairs, points)
         result = []
-        for source, point in zip(flat_sources, points):
+        for whole, source, point in zip(given_sources, flat_sources, points):
             gradient = found.get(id(point))
             if gradient is None and unconnected_gradients == UnconnectedGradients.ZERO:
                 gradient = engine.zeros_like(convert_to_tensor(source))
-            result.append(gradient)
+            result.append(composite.outer(whole, gradient))
         if not self._persistent:
             self.reset()
         return nest.pack_sequence_as(sources, result)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.autograph.staging import fail, staged
+from reflow.autograph.staging import fail, has_all, is_dataset, staged
 from reflow.lang import dtypes, nest
 from reflow.lang.context import current_graph
 from reflow.lang.convert import convert_to_tensor
@@ -19,13 +19,9 @@ from reflow.lang.tensor import is_tensor
 _UNSAID: Any = object()
 
 
-def _is_dataset(value: Any) -> bool:
-    return hasattr(value, "element_spec") and hasattr(value, "reduce")
-
-
 def abs_(x: Any) -> Any:
     """`abs(x)`; of a data set, of each of its elements."""
-    if _is_dataset(x):
+    if is_dataset(x):
         return x.map(lambda value: abs_(value))
     if staged(x):
         from reflow.ops.math import abs as tf_abs
@@ -58,9 +54,9 @@ def _number(x: Any, dtype: dtypes.DType) -> Any:
 
 def len_(value: Any) -> Any:
     """`len(value)`: of a tensor its first dimension, as an int where it is known."""
-    if _is_dataset(value):
+    if is_dataset(value):
         return _dataset_length(value)
-    if hasattr(value, "flow") and hasattr(value, "_with_flow"):
+    if has_all(value, "flow", "_with_flow"):
         return value.size()
     if not staged(value):
         return len(value)
@@ -135,31 +131,31 @@ def range_(start: Any, stop: Any = _UNSAID, step: Any = _UNSAID) -> Any:
 
 def enumerate_(iterable: Any, start: Any = 0) -> Any:
     """`enumerate(iterable)`: a data set of numbered elements of a data set."""
-    return iterable.enumerate(start) if _is_dataset(iterable) else enumerate(iterable, start)
+    return iterable.enumerate(start) if is_dataset(iterable) else enumerate(iterable, start)
 
 
 def zip_(*iterables: Any, strict: bool = False) -> Any:
     """`zip(...)`: a data set of tuples, if all are data sets."""
-    if iterables and all(_is_dataset(each) for each in iterables):
+    if iterables and all(is_dataset(each) for each in iterables):
         return type(iterables[0]).zip(iterables)
     return zip(*iterables, strict=strict)
 
 
 def map_(function: Any, *iterables: Any) -> Any:
     """`map(...)`: over data sets, a data set."""
-    if iterables and all(_is_dataset(each) for each in iterables):
+    if iterables and all(is_dataset(each) for each in iterables):
         source = iterables[0] if len(iterables) == 1 else type(iterables[0]).zip(iterables)
         return source.map(function)
     return map(function, *iterables)
 
 
 def filter_(function: Any, iterable: Any) -> Any:
-    return iterable.filter(function) if _is_dataset(iterable) else filter(function, iterable)
+    return iterable.filter(function) if is_dataset(iterable) else filter(function, iterable)
 
 
 def any_(iterable: Any) -> Any:
     """`any(...)`: of a data set of booleans, a boolean tensor."""
-    if not _is_dataset(iterable):
+    if not is_dataset(iterable):
         return any(iterable)
     found = _booleans(iterable, "any").filter(lambda value: value).take(1)
     return found.reduce(False, lambda _, value: value)
@@ -167,7 +163,7 @@ def any_(iterable: Any) -> Any:
 
 def all_(iterable: Any) -> Any:
     """`all(...)`: of a data set of booleans, a boolean tensor."""
-    if not _is_dataset(iterable):
+    if not is_dataset(iterable):
         return all(iterable)
     found = _booleans(iterable, "all").filter(REGISTRY["LogicalNot"]).take(1)
     return found.reduce(True, lambda _, value: value)
@@ -186,7 +182,7 @@ def _booleans(dataset: Any, name: str) -> Any:
 
 def next_(iterator: Any, default: Any = _UNSAID) -> Any:
     """`next(iterator)`: the next element of the iterator of a data set."""
-    if current_graph() is not None and hasattr(iterator, "get_next_as_optional"):
+    if current_graph() is not None and has_all(iterator, "get_next_as_optional"):
         if default is _UNSAID:
             return iterator.get_next()
         from reflow.ops.control_flow import cond

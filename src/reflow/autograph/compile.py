@@ -13,7 +13,8 @@ import weakref
 from typing import Any, NamedTuple
 
 from reflow.autograph.build import OPERATORS
-from reflow.autograph.rewrite import PREFIX, Rewriter
+from reflow.autograph.expressions import PREFIX
+from reflow.autograph.rewrite import Rewriter
 from reflow.autograph.source import parse
 
 _FUTURES = 0x1FF0000  # the bits of co_flags that `from __future__` sets (PyCF_MASK)
@@ -27,8 +28,11 @@ class Options(NamedTuple):
     lists: bool = False
 
 
+_MARK = "made by the conversion of a function"  # the last constant of generated code
+
 _lock = threading.RLock()
-_codes: weakref.WeakKeyDictionary[types.CodeType, dict[Options, types.CodeType]]
+# By code, which may be equal in two files.
+_codes: weakref.WeakKeyDictionary[types.CodeType, dict[tuple[Options, str], types.CodeType]]
 _codes = weakref.WeakKeyDictionary()
 
 
@@ -40,14 +44,22 @@ def converted(function: types.FunctionType, options: Options, operators: Any) ->
       Unsupported: if the function is of a kind that is not converted.
     """
     code = function.__code__
+    if is_generated(code):
+        return function
+    key = (options, code.co_filename)
     held = _codes.get(code)
-    new = held.get(options) if held is not None else None
+    new = held.get(key) if held is not None else None
     if new is None:
         with _lock:
-            new = _codes.setdefault(code, {}).get(options)
+            new = _codes.setdefault(code, {}).get(key)
             if new is None:
-                new = _codes[code][options] = _convert(function, options)
+                new = _codes[code][key] = _convert(function, options)
     return _instance(function, new, operators)
+
+
+def is_generated(code: types.CodeType) -> bool:
+    """Whether `code` comes out of a conversion."""
+    return bool(code.co_consts) and code.co_consts[-1] is _MARK
 
 
 def tree_of(function: types.FunctionType, options: Options) -> ast.FunctionDef | ast.Lambda:
@@ -90,7 +102,7 @@ def _convert(function: types.FunctionType, options: Options) -> types.CodeType:
     factory = ast.FunctionDef(
         f"{PREFIX}factory",
         ast.arguments([], [ast.arg(each) for each in free], None, [], [], None, []),
-        [statement],
+        [*_globally(owner, free), statement],
         [],
     )
     factory.type_params = []  # type: ignore[attr-defined]
@@ -99,9 +111,12 @@ def _convert(function: types.FunctionType, options: Options) -> types.CodeType:
         module, code.co_filename, "exec", code.co_flags & _FUTURES, dont_inherit=True
     )
     found = _innermost(compiled, name, isinstance(tree, ast.Lambda))
-    return _renamed(found, code.co_name, code.co_qualname).replace(
-        co_firstlineno=code.co_firstlineno
-    )
+    return _renamed(found, code.co_name, code.co_qualname)
+
+
+def _globally(owner: str | None, free: list[str]) -> list[ast.stmt]:
+    """Keeps the class around a method from hiding the variable of the module that has its name."""
+    return [ast.Global([owner])] if owner is not None and owner not in free else []
 
 
 def _class(name: str, statement: ast.stmt) -> ast.stmt:
@@ -144,7 +159,7 @@ def _renamed(code: types.CodeType, name: str, qualified: str) -> types.CodeType:
             else:
                 constant = _renamed(constant, own, f"{qualified}.<locals>.{own}")
         constants.append(constant)
-    return code.replace(co_consts=tuple(constants), co_name=name, co_qualname=qualified)
+    return code.replace(co_consts=(*constants, _MARK), co_name=name, co_qualname=qualified)
 
 
 def _instance(

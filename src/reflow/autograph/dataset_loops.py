@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reflow.autograph.loops import State, WithOwn, both
+from reflow.autograph.policy import artifact
 from reflow.autograph.staged_loop import check_initial, check_iteration, staged_loop
 from reflow.lang import nest
 from reflow.ops.branches import again, as_output
@@ -74,13 +75,19 @@ def dataset_for(
         return cond(more, some, lambda: tensors), more
 
     if extra_test is None:
-        final = dataset.reduce(flat(initial), iterate)
+        final = dataset.reduce(flat(initial), artifact(iterate))
     else:
 
         def scanned(tensors: tuple, element: Any) -> tuple:
             after, more = iterate(tensors, element)
             return after, (after, more)
 
-        taken = dataset.scan(flat(initial), scanned).take_while(lambda after, more: more)
-        final = taken.reduce(flat(initial), lambda before, element: element[0])
+        def going_on(after: tuple, more: Any) -> Any:
+            return more
+
+        def last(before: tuple, element: tuple) -> tuple:
+            return element[0]
+
+        taken = dataset.scan(flat(initial), artifact(scanned)).take_while(artifact(going_on))
+        final = taken.reduce(flat(initial), artifact(last))
     own.set(again(initial, final))

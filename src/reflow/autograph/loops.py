@@ -7,7 +7,7 @@ from typing import Any
 
 from reflow.autograph.branches import and_
 from reflow.autograph.staged_loop import staged_loop
-from reflow.autograph.staging import fail, staged
+from reflow.autograph.staging import fail, has_all, is_dataset, staged
 from reflow.autograph.state import Undefined
 from reflow.lang import errors
 from reflow.lang.context import current_graph
@@ -131,13 +131,13 @@ def for_stmt(
             _range_for(iterated, extra_test, body, state, options, target)
         else:
             _rows_for(iterated, extra_test, body, state, options)
-    elif hasattr(iterated, "get_next_as_optional"):
+    elif has_all(iterated, "get_next_as_optional"):
         from reflow.autograph.dataset_loops import iterator_for
 
         iterator_for(iterated, extra_test, body, state, options)
-    elif hasattr(iterated, "nrows") and hasattr(iterated, "row_splits"):
+    elif has_all(iterated, "nrows", "row_splits"):
         _ragged_for(iterated, extra_test, body, state, options)
-    elif hasattr(iterated, "element_spec") and hasattr(iterated, "reduce"):
+    elif is_dataset(iterated):
         from reflow.autograph.dataset_loops import dataset_for
 
         dataset_for(iterated, extra_test, body, state, options)
@@ -181,11 +181,11 @@ class WithOwn:
 
 
 def both(test: Any, extra_test: Callable[[], Any] | None) -> Any:
+    """Whether a loop goes on: there is more, and no `break` or `return` was met."""
     if extra_test is None:
         return test
-    from reflow.ops.control_flow import cond
-
-    return cond(test, extra_test, lambda: False)
+    extra = extra_test()  # it only looks at flags
+    return REGISTRY["LogicalAnd"](test, extra)
 
 
 def _range_for(

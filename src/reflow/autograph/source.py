@@ -96,7 +96,7 @@ def _inside(place: _Place, code: types.CodeType) -> bool:
         if None in (line, end_line, column, end_column) or (column == end_column == 0):
             continue
         seen = True
-        if (line, column) < start or (end_line, end_column) > end:  # type: ignore[operator]
+        if (line, column) < start or (end_line, end_column) > end:
             return False
     return seen
 

@@ -25,6 +25,16 @@ def staged(value: Any) -> bool:
     return isinstance(value, Tensor) or (is_tensor(value) and not nest.is_composite(value))
 
 
+def has_all(value: Any, *names: str) -> bool:
+    """Whether the class of `value` has these attributes; an object may pretend to have any."""
+    kind = type(value)
+    return all(hasattr(kind, name) for name in names)
+
+
+def is_dataset(value: Any) -> bool:
+    return has_all(value, "element_spec", "reduce", "take_while")
+
+
 def fail(kind: type[Exception], message: str) -> Exception:
     """An error that names the user's line first."""
     return kind(f"{errors.where(errors.user_frame())}: {message}")

@@ -7,7 +7,7 @@ import platform
 import sys
 import time
 
-_NEEDED = ("numpy", "ml_dtypes", "jax", "jaxlib", "protobuf", "scipy", "absl-py")
+_NEEDED = ("numpy", "ml_dtypes", "jax", "jaxlib", "protobuf", "scipy", "absl-py", "threadpoolctl")
 _OPTIONAL = ("keras", "tensorboard", "pillow", "fsspec", "grpcio", "optuna")
 
 
@@ -33,6 +33,10 @@ def main() -> int:
         print(
             f"  compiler     works ({time.perf_counter() - started:.2f} s with the import of JAX)"
         )
+        from reflow.compiler.stats import journal
+
+        cache = next(event for event in journal() if event["event"] == "cache")
+        print(f"  cache        {cache['directory'] or 'none'} ({cache['why']})")
     except Exception as error:
         print(f"  compiler     fails: {type(error).__name__}: {error}")
         ok = False

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from reflow import api
+from reflow.compat import keras
+from reflow.lang.foreign_names import use_foreign_names
 
 _MODULES = {
     "tensorflow.examples.tutorials.mnist.input_data": "reflow.compat.mnist_input_data",
@@ -43,7 +45,12 @@ class TensorFlowFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return self.module(spec.name)
 
     def exec_module(self, module: types.ModuleType) -> None:
-        """Nothing to execute: the module is made whole by `create_module`."""
+        """Nothing to execute: the module is made whole by `create_module`.
+
+        Modules of Keras stand in for an empty one, so that their own `__spec__` stays.
+        """
+        if "_stands_for" in module.__dict__:
+            sys.modules[module.__name__] = module._stands_for
 
     def module(self, fullname: str) -> types.ModuleType:
         """The module that an import of `fullname` gives.
@@ -68,6 +75,17 @@ class TensorFlowFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             from reflow.compat import internal_paths
 
             return internal_paths.module(fullname, rest)
+        if keras.is_keras(self.space, rest):
+            try:
+                found = keras.lookup(rest, fullname)
+            except AttributeError as error:
+                raise ModuleNotFoundError(str(error), name=fullname) from None
+            if not isinstance(found, types.ModuleType):
+                raise ModuleNotFoundError(f"{fullname} is no module", name=fullname)
+            empty = types.ModuleType(fullname)
+            empty.__path__ = []
+            empty._stands_for = found  # type: ignore[attr-defined]
+            return empty
         if rest in _PACKAGES:
             package = types.ModuleType(fullname)
             package.__path__ = []
@@ -98,6 +116,7 @@ def install(space: str) -> TensorFlowFinder:
     uninstall()
     finder = TensorFlowFinder(space)
     sys.meta_path.insert(0, finder)
+    use_foreign_names(True)
     if space == "v1":
         from reflow.compat.v2_behavior import disable_v2_behavior
 
@@ -107,6 +126,7 @@ def install(space: str) -> TensorFlowFinder:
 
 def uninstall() -> None:
     """Undoes `install`."""
+    use_foreign_names(False)
     sys.meta_path[:] = [f for f in sys.meta_path if not isinstance(f, TensorFlowFinder)]
     for name in [n for n in sys.modules if n == "tensorflow" or n.startswith("tensorflow.")]:
         del sys.modules[name]

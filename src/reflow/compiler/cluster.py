@@ -177,7 +177,7 @@ class Cluster:
         if entry.runs == 0:
             entry.elements = sum(getattr(v, "size", 0) for v in values)
             entry.elements += store.elements(self.reads) + store.elements(self.writes)
-        choice = policy.choose(self.weight, self.interpretable, entry.elements, entry)
+        choice = policy.choose(self.weight, self.interpretable, entry, self._kind)
         if choice is policy.COMPILE:
             executable = self._compile_now(values, store)
             return self._run_compiled(executable, values, store)
@@ -220,6 +220,8 @@ class Cluster:
         key: list[Any] = []
         for i, value in enumerate(values):
             if i in self.lists:
+                if value is not None and not hasattr(value, "form"):
+                    raise self._opaque(i)
                 key.append(None if value is None else value.form())
             elif i in self.static:
                 value = np.asarray(value)
@@ -242,14 +244,18 @@ class Cluster:
             entry = kind.entries.get(signature)
             if entry is None:
                 entry = kind.entries[signature] = Entry(signature)
-                _evict(kind.entries)
+                if len(kind.entries) > policy.MAX_SIGNATURES:
+                    kind.entries.popitem(last=False)
             kind.entries.move_to_end(signature)
         self._only = (signature, entry)
         return entry
 
     def _find_kind(self) -> Kind:
         self._only = None
-        if self._kind is not None or self.static or self.lists or self.loops or self.has_loops:
+        own = self.static or self.lists or self.loops or self.has_loops
+        # What ran before in another session must not decide here how the first run goes.
+        own = own or policy.forced[0] == "deterministic"
+        if own or self._kind is not None:
             self._kind = Kind()
         else:
             parts = (self.nodes, self.inputs, self.constants, self.outputs, self.reads, self.writes)
@@ -265,6 +271,12 @@ class Cluster:
     def entries(self) -> OrderedDict[Any, Entry]:
         """What is known of each shape signature."""
         return (self._kind or self._find_kind()).entries
+
+    def _opaque(self, position: int) -> Recut:
+        """An input is of a kind that only the host knows, such as a data set: so is what takes it."""
+        tensor = self.inputs[position]
+        node = next(op for op in self.nodes if any(t is tensor for t in op.inputs))
+        return Recut(node=node, why=f"{tensor.name} is no tensor and no list of tensors")
 
     def _limit(self, op: Operation) -> None:
         constants = {id(t): v for t, v in self.constants}
@@ -305,6 +317,7 @@ class Cluster:
         with np.errstate(all="ignore"):
             if self.writes:
                 with interpreter.store.lock:
+                    interpreter.exclusive = True
                     return interpreter.run(self.program, args)
             return interpreter.run(self.program, args)
 
@@ -356,8 +369,19 @@ class Cluster:
 
     def _compile_now(self, values: Sequence[Any], store: Any) -> Executable:
         executable = self._compile(values, store)
-        self._entry(values).executable = executable  # the key may be another one by now
+        self._keep(self._entry(values), executable)  # the key may be another one by now
         return executable
+
+    def _keep(self, entry: Entry, executable: Executable) -> None:
+        """Notes an executable, and forgets the one that was not used for longest, if there are many."""
+        kind = self._kind or self._find_kind()
+        with kind.lock:
+            kind.compiled += entry.executable is None
+            entry.executable = executable
+            compiled = [k for k, e in kind.entries.items() if e.executable is not None]
+            for key in compiled[: max(0, len(compiled) - policy.MAX_EXECUTABLES)]:
+                del kind.entries[key]
+                count("evictions")
 
     def _compile_in_background(self, entry: Entry, values: Sequence[Any], store: Any) -> None:
         entry.compiling = True
@@ -382,7 +406,7 @@ class Cluster:
                 record("gave up compiling", nodes=len(self.nodes), why=str(error)[:300])
                 return
             else:
-                self._entry_for(entry.signature).executable = executable
+                self._keep(self._entry_for(entry.signature), executable)
             entry.compiling = False
 
         background(work)
@@ -434,7 +458,9 @@ class Cluster:
             isinstance(i, (int, *_ARRAYS)) for _, i in executable.layout
         ):
             self._leave_kind()
+        seconds = time.perf_counter() - started
         if self._kind is not None:
+            self._kind.seconds = seconds
             keep(self._kind)
         count("compilations")
         record(
@@ -443,7 +469,7 @@ class Cluster:
             first=self.nodes[0].name,
             inputs=[f"{t.name}{list(np.shape(v))}" for t, v in zip(self.inputs, values)][:8],
             signatures=len(self.entries),
-            seconds=round(time.perf_counter() - started, 4),
+            seconds=round(seconds, 4),
         )
         return executable
 
@@ -491,16 +517,6 @@ def as_numpy(value: Any) -> Any:
     if hasattr(value, "__array__") and hasattr(value, "dtype"):
         return np.asarray(value)
     return value.to_host() if hasattr(value, "to_host") else value
-
-
-def _evict(entries: OrderedDict[Any, Entry]) -> None:
-    """Bounds both the executables and the records of signatures seen."""
-    compiled = [k for k, e in entries.items() if e.executable is not None]
-    for key in compiled[: max(0, len(compiled) - policy.MAX_EXECUTABLES)]:
-        del entries[key]
-        count("evictions")
-    while len(entries) > 64 * policy.MAX_EXECUTABLES:
-        entries.popitem(last=False)
 
 
 def node_count(op: Operation) -> int:

@@ -7,6 +7,7 @@ the cluster in a dictionary, and still folds in NumPy whatever is known.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -72,7 +73,7 @@ class Program:
         self.inputs = inputs
         self.input_slots = [slots[id(tensor)] for tensor in inputs]
         self.nodes = nodes
-        self.steps = []
+        self.steps: list[Any] = []
         known: dict[int, Any] = {}
         for op in nodes:
             opdef = op.opdef
@@ -89,10 +90,26 @@ class Program:
             attrs = opdef.lower_attrs(op.attrs)
             if opdef.takes_node:
                 attrs["node"] = op
-            self.steps.append((op, opdef, sources, targets, attrs, deref))
+            self.steps.append((op, opdef, sources, targets, attrs, deref, None))
         self.slots = slots
         self.initial = [known.get(i) for i in range(len(slots))]
         self.output_slots = [slots[id(t)] for t in outputs]
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Notes after which step what may be a view of a variable is not needed any more."""
+        kept = set(self.output_slots)
+        views: set[int] = set()
+        last: dict[int, int] = {}
+        for i, (_, opdef, sources, targets, *_) in enumerate(self.steps):
+            for slot in sources:
+                if slot in views:
+                    last[slot] = i
+            if opdef.view or opdef.reads:
+                views.update(slot for slot in targets if slot not in kept)
+        for slot, i in last.items():
+            *step, free = self.steps[i]
+            self.steps[i] = (*step, (*(free or ()), slot))
 
 
 def dereferenced(op: Operation) -> list[bool]:
@@ -129,6 +146,10 @@ class Context:
     def peek(self, handle: ResourceHandle) -> Any:
         """The value of a variable, or None."""
         raise NotImplementedError
+
+    def take(self, handle: ResourceHandle) -> Any:
+        """The value of a variable that is going to be changed: in NumPy, an array to be overwritten."""
+        return self.read(handle)
 
     def write(self, handle: ResourceHandle, value: Any) -> None:
         """Gives a variable a new value."""
@@ -237,6 +258,15 @@ def _body_nodes(function: FuncGraph) -> list[Operation]:
 # Interpreting -------------------------------------------------------------------------------------
 
 
+def _references(values: dict[str, Any]) -> int:
+    """What `sys.getrefcount` says of an array that `values` holds and that one local name refers to."""
+    value = values["x"]
+    return sys.getrefcount(value)
+
+
+_ALONE = _references({"x": np.empty(1)})
+
+
 class Interpreter(Context):
     """Runs programs on NumPy arrays, reading and writing the state of `store` as they go."""
 
@@ -245,6 +275,7 @@ class Interpreter(Context):
     def __init__(self, store: Any):
         self.store = store
         self.deadline = float("inf")  # when to give up on a loop
+        self.exclusive = False  # whether this thread holds the store's lock
 
     def peek(self, handle: ResourceHandle) -> Any:
         value = self.store.get(handle)
@@ -252,6 +283,13 @@ class Interpreter(Context):
             if hasattr(value, "__array__"):
                 value = np.asarray(value)
         return value
+
+    def take(self, handle: ResourceHandle) -> Any:
+        value = self.read(handle)
+        if self.exclusive and type(value) is np.ndarray and value.base is None:
+            if value.flags.writeable and sys.getrefcount(value) <= _ALONE:
+                return value
+        return np.array(value)
 
     def write(self, handle: ResourceHandle, value: Any) -> None:
         self.store.set(handle, value)
@@ -290,7 +328,7 @@ class Interpreter(Context):
         for slot, value in zip(program.input_slots, args):
             env[slot] = value
         xp = numpy_namespace
-        for op, opdef, sources, targets, attrs, deref in program.steps:
+        for op, opdef, sources, targets, attrs, deref, done in program.steps:
             values: Any = [env[s] for s in sources]
             if deref is not None:
                 self.op = op
@@ -314,6 +352,9 @@ class Interpreter(Context):
                 env[targets[0]] = result
             elif targets:
                 flat_results(op, result, targets, env)
+            if done is not None:
+                for slot in done:
+                    env[slot] = None
         return [env[s] for s in program.output_slots]
 
 
@@ -471,7 +512,7 @@ class Tracer(Context):
             env[slot] = value
         if self.ranges:
             self._note_bounds(program.inputs, args)
-        for op, opdef, sources, targets, attrs, deref in program.steps:
+        for op, opdef, sources, targets, attrs, deref, _ in program.steps:
             values = [env[s] for s in sources]
             self.op = op
             if not self.depth:

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from reflow.compiler import cache_directory
 from reflow.compiler.memory import keep_freed_memory
+from reflow.compiler.stats import record
 
 
 @contextlib.contextmanager
@@ -37,5 +39,6 @@ with _draws_of_its_own():
     import jax
 
 jax.config.update("jax_enable_x64", True)  # TensorFlow has 64-bit types
+record("cache", **cache_directory.use(jax.config))
 
 __all__ = ["jax"]

@@ -311,6 +311,11 @@ class Partition:
             self.moves.append(([slot(t) for t in takes], [slot(t) for t in step.outputs]))
         self.output_slots = [slot(t) for t in self.outputs]
         self.initial = initial
+        last = {s: i for i, (sources, _) in enumerate(self.moves) for s in sources}
+        self.done: list[list[int]] = [[] for _ in self.moves]  # slots not needed after each step
+        for s, i in last.items():
+            if s not in self.output_slots:
+                self.done[i].append(s)
 
     # Running -------------------------------------------------------------------------------------
 
@@ -323,6 +328,8 @@ class Partition:
         else:
             for i, step in enumerate(self.steps):
                 self.run_step(i, step, env, store, run)
+                for slot in self.done[i]:
+                    env[slot] = None
                 if run is not None and run.cancelled:
                     run.check()
         return [env[slot] for slot in self.output_slots]

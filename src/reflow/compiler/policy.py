@@ -5,7 +5,10 @@ microseconds; interpreting costs a microsecond or two per node, plus the arithme
 Which shapes will come again is not known beforehand. The rule is the one of the ski rental problem:
 interpret until the time spent interpreting a shape signature equals what compiling it would cost the
 program, then compile, in the background, while runs go on interpreted. The total is then at most twice
-that of knowing the future. A signature seen once is never compiled, however many there are.
+that of knowing the future. A signature seen once is never compiled, however many there are; and where a
+cluster has been compiled for some, or has been seen with many, because its shapes depend on data, a further
+one has to come up for twice as long, and so on: in the end less than a sixth of the time goes into
+compiling.
 
 `REFLOW_TIER=interpret` or `compile` forces either; `auto` is the default. `deterministic` is the rule
 without clocks (`tf.config.experimental.enable_op_determinism`): a signature is compiled when it comes for
@@ -30,6 +33,8 @@ LARGE = 1 << 26  # elements in a cluster's inputs and state above which NumPy is
 
 forced: list[str] = [os.environ.get("REFLOW_TIER", "auto")]
 MAX_EXECUTABLES = 16  # per cluster; the least recently used goes
+MAX_SIGNATURES = 1024  # per cluster, of which something is known; likewise
+MOST_PATIENCE = 6  # how often the patience with further signatures of a cluster doubles
 
 
 def compile_cost(nodes: int) -> float:
@@ -37,26 +42,29 @@ def compile_cost(nodes: int) -> float:
     return COMPILE_BASE + COMPILE_PER_NODE * nodes
 
 
-def choose(nodes: int, interpretable: bool, elements: int, entry: Any) -> str:
+def choose(nodes: int, interpretable: bool, entry: Any, kind: Any) -> str:
     """What to do with this run of a cluster, given its history for the shape signature.
 
     Args:
       nodes: how many nodes the cluster has.
       interpretable: whether all of them have a NumPy form.
-      elements: the number of elements in inputs and state.
-      entry: the record of the signature: `runs`, `spent` (seconds interpreting), `best` (seconds of
-        its fastest interpreted run), `compiling`.
+      entry: the record of the signature: `elements` (in inputs and state), `runs`, `spent` (seconds
+        interpreting), `best` (seconds of its fastest interpreted run), `compiling`.
+      kind: what is known of such clusters: how many signatures were `compiled`, and the `seconds` that
+        it took last.
     """
     if forced[0] == "compile" or not interpretable:
         return COMPILE
     if forced[0] == "interpret":
         return INTERPRET
     if forced[0] == "deterministic":
-        return INTERPRET if entry.runs == 0 and elements <= LARGE else COMPILE
-    if elements > LARGE and entry.runs == 0:
+        return INTERPRET if entry.runs == 0 and entry.elements <= LARGE else COMPILE
+    if entry.elements > LARGE and entry.runs == 0:
         return COMPILE
     if entry.compiling or entry.runs == 0 or entry.best < 2 * CALL_COST:
         return INTERPRET
-    if entry.spent >= IDLE_SHARE * compile_cost(nodes):
+    cost = max(compile_cost(nodes), kind.seconds)
+    doubled = kind.compiled + max(0, len(kind.entries).bit_length() - 4)
+    if entry.spent >= IDLE_SHARE * cost * 2 ** min(doubled, MOST_PATIENCE):
         return BACKGROUND
     return INTERPRET

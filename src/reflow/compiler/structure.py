@@ -24,6 +24,7 @@ from reflow.lang.shapes import TensorShape
 from reflow.lang.tensor import SymbolicTensor
 
 _KEPT = 32  # kinds that live on when no cluster is of them any more
+_LARGE = 1 << 20  # bytes of constants: a cluster with more is its own, lest its executable lives on
 
 
 class Kind:
@@ -34,15 +35,19 @@ class Kind:
       common: whether other clusters may be of this kind.
       void: whether it turned out that its clusters differ in what matters, such as a value that has to
         be known: each goes on with a kind of its own.
+      compiled: how many signatures have been compiled.
+      seconds: how long it took the last time.
     """
 
-    __slots__ = ("entries", "lock", "common", "void", "__weakref__")
+    __slots__ = ("entries", "lock", "common", "void", "compiled", "seconds", "__weakref__")
 
     def __init__(self, common: bool = False) -> None:
         self.entries: OrderedDict[Any, Any] = OrderedDict()
         self.lock = threading.Lock()
         self.common = common
         self.void = False
+        self.compiled = 0
+        self.seconds = 0.0
 
 
 _kinds: weakref.WeakValueDictionary[bytes, Kind] = weakref.WeakValueDictionary()
@@ -90,6 +95,8 @@ def _structure(
     writes: Sequence[ResourceHandle],
     device: str,
 ) -> bytes:
+    if sum(getattr(value, "nbytes", 0) for _, value in constants) > _LARGE:
+        raise _Own
     state = {handle: i for i, handle in enumerate((*writes, *reads))}
     slots: dict[int, int] = {}
     for tensor in inputs:
@@ -138,6 +145,8 @@ def _frozen(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_frozen(each) for each in value]
     if isinstance(value, (np.ndarray, np.generic)) and value.dtype != object:
+        if value.nbytes > _LARGE:
+            raise _Own
         value = np.asarray(value)
         content = value.tobytes() if value.size <= 16 else hashlib.blake2b(value.tobytes()).digest()
         return value.dtype.str, value.shape, content

@@ -17,7 +17,6 @@ from reflow.compiler.jax_namespace import jax_namespace
 from reflow.compiler.list_buffer import ListBuffer
 from reflow.lang.tensor_list import TensorList
 
-
 MANY = 100  # nodes: from here on it is worth asking how much XLA should optimise
 _SMALL = 64  # elements
 _QUICKLY = {"xla_backend_optimization_level": 0}

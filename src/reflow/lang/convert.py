@@ -136,6 +136,7 @@ def dtype_of(array: np.ndarray) -> DType:
     return as_dtype(array.dtype)
 
 
+_FROM_BOOL = (dtypes.int32, dtypes.int64)  # with floats: what Python's True and False convert to
 _PY_NUMBERS = (bool, int, float, complex)
 
 
@@ -232,11 +233,30 @@ def _from_list(value: Any, dtype: DType | None, hint: Any) -> np.ndarray | None:
             raise ValueError(f"Python integers too large for a tensor: {value!r:.80}")
         else:
             raise _ragged(value)
-    if any(isinstance(leaf, (np.ndarray, np.generic)) for leaf in leaves) and leaves:
-        numpy_kinds = {getattr(leaf, "dtype", None) for leaf in leaves}
-        if len(numpy_kinds) == 1:
-            return _from_numpy(array, dtype)
+    if any(isinstance(leaf, (np.ndarray, np.generic)) for leaf in leaves):
+        return _from_numpy_leaves(array, leaves, dtype, hint, value)
     return _from_python(array, dtype, hint, value)
+
+
+def _from_numpy_leaves(
+    array: np.ndarray, leaves: list[Any], dtype: DType | None, hint: Any, value: Any
+) -> np.ndarray:
+    """A list of NumPy scalars or arrays. TensorFlow narrows such lists as it does Python's numbers:
+    eagerly integers to int32, floats to the kind of the first; in a graph what has 64 bits."""
+    kind = array.dtype.kind
+    if dtype is not None:
+        if array.size:
+            _check_kind("f" if kind == "V" else kind, dtype, value)
+        return _from_numpy(array, dtype)
+    if hint is not None and array.size and _fits(kind, as_dtype(hint)):
+        return array.astype(as_dtype(hint).np)
+    eager = current_graph() is None
+    if kind in "iu" and (eager or array.dtype == np.int64):
+        small = array.size == 0 or (array.min() >= -(2**31) and array.max() < 2**31)
+        return array.astype(np.int32) if small else array
+    if kind == "f" and eager:
+        return array.astype(getattr(leaves[0], "dtype", np.float32))
+    return array.astype(np.float32) if array.dtype == np.float64 else _from_numpy(array, None)
 
 
 def _leaves(value: Any, out: list[Any]) -> bool:
@@ -274,7 +294,7 @@ def _from_python(array: np.ndarray, dtype: DType | None, hint: Any, value: Any) 
             small = array.size == 0 or (array.min() >= -(2**31) and array.max() < 2**31)
             return array.astype(np.int32) if small else array
         return array
-    if array.size:
+    if array.size and not (kind == "b" and (dtype.is_floating or dtype in _FROM_BOOL)):
         _check_kind(kind, dtype, value)
     if kind in "iu" and dtype.is_integer and array.size:
         if array.min() < dtype.min or array.max() > dtype.max:

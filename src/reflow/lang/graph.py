@@ -468,6 +468,9 @@ class Graph:
         """Places the nodes made within on the device of `op`; None clears what is around."""
         old = self._colocation_stack
         old_devices = self._device_stack
+        if _is_eager(op):  # state of eager code has no node, and goes where it is used
+            yield
+            return
         if op is None:
             self._colocation_stack = []
         else:
@@ -766,3 +769,9 @@ def topological(needed: set[Operation]) -> list[Operation]:
                 )
             stack.extend(before[:1])
     return result
+
+
+def _is_eager(value: Any) -> bool:
+    """Whether `value` is a tensor or a variable of eager code."""
+    held = getattr(value, "handle", value)
+    return isinstance(held, Tensor) and not isinstance(held, SymbolicTensor)

@@ -58,7 +58,9 @@ export_value(
 )
 export_value(_L + "tensor", "Tensor", "Tensor")
 export_value(_L + "tensor", "CoreTensor", "__internal__.types.Tensor")
-export_value(_L + "tensor", "is_tensor", "is_tensor", v1=["contrib.framework.is_tensor"])
+export_value(
+    _L + "type_spec", "is_tensor_or_composite", "is_tensor", v1=["contrib.framework.is_tensor"]
+)
 export_value(_L + "graph", "Graph", "Graph")
 export_value(_L + "graph", "Operation", "Operation")
 export_value(_L + "devices", "DeviceSpec", "DeviceSpec")

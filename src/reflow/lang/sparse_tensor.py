@@ -11,6 +11,7 @@ from reflow.lang import shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import DType, as_dtype, float32, int64
 from reflow.lang.export import export
+from reflow.lang.foreign_names import known_as
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.services import service
@@ -44,6 +45,7 @@ class SparseTensorValue(NamedTuple):
     dense_shape: Any
 
 
+@known_as("tensorflow.python.framework.sparse_tensor")
 @export("SparseTensor", "sparse.SparseTensor")
 class SparseTensor(CompositeTensor):
     """A tensor of which only some elements are said: `dense[indices[i]] = values[i]`, zero elsewhere.
@@ -192,8 +194,8 @@ class SparseTensor(CompositeTensor):
 
     def __repr__(self) -> str:
         return (
-            f"SparseTensor(indices={self._indices}, values={self._values}, "
-            f"dense_shape={self._dense_shape})"
+            f"SparseTensor(indices={self._indices!s}, values={self._values!s}, "
+            f"dense_shape={self._dense_shape!s})"
         )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reflow.lang import errors, shapes
 from reflow.lang.dtypes import DType
+from reflow.lang.foreign_names import known_as
 from reflow.lang.services import service
 from reflow.lang.shapes import TensorShape
 
@@ -27,6 +28,7 @@ class CoreTensor:
     is_tensor_like = True
 
 
+@known_as("tensorflow.python.framework.tensor")
 class Tensor(CoreTensor):
     """A multi-dimensional array of one dtype: symbolic in a graph, or holding a value.
 

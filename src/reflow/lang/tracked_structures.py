@@ -7,6 +7,7 @@ appended to `layers`. What trackable elements are called in a checkpoint follows
 from __future__ import annotations
 
 import collections
+import collections.abc
 import copy
 from collections.abc import Iterator
 from functools import cache
@@ -35,10 +36,8 @@ def wrap_or_unwrap(value: Any) -> Any:
     kind = type(value)
     if kind is list:
         return ListWrapper(value)
-    if kind is dict:
+    if kind in (dict, collections.OrderedDict, collections.defaultdict):
         return _DictWrapper(value)
-    if kind in (collections.OrderedDict, collections.defaultdict):
-        return _dict_wrapper_like(kind)(value)
     if isinstance(value, tuple) and _has_trackables(value):
         return _tuple_wrapper(value)
     return value
@@ -219,7 +218,7 @@ class ListWrapper(TrackableDataStructure, list):
         self._non_append_mutation = True
         del self._storage[key]
 
-    def pop(self, index: int = -1) -> Any:
+    def pop(self, index: Any = -1) -> Any:
         self._non_append_mutation = True
         return self._storage.pop(index)
 
@@ -249,8 +248,10 @@ def _plain(value: Any) -> Any:
     return value._storage if isinstance(value, (ListWrapper, _DictWrapper)) else value
 
 
-class _DictWrapper(TrackableDataStructure, dict):
+class _DictWrapper(TrackableDataStructure, collections.abc.MutableMapping):
     """A dictionary as a child: elements are called by their key, which then must be a string.
+
+    For `isinstance` it is of the class of the dictionary, as TensorFlow's is.
 
     Args:
       wrapped_dict: the dictionary that it shares its contents with, or pairs for a new one.
@@ -261,9 +262,18 @@ class _DictWrapper(TrackableDataStructure, dict):
         for key, each in self._storage.items():
             self._storage[key] = wrap_or_unwrap(each)
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self._storage)
+
     @property
     def __wrapped__(self) -> Any:
         return self._storage
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_storage":  # not there yet, while it is unpickled
+            raise AttributeError(name)
+        return getattr(self._storage, name)  # what special dictionaries have beside
 
     @property
     def _values(self) -> list:
@@ -376,17 +386,6 @@ class _DictWrapper(TrackableDataStructure, dict):
         self._storage.clear()
 
 
-@cache
-def _dict_wrapper_like(kind: Any) -> Any:
-    """The wrapper of dictionaries of a special kind, which is an instance of that kind too."""
-
-    def move_to_end(self: Any, key: Any, last: bool = True) -> None:
-        self._storage.move_to_end(key, last)
-
-    extra = {"move_to_end": move_to_end} if kind is collections.OrderedDict else {}
-    return type("_DictWrapper", (_DictWrapper, kind), extra)
-
-
 class _TupleWrapper(TrackableDataStructure):
     """A tuple as a child: its elements are called by their index, or by the field's name."""
 
@@ -421,5 +420,6 @@ def _tuple_wrapper_like(kind: Any) -> Any:
 
 
 def _tuple_wrapper(value: Any) -> Any:
-    kind: Any = _tuple_wrapper_like(type(value))
+    plain: Any = type(value)
+    kind: Any = _tuple_wrapper_like(plain)
     return tuple.__new__(kind, [wrap_or_unwrap(each) for each in value])

@@ -32,13 +32,27 @@ def _equality_shape(x, y, *, incompatible_shape_error):
 
 
 def _if_compatible(x: Any, y: Any) -> Any:
-    """The broadcast shape where both are known well enough to say that there is one."""
+    """The broadcast shape where there is one for sure; a scalar where there is none for sure."""
     if x._shape.is_fully_defined() and y._shape.is_fully_defined():
         try:
             return shape_rules.broadcasting(x, y)
         except ValueError:
             return shapes.SCALAR
-    return shapes.UNKNOWN
+    left, right = x._shape.sizes, y._shape.sizes
+    if left is None or right is None:
+        return shapes.UNKNOWN
+    rank = max(len(left), len(right))
+    sizes: list[int | None] = []
+    for a, b in zip([1] * (rank - len(left)) + [*left], [1] * (rank - len(right)) + [*right]):
+        if a == 1 or b == 1:
+            sizes.append(b if a == 1 else a)
+        elif a is None or b is None:  # sizes that do not fit would make it a scalar
+            return shapes.UNKNOWN
+        elif a == b:
+            sizes.append(a)
+        else:
+            return shapes.SCALAR
+    return tuple(sizes)
 
 
 def _equal(xp: Any, x: Any, y: Any, incompatible_shape_error: bool) -> Any:

@@ -18,6 +18,10 @@ def load(name: str) -> None:
 
 
 def load_all() -> None:
-    """Imports every family."""
-    for module in pkgutil.iter_modules(reflow.ops.__path__, "reflow.ops."):
+    """Imports every family, also those in other rooms than `ops`."""
+    from reflow._api import OPS
+
+    for module in pkgutil.walk_packages(reflow.ops.__path__, "reflow.ops."):
         importlib.import_module(module.name)
+    for family in sorted(set(OPS.values())):
+        importlib.import_module(family)

@@ -70,7 +70,7 @@ def _jpeg(contents: bytes, channels: int, options: dict[str, Any]) -> np.ndarray
     try:
         return image_files.decode_jpeg(contents, channels, options["ratio"])
     except errors.InvalidArgumentError as error:
-        if options["try_recover_truncated"] and "truncated" in str(error):
+        if options["try_recover_truncated"] and "truncated" in str(error).lower():
             raise errors.UnimplementedError(
                 None, None, "decoding a truncated JPEG image with try_recover_truncated"
             ) from error
@@ -160,6 +160,8 @@ def _decode_and_crop_jpeg_shape(contents, crop_window, *, channels):
     from reflow.ops.shape_rules import constant_value
 
     window = constant_value(crop_window)
+    if not crop_window.shape.is_compatible_with([4]):
+        raise ValueError(f"crop_window must have four elements, got shape {crop_window.shape}")
     height, width = (None, None) if window is None else (int(window[2]), int(window[3]))
     return (height, width, channels or None)
 

@@ -11,7 +11,7 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import float32, int32
 from reflow.lang.export import export
 from reflow.lang.scopes import control_dependencies, name_scope
-from reflow.ops import array, cast, compare, debugging, filling, joining, math, nn, reduce
+from reflow.ops import array, cast, compare, debugging, filling, joining, math, reduce
 from reflow.ops.activations import relu
 from reflow.ops.constant import constant, identity
 from reflow.ops.control_flow import cond
@@ -20,7 +20,6 @@ from reflow.ops.image_adjust import convert_image_dtype
 from reflow.ops.padding import pad
 from reflow.ops.pooling import avg_pool
 from reflow.ops.repeating import tile
-from reflow.ops.sequences import range as range_of
 
 
 def _checks_of_pair(first: Any, second: Any) -> tuple[Any, Any, list[Any]]:
@@ -74,22 +73,35 @@ def psnr(a: Any, b: Any, max_val: Any, name: str | None = None) -> Any:
             return identity(decibels)
 
 
-def _gaussian_window(size: Any, sigma: Any) -> Any:
-    """A Gaussian kernel [size, size, 1, 1] whose sum is 1."""
-    at = cast.cast(range_of(size), sigma.dtype)
-    at -= cast.cast(size - 1, sigma.dtype) / 2.0
-    exponents = math.square(at) * (-0.5 / math.square(sigma))
-    grid = array.reshape(exponents, [1, -1]) + array.reshape(exponents, [-1, 1])
-    weights = nn.softmax(array.reshape(grid, [1, -1]))
-    return array.reshape(weights, [size, size, 1, 1])
+def _gaussian_weights(size: int, sigma: float) -> np.ndarray:
+    """A Gaussian of `size` elements whose sum is 1."""
+    at = np.arange(size, dtype=np.float32) - np.float32(size - 1) / np.float32(2)
+    weights = np.exp(np.square(at) * np.float32(-0.5) / np.square(np.float32(sigma)))
+    return weights / weights.sum()
+
+
+def _smoothed(maps: Sequence[Any], size: int, sigma: float) -> list[Any]:
+    """Maps [..., height, width, channels] averaged within a Gaussian window.
+
+    The window is the product of one along the height and one along the width, which are applied in turn
+    and to all maps at once: 2 * size products in place of size * size for each map.
+    """
+    joined = joining.concat(maps, -1)
+    shape = array.shape(joined)
+    flat = array.reshape(joined, joining.concat([[-1], shape[-3:]], 0))
+    weights = _gaussian_weights(size, sigma)
+    for window in (weights[:, None, None, None], weights[None, :, None, None]):
+        window = tile(constant(window, float32), [1, 1, shape[-1], 1])
+        flat = depthwise_conv2d(flat, window, [1, 1, 1, 1], "VALID")
+    averaged = array.reshape(flat, joining.concat([shape[:-3], array.shape(flat)[1:]], 0))
+    return joining.split(averaged, len(maps), -1)
 
 
 def _ssim_per_channel(
-    first: Any, second: Any, max_val: Any, filter_size: Any, filter_sigma: Any, k1: Any, k2: Any
+    first: Any, second: Any, max_val: Any, filter_size: int, filter_sigma: float, k1: Any, k2: Any
 ) -> tuple[Any, Any]:
     """Maps of the similarity and of its part that is contrast and structure."""
     size = constant(filter_size, int32)
-    sigma = constant(filter_sigma, first.dtype)
     shapes = array.shape_n([first, second])
     checks = [
         debugging.Assert(
@@ -99,23 +111,23 @@ def _ssim_per_channel(
     ]
     with control_dependencies(checks):
         first = identity(first)
-    window = tile(_gaussian_window(size, sigma), [1, 1, shapes[0][-1], 1])
-
-    def smoothed(x: Any) -> Any:
-        shape = array.shape(x)
-        x = array.reshape(x, joining.concat([[-1], shape[-3:]], 0))
-        y = depthwise_conv2d(x, window, [1, 1, 1, 1], "VALID")
-        return array.reshape(y, joining.concat([shape[:-3], array.shape(y)[1:]], 0))
-
+    first, second = _broadcast(first, second)
+    maps = [first, second, first * second, math.square(first) + math.square(second)]
+    mean1, mean2, mean12, mean_squared = _smoothed(maps, filter_size, filter_sigma)
     c1, c2 = (k1 * max_val) ** 2, (k2 * max_val) ** 2
-    mean1, mean2 = smoothed(first), smoothed(second)
     product = mean1 * mean2 * 2.0
     squares = math.square(mean1) + math.square(mean2)
     luminance = (product + c1) / (squares + c1)
-    covariance = smoothed(first * second) * 2.0 - product
-    variances = smoothed(math.square(first) + math.square(second)) - squares
-    contrast = (covariance + c2) / (variances + c2)
+    contrast = (mean12 * 2.0 - product + c2) / (mean_squared - squares + c2)
     return luminance * contrast, contrast
+
+
+def _broadcast(first: Any, second: Any) -> tuple[Any, Any]:
+    """The two with the shape that they broadcast to."""
+    if first.shape.is_fully_defined() and first.shape == second.shape:
+        return first, second
+    shape = filling.broadcast_dynamic_shape(array.shape(first), array.shape(second))
+    return filling.broadcast_to(first, shape), filling.broadcast_to(second, shape)
 
 
 def _converted_pair(img1: Any, img2: Any, max_val: Any) -> tuple[Any, Any, Any, Sequence[Any]]:

@@ -96,7 +96,7 @@ def _gather(xp: Any, params: Any, indices: Any, axis: int, batch_dims: int) -> A
     o = np.arange(rows.shape[1]).reshape(1, -1, 1)
     if xp.is_numpy:
         return rows[b, o, taken].reshape(shape)
-    return rows.at[b, o, taken].get(mode="fill", fill_value=0).reshape(shape)
+    return xp.asarray(rows).at[b, o, taken].get(mode="fill", fill_value=0).reshape(shape)
 
 
 def _gather_shape(params: Any, indices: Any, axis: Any, batch_dims: int) -> Any:

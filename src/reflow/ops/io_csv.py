@@ -66,7 +66,7 @@ def _quoted(record: bytes, start: int) -> tuple[bytes, int]:
         at += 2
 
 
-def _converted(field: bytes, dtype: Any, column: int, record: int) -> Any:
+def converted(field: bytes, dtype: Any, column: int, record: int | None = None) -> Any:
     """The number in a field."""
     try:
         if dtype.is_integer:
@@ -79,7 +79,7 @@ def _converted(field: bytes, dtype: Any, column: int, record: int) -> Any:
         pass
     shown = {"float32": "float", "float64": "double"}.get(dtype.name, dtype.name)
     raise _invalid(
-        f"Field {column} in record {record} is not a valid {shown}: "
+        f"Field {column} in record {'' if record is None else f'{record} '}is not a valid {shown}: "
         f"{field.decode(errors='replace')}"
     )
 
@@ -125,7 +125,7 @@ def decode_csv_op(
             elif dtype.name == "string":
                 columns[k].append(field)
             else:
-                columns[k].append(_converted(field, dtype, k, i))
+                columns[k].append(converted(field, dtype, k, i))
     result = []
     for dtype, column in zip(OUT_TYPE, columns):
         values = np.empty(len(column), dtype.np)

@@ -192,8 +192,9 @@ def _parse_example_v2_shape(
             result.append(_in_front(outer, sizes))
     count = len(ragged_value_types)
     result += [(None,)] * count
-    rows = None if outer is None else (0 if not outer else outer[0] and outer[0] + 1)
-    return result + [(rows,)] * count
+    if outer is None or outer == [None]:
+        return result + [(None,)] * count
+    return result + [(outer[0] + 1 if outer else 0,)] * count
 
 
 @op(

@@ -199,18 +199,36 @@ decode_compressed = public(
 # Tensors ------------------------------------------------------------------------------------------
 
 
-def tensor_bytes(array: np.ndarray) -> bytes:
-    """An array as a serialised `TensorProto`, in the way of TensorFlow's C++."""
+def tensor_bytes(array: np.ndarray, dense_strings: bool = False) -> bytes:
+    """An array as a serialised `TensorProto`, in the way of TensorFlow's C++.
+
+    Args:
+      array: numbers or strings.
+      dense_strings: write strings as one run of bytes, after their lengths.
+    """
     dtype = as_dtype(array.dtype)
     message = service("TensorProto")(dtype=dtype.as_datatype_enum)
     message.tensor_shape.SetInParent()
     for size in array.shape:
         message.tensor_shape.dim.add(size=size)
     if dtype is string_type:
-        message.string_val.extend(array.ravel().tolist())
+        flat = array.ravel().tolist()
+        if dense_strings:
+            message.tensor_content = b"".join([*(_varint(len(each)) for each in flat), *flat])
+        else:
+            message.string_val.extend(flat)
     else:
         message.tensor_content = np.ascontiguousarray(array).tobytes()
     return message.SerializeToString()
+
+
+def _varint(number: int) -> bytes:
+    """A number in protobuf's form: seven bits a byte, least significant first."""
+    result = bytearray()
+    while number > 0x7F:
+        result.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*result, number])
 
 
 def _tensor_of(data: bytes, what: str) -> np.ndarray:
@@ -289,9 +307,14 @@ parse_tensor = public(
 # Sparse tensors -----------------------------------------------------------------------------------
 
 
-def _three(*parts: np.ndarray) -> np.ndarray:
+def _three(out_type: Any, *parts: np.ndarray) -> np.ndarray:
+    """Three messages, or the arrays themselves in a tensor of variants."""
     row = np.empty(3, object)
-    row[:] = [tensor_bytes(np.asarray(part)) for part in parts]
+    for i, part in enumerate(map(np.asarray, parts)):
+        if out_type is string_type:
+            row[i] = tensor_bytes(part, dense_strings=True)
+        else:
+            row[i] = part
     return row
 
 
@@ -308,13 +331,6 @@ def _check_sparse(indices: Any, values: Any, shape: Any) -> None:
         )
 
 
-def _only_strings(out_type: Any) -> None:
-    if out_type is not string_type:
-        raise errors.UnimplementedError(
-            None, None, "sparse tensors are serialised as strings only, not as variants"
-        )
-
-
 @op(
     "SerializeSparse(sparse_indices: int64, sparse_values: T, sparse_shape: int64, *, T: type,"
     " out_type: {string,variant} = string) -> serialized_sparse: out_type",
@@ -323,9 +339,8 @@ def _only_strings(out_type: Any) -> None:
 )
 def serialize_sparse_op(xp, sparse_indices, sparse_values, sparse_shape, *, out_type):
     """A sparse tensor as three strings: indices, values and shape."""
-    _only_strings(out_type)
     _check_sparse(sparse_indices, sparse_values, sparse_shape)
-    return _three(sparse_indices, sparse_values, sparse_shape)
+    return _three(out_type, sparse_indices, sparse_values, sparse_shape)
 
 
 @op(
@@ -336,7 +351,6 @@ def serialize_sparse_op(xp, sparse_indices, sparse_values, sparse_shape, *, out_
 )
 def serialize_many_sparse_op(xp, sparse_indices, sparse_values, sparse_shape, *, out_type):
     """The rows of a sparse tensor as three strings each."""
-    _only_strings(out_type)
     _check_sparse(sparse_indices, sparse_values, sparse_shape)
     if len(sparse_shape) < 2:
         raise _invalid(
@@ -345,7 +359,8 @@ def serialize_many_sparse_op(xp, sparse_indices, sparse_values, sparse_shape, *,
     rows = np.empty((int(sparse_shape[0]), 3), object)
     for i in range(len(rows)):
         mine = sparse_indices[:, 0] == i
-        rows[i] = _three(sparse_indices[mine, 1:], sparse_values[mine], sparse_shape[1:])
+        row = sparse_indices[mine, 1:], sparse_values[mine], sparse_shape[1:]
+        rows[i] = _three(out_type, *row)
     return rows
 
 

@@ -27,6 +27,7 @@ from reflow.ops import (
     shape_rules,
 )
 from reflow.ops.define import no_gradient, op
+from reflow.ops.random_algorithm import algorithm_number, unsupported
 from reflow.ops.shape_rules import constant_value, constant_value_as_shape
 
 _INTEGER = frozenset((int32, int64))
@@ -626,6 +627,30 @@ def random_crop(value: Any, size: Any, seed: int | None = None, name: str | None
     Raises:
       tf.errors.InvalidArgumentError: if the block is larger than `value`.
     """
+
+    def draw(shape: Any) -> Any:
+        return random_uniform(shape, 0, int32.max, int32, seed)
+
+    return _crop(value, size, draw, name)
+
+
+@export(v2=("image.stateless_random_crop",))
+def stateless_random_crop(value: Any, size: Any, seed: Any, name: str | None = None) -> Any:
+    """`tf.image.random_crop` that depends on nothing but `seed`, two integers.
+
+    >>> import reflow as tf
+    >>> print(tf.image.stateless_random_crop(tf.range(9), [3], (1, 2)).numpy())
+    [5 6 7]
+    """
+
+    def draw(shape: Any) -> Any:
+        return stateless_uniform(shape, seed, 0, int32.max, int32)
+
+    return _crop(value, size, draw, name)
+
+
+def _crop(value: Any, size: Any, draw: Callable, name: str | None) -> Any:
+    """The block of `value` at a place that `draw(shape)` draws."""
     from reflow.lang.scopes import control_dependencies
     from reflow.ops import array
     from reflow.ops.debugging import Assert
@@ -639,8 +664,8 @@ def random_crop(value: Any, size: Any, seed: int | None = None, name: str | None
         with control_dependencies([check]):
             shape = REGISTRY["Identity"](shape)
         limit = shape - size + 1
-        place = random_uniform(array.shape(shape), 0, int32.max, int32, seed)
-        return REGISTRY["Slice"](value, place % limit, size, name=scope or None)
+        place = draw(array.shape(shape)) % limit
+        return REGISTRY["Slice"](value, place, size, name=scope or None)
 
 
 @export(v1=("multinomial", "random.multinomial"))
@@ -735,10 +760,11 @@ def _seed_tensor(seed: Any) -> Any:
 
 
 def _key_counter(seed: Any, alg: Any = "auto_select") -> tuple[Any, Any, Any]:
-    if str(getattr(alg, "value", alg)).lower() not in ("1", "3", "philox", "auto_select"):
-        raise errors.UnimplementedError(
-            None, None, f"Random algorithm {alg!r}: Reflow has Philox ('philox', 'auto_select')."
-        )
+    number = algorithm_number("auto_select" if alg is None else alg)
+    if number == philox.ALGORITHM_THREEFRY:
+        philox.check_algorithm(number)
+    if number not in (philox.ALGORITHM_PHILOX, philox.ALGORITHM_AUTO_SELECT):
+        raise unsupported(alg)
     key, counter = stateless_random_get_key_counter(_seed_tensor(seed))
     return key, counter, philox.ALGORITHM_PHILOX
 
@@ -779,7 +805,7 @@ def stateless_uniform(
                 sizes, key, counter, algorithm, low, high, name=scope or None
             )
         values = REGISTRY["StatelessRandomUniformV2"](sizes, key, counter, algorithm, dtype=dtype)
-        return _add(_mul(values, math.sub(high, low)), low, scope)
+        return _add(_mul(values, math.sub(high, low, name="sub")), low, scope)
 
 
 def _stateless_scaled(kind: str, default: str, shape, seed, mean, stddev, dtype, name, alg) -> Any:

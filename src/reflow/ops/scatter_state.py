@@ -15,6 +15,7 @@ from reflow.lang import errors, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.indexed_slices import IndexedSlices
+from reflow.lang.numpy_namespace import numpy_namespace
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.resource import handle_type
 from reflow.lang.scopes import name_scope
@@ -52,6 +53,26 @@ def combine_at(xp, kind: str, table, at, values):
     return _quotient(xp, table, xp.at_multiply(xp.ones_like(table), at, values))
 
 
+def combine_in_place(kind: str, table: np.ndarray, at: Any, values: Any) -> np.ndarray:
+    """The same in NumPy, in the memory of `table`."""
+    if kind == "Update":
+        table[at] = values
+    elif kind == "Div":
+        table[...] = combine_at(numpy_namespace, kind, table, at, values)
+    else:
+        _UFUNCS[kind].at(table, at, values)
+    return table
+
+
+_UFUNCS = {
+    "Add": np.add,
+    "Sub": np.subtract,
+    "Mul": np.multiply,
+    "Min": np.minimum,
+    "Max": np.maximum,
+}
+
+
 def _quotient(xp, a, b):
     """a / b, rounded towards zero for integers."""
     if a.dtype.kind not in "iu":
@@ -72,7 +93,7 @@ def _text(sizes) -> str:
 
 
 def _scatter_rows(ctx, handle, indices, updates, kind: str) -> None:
-    params = ctx.read(handle)
+    params = ctx.take(handle)
     if not params.shape:
         raise errors.InvalidArgumentError(None, None, "params must be at least 1-D, got shape []")
     if updates.shape and updates.shape != indices.shape + params.shape[1:]:
@@ -86,9 +107,10 @@ def _scatter_rows(ctx, handle, indices, updates, kind: str) -> None:
     xp, rows = ctx.xp, params.shape[0]
     if xp.is_numpy:
         check_range(indices, rows)
+        ctx.write(handle, combine_in_place(kind, params, indices, updates))
     else:
         indices = beyond(xp, indices, rows)
-    ctx.write(handle, combine_at(xp, kind, params, indices, updates))
+        ctx.write(handle, combine_at(xp, kind, params, indices, updates))
 
 
 def _check_rows(params: TensorShape, indices: TensorShape, updates: TensorShape) -> None:
@@ -263,7 +285,7 @@ def scatter_max(ref, indices, updates, use_locking=False, name=None):
 
 
 def _scatter_nd(ctx, handle, indices, updates, kind: str, policy: str) -> None:
-    params, xp = ctx.read(handle), ctx.xp
+    params, xp = ctx.take(handle), ctx.xp
     _check_nd_values(params.shape, indices.shape, updates.shape)
     ignore = indexing._ignores_bad(policy)
     depth = indices.shape[-1]
@@ -282,7 +304,11 @@ def _scatter_nd(ctx, handle, indices, updates, kind: str, policy: str) -> None:
     values = updates.reshape((at.shape[0], *inner))
     if xp.is_numpy and ignore:
         at, values = at[at < len(table)], values[at < len(table)]
-    ctx.write(handle, combine_at(xp, kind, table, at, values).reshape(params.shape))
+    if xp.is_numpy:
+        combine_in_place(kind, table, at, values)
+        ctx.write(handle, params if table.base is params else table.reshape(params.shape))
+    else:
+        ctx.write(handle, combine_at(xp, kind, table, at, values).reshape(params.shape))
 
 
 def _check_nd_values(params, indices, updates) -> None:

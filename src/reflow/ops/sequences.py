@@ -24,7 +24,8 @@ def _range_size(start: Any, limit: Any, delta: Any) -> int:
     Raises:
       ValueError: if the step is zero or leads away from the limit.
     """
-    start, limit, delta = (np.asarray(v).item() for v in (start, limit, delta))
+    exact = [np.asarray(v) for v in (start, limit, delta)]
+    start, limit, delta = (v.item() for v in exact)
     if delta == 0:
         raise ValueError("Requires delta != 0: 0")
     if delta > 0 and start > limit:
@@ -33,7 +34,8 @@ def _range_size(start: Any, limit: Any, delta: Any) -> int:
         raise ValueError(f"Requires start >= limit when delta < 0: {start}/{limit}")
     if isinstance(start, int) and isinstance(limit, int) and isinstance(delta, int):
         return -(-abs(limit - start) // abs(delta))
-    return int(np.ceil(abs((float(limit) - float(start)) / float(delta))))
+    with np.errstate(all="ignore"):  # in the dtype itself: 10 steps of 0.1 from 0.1 to 1.1
+        return int(np.ceil(abs(float((exact[1] - exact[0]) / exact[2]))))
 
 
 def _range_shape(start, limit, delta):

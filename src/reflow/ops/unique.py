@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from reflow.ops.define import op
 def _unique(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where each distinct row first appears, which one each row is, and how often each appears."""
     if x.ndim > 1 and x.shape[1:] != (1,):
-        x = x.reshape(len(x), -1)
+        x = x.reshape(len(x), math.prod(x.shape[1:]))
         if x.dtype == object or x.dtype.kind == "V":
             numbers: dict[Any, int] = {}
             x = np.array([numbers.setdefault(tuple(row), len(numbers)) for row in x.tolist()], int)

@@ -24,7 +24,7 @@ from reflow.lang.scopes import name_scope
 from reflow.lang.services import service
 from reflow.lang.shapes import SCALAR, TensorShape
 from reflow.lang.sparse_tensor import SparseTensor
-from reflow.lang.tensor import SymbolicTensor, Tensor
+from reflow.lang.tensor import SymbolicTensor
 from reflow.ops.branches import (
     add_call,
     again,
@@ -173,7 +173,7 @@ def _while_loop(
     for label, function in (("cond", cond), ("body", body)):
         if not callable(function):
             raise TypeError(f"{site}: '{label}' must be callable.")
-    if isinstance(parallel_iterations, Tensor):
+    if isinstance(parallel_iterations, SymbolicTensor):
         raise TypeError(f"{site}: 'parallel_iterations' must be a positive integer.")
     if parallel_iterations < 1:
         raise TypeError(f"{site}: 'parallel_iterations' must be a positive integer.")
@@ -308,7 +308,8 @@ class _Loop:
 
                 inner._handle_type = handle_type(tensor)  # type: ignore[attr-defined]
             tensors.append(inner)
-        return body, again(self.structure, tensors)
+        with body.as_default():  # composite tensors are put together of them there
+            return body, again(self.structure, tensors)
 
     def build(
         self, cond: Callable, body: Callable, scope: str, parallel: int, back_prop: bool
@@ -463,18 +464,19 @@ def _part_shapes(leaf: Any, invariant: Any) -> list[TensorShape | None]:
         invariant = leaf.values.shape
     elif invariant is None and isinstance(leaf, SparseTensor):
         invariant = leaf.shape
+    elif invariant is None:  # what its type says: ragged rows may change
+        return [each.shape for each in leaf._type_spec._flat_tensor_specs]
     if invariant is None:
         return [None] * len(parts)
+    if not isinstance(leaf, (IndexedSlices, SparseTensor)):
+        spec = leaf._shape_invariant_to_type_spec(invariant)
+        return [each.shape for each in spec._flat_tensor_specs]
     rank = invariant.rank
     vector = TensorShape([rank])
     if isinstance(leaf, IndexedSlices):  # values, indices, dense shape
         first = None if invariant._dims is None else invariant._dims[0]
         return [invariant, TensorShape([first]), vector][: len(parts)]
-    if isinstance(leaf, SparseTensor):  # indices, values, dense shape
-        return [TensorShape([None, rank]), TensorShape([None]), vector]
-    raise TypeError(
-        f"shape_invariants cannot be given for a loop variable of type {type(leaf).__name__}"
-    )
+    return [TensorShape([None, rank]), TensorShape([None]), vector]
 
 
 def flat_loop_variables(node: Any) -> Sequence[Any]:

@@ -12,7 +12,11 @@ from reflow.lang.resource import ResourceHandle
 
 
 class Store:
-    """A map from handles to values. Runs that write hold `lock` from reading to writing."""
+    """A map from handles to values. Runs that write hold `lock` from reading to writing.
+
+    Values are handed out under the lock: a run that holds it and is the only holder of an array may
+    overwrite it.
+    """
 
     def __init__(self) -> None:
         self._values: dict[ResourceHandle, Any] = {}
@@ -20,10 +24,11 @@ class Store:
 
     def get(self, handle: ResourceHandle) -> Any:
         """The value behind `handle`; None when it has none and does not begin with one."""
-        value = self._values.get(handle)
-        if value is None and handle.initial is not None:
-            value = self._values.setdefault(handle, handle.initial())
-        return value
+        with self.lock:
+            value = self._values.get(handle)
+            if value is None and handle.initial is not None:
+                value = self._values.setdefault(handle, handle.initial())
+            return value
 
     def set(self, handle: ResourceHandle, value: Any) -> None:
         self._values[handle] = value

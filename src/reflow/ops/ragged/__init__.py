@@ -21,6 +21,7 @@ from reflow.ops.ragged import (  # noqa: F401
     math,
     rows,
     segment_ids,
+    shape,
     strings,
     variant,
 )

@@ -22,6 +22,7 @@ from reflow.ops.ragged.ragged_tensor import (
     RaggedTensor,
     convert_to_tensor_or_ragged,
     is_ragged,
+    match_splits_dtypes,
     positive_axis,
 )
 from reflow.ops.ragged.row_partition import (
@@ -434,8 +435,7 @@ def _masked(data: Any, mask: Any) -> Any:
         e if is_ragged(e) else RaggedTensor.from_tensor(e, row_splits_dtype=kind)
         for e in (data, mask)
     )
-    if data.row_splits.dtype is not mask.row_splits.dtype:
-        data, mask = (e.with_row_splits_dtype(dtypes.int64) for e in (data, mask))
+    data, mask = match_splits_dtypes(data, mask)
     checks: list[Any] = []
     if data.row_splits is not mask.row_splits:
         checks = require(
@@ -499,6 +499,8 @@ def stack_dynamic_partitions(
             values = (
                 gather(data, order) if is_ragged(data) else REGISTRY["GatherV2"](data, order, 0)
             )
+            if is_ragged(data):
+                ids, count = (cast.cast(each, data.row_splits.dtype) for each in (ids, count))
             return RaggedTensor.from_value_rowids(values, ids, count)
         kind = next(
             (e.row_splits.dtype for e in (data, partitions) if is_ragged(e)), partitions.dtype
@@ -513,7 +515,8 @@ def stack_dynamic_partitions(
                 same_splits(data.row_splits, partitions.row_splits),
                 "data and partitions have incompatible ragged shapes",
             )
-        ids = partitions.values if not checks else _waiting(partitions.values, checks)
+        ids = partitions.with_flat_values(cast.cast(partitions.flat_values, data.row_splits.dtype))
+        ids = ids.values if not checks else _waiting(ids.values, checks)
         return stack_dynamic_partitions(data.values, ids, count)
 
 

@@ -54,8 +54,8 @@ def stack(values: Any, axis: int = 0, name: str | None = None) -> Any:
       ValueError: if there are none, the ranks differ, or `axis` is out of range.
 
     >>> import reflow as tf
-    >>> tf.ragged.stack([[1, 2], [3], []])
-    <tf.RaggedTensor [[1, 2], [3], []]>
+    >>> tf.ragged.stack([[1, 2], [3]])
+    <tf.RaggedTensor [[1, 2], [3]]>
     """
     if not isinstance(values, (list, tuple)):
         values = [values]
@@ -88,7 +88,7 @@ def _joined(values: list[Any], axis: Any, stack: bool) -> Any:
     kinds = [each.row_splits.dtype for each in values if is_ragged(each)]
     kind = kinds[0] if kinds else dtypes.int64
     if stack and rank == 1 and axis == 0:
-        lengths = [array.shape(each, out_type=kind) for each in values]
+        lengths = [array.shape(each) for each in values]
         return RaggedTensor.from_row_lengths(
             joining.concat(values, 0), REGISTRY["ConcatV2"](lengths, 0), validate=False
         )
@@ -162,10 +162,9 @@ def _within_rows(values: list[RaggedTensor], stack: bool, kind: Any) -> Any:
     order = array.reshape(array.transpose(array.reshape(span, [count, -1])), [-1])
     mixed = gather(together, order)
     if stack:
-        static = values[0]._row_partition.static_nrows
-        partition = RowPartition.from_uniform_row_length(
-            count, None, rows if static is None else static, False, kind
-        )
-        return RaggedTensor._from_row_partition(mixed, partition.with_checks(checks), False)
+        step = convert_to_tensor(count, kind)
+        splits = REGISTRY["Range"](convert_to_tensor(0, kind), rows * step + 1, step)
+        partition = RowPartition(splits).with_checks(checks)
+        return RaggedTensor._from_row_partition(mixed, partition, validate=False)
     partition = RowPartition(mixed.row_splits[::count]).with_checks(checks)
     return RaggedTensor._from_row_partition(mixed.values, partition, validate=False)

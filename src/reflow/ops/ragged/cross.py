@@ -160,8 +160,8 @@ def cross(inputs: Any, name: str | None = None) -> RaggedTensor:
       A `RaggedTensor` of strings.
 
     Raises:
-      ValueError: if `inputs` is empty or no list, or an input has another rank than 2.
-      TypeError: if an input holds neither strings nor integers.
+      ValueError: if `inputs` is empty, or an input has another rank than 2.
+      TypeError: if `inputs` is no list, or an input holds neither strings nor integers.
 
     >>> import reflow as tf
     >>> tf.ragged.cross([tf.ragged.constant([["a"], ["b", "c"]]), tf.constant([["d"], ["e"]])])
@@ -194,7 +194,7 @@ def _cross(
     inputs: Any, hashed: bool, num_buckets: int, hash_key: int | None, name: str | None
 ) -> RaggedTensor:
     if not isinstance(inputs, (tuple, list)):
-        raise ValueError("Inputs must be a list")
+        raise TypeError(f"{errors.where(errors.user_frame())}: Inputs must be a list")
     site = errors.where(errors.user_frame())
     if not inputs:
         raise ValueError(f"{site}: tf.ragged.cross needs at least one input")

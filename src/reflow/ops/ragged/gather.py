@@ -20,7 +20,7 @@ from reflow.ops.ragged.ragged_tensor import (
     match_splits_dtypes,
     positive_axis,
 )
-from reflow.ops.ragged.row_partition import RowPartition, after, require, rows_of, same_splits
+from reflow.ops.ragged.row_partition import after, require, rows_of, same_splits
 
 
 @handles(types=TYPES, v2=("gather",))
@@ -103,17 +103,9 @@ def _gather(params: Any, indices: Any, axis: int, batch_dims: int) -> Any:
         indices,
         OUTPUT_RAGGED_RANK=rank + depth - 1,
     )
-    # Dimensions of the indices, and uniform ones of the parameters, are so in the result too.
-    sizes = list(indices.shape._dims[1:]) if rank else []
-    own = [each.static_uniform_row_length for each in params._nested_row_partitions]
-    lengths = [*sizes, *(own if rank else own[1:])]
-    value = result.output_dense_values
-    for splits, length in reversed(list(zip(result.output_nested_splits, lengths, strict=True))):
-        partition = RowPartition(splits)
-        if length is not None:
-            partition.set_static(None, length)
-        value = RaggedTensor._from_row_partition(value, partition, validate=False)
-    return value
+    return RaggedTensor.from_nested_row_splits(
+        result.output_dense_values, result.output_nested_splits, validate=False
+    )
 
 
 def _batch_gather(params: Any, indices: Any, axis: int, batch_dims: int) -> Any:
@@ -128,6 +120,16 @@ def _batch_gather(params: Any, indices: Any, axis: int, batch_dims: int) -> Any:
         if axis != 1:
             return _moved(params, indices, axis)
         return _gather(params.values, _shifted(indices, params, kind), 0, 0)
+    if batch_dims == 1 and axis == 1 and not is_ragged(indices):
+        ones = REGISTRY["Fill"]([indices.shape.rank - 1], 1)
+        shape = REGISTRY["ConcatV2"]([[-1], ones], 0)
+        starts, limits = (
+            array.reshape(each, shape) for each in (params.row_starts(), params.row_lengths())
+        )
+        places = _checked(cast.cast(indices, kind), limits) + starts
+        if is_ragged(params.values):
+            return _gather(params.values, places, 0, 0)
+        return indexing.gather(params.values, places)
     if not is_ragged(indices):
         indices = RaggedTensor.from_tensor(indices, ragged_rank=1, row_splits_dtype=kind)
     if batch_dims > 1:

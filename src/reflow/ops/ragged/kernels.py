@@ -15,7 +15,7 @@ from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.static_value import constant_value, constant_value_as_shape
 from reflow.ops import array
-from reflow.ops.define import ZERO, op
+from reflow.ops.define import op
 
 
 def invalid(message: str) -> errors.OpError:
@@ -142,7 +142,7 @@ def _ragged_gather_shape(
     params_nested_splits, params_dense_values, indices, *, PARAMS_RAGGED_RANK, OUTPUT_RAGGED_RANK
 ):
     rank = indices.shape.rank
-    if rank is not None and OUTPUT_RAGGED_RANK != rank + PARAMS_RAGGED_RANK - 1:
+    if rank is not None and rank + PARAMS_RAGGED_RANK - 1 != OUTPUT_RAGGED_RANK:
         raise ValueError(
             f"Shape must be rank {OUTPUT_RAGGED_RANK - PARAMS_RAGGED_RANK + 1} but is rank {rank}: "
             f"OUTPUT_RAGGED_RANK is {OUTPUT_RAGGED_RANK}"
@@ -192,7 +192,7 @@ def _partitions(tensors: list, types: Sequence[str], count: int) -> list[np.ndar
     tensors = [np.asarray(each) for each in tensors]
     rows = None
     splits: list[np.ndarray] = []
-    for i, (given, kind) in enumerate(zip(tensors, types, strict=True)):
+    for given, kind in zip(tensors, types, strict=True):
         if kind == "FIRST_DIM_SIZE":
             rows = int(given)
         elif kind == "ROW_SPLITS":
@@ -318,6 +318,8 @@ def _ragged_tensor_to_tensor_shape(
     else:
         dims = first.shape._dims
         rows = dims[0] - 1 if dims and dims[0] is not None else None
+    if constant_value(shape) is None:
+        rows = None  # it may be asked for another number
     own = shapes.of((rows, *[None] * ragged, *inner[1:]))
     if said.rank is None:
         return own
@@ -450,7 +452,6 @@ def _ragged_fill_empty_rows_grad(g_output_values, reverse_index_map):
     "RaggedFillEmptyRowsGrad(reverse_index_map: int64, grad_values: T, *, T: type)"
     " -> d_values: T, d_default_value: T",
     compile=False,
-    grad=ZERO,
 )
 def ragged_fill_empty_rows_grad_op(xp, reverse_index_map, grad_values):
     """The gradients of the values and of the default of RaggedFillEmptyRows."""
@@ -465,3 +466,15 @@ def ragged_fill_empty_rows_grad_op(xp, reverse_index_map, grad_values):
 @ragged_fill_empty_rows_grad_op.shape_rule
 def _ragged_fill_empty_rows_grad_shape(reverse_index_map, grad_values):
     return [reverse_index_map.shape, ()]
+
+
+@ragged_fill_empty_rows_grad_op.gradient_rule
+def _ragged_fill_empty_rows_grad_grad(
+    g_d_values, g_d_default_value, reverse_index_map, grad_values
+):
+    count = array.shape_of(grad_values)[0]
+    own = REGISTRY["UnsortedSegmentSum"](g_d_values, reverse_index_map, count)
+    ones = REGISTRY["OnesLike"](reverse_index_map)
+    taken = REGISTRY["UnsortedSegmentSum"](ones, reverse_index_map, count)
+    rest = REGISTRY["Cast"](REGISTRY["Equal"](taken, 0), DstT=grad_values.dtype)
+    return None, own + rest * g_d_default_value

@@ -26,7 +26,12 @@ from reflow.ops.ragged.ragged_tensor import (
     match_splits_dtypes,
     positive_axis,
 )
-from reflow.ops.ragged.row_partition import after, require, rowids_of, same_splits
+from reflow.ops.ragged.row_partition import (
+    after,
+    repeat_rows,
+    require,
+    same_splits,
+)
 
 # Ranges -------------------------------------------------------------------------------------------
 
@@ -201,7 +206,7 @@ def reduce_ragged(
             zero, lengths, convert_to_tensor(1, kind), Tsplits=kind
         ).rt_dense_values
     else:
-        count, ids = rt.nrows(), rowids_of(splits)
+        count, ids = rt.nrows(), rt.value_rowids()
     result = segment_aggregate(functools.partial(segment, **more), rt.values, ids, count)
     if keepdims:
         from reflow.ops.ragged.array_ops import expand_dims
@@ -265,9 +270,6 @@ def _min(rt: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _mean(rt: Any, axis: Any, keepdims: bool) -> Any:
-    axis = known_axis(axis)
-    if axis is None:
-        return reduce_ragged(reduce.reduce_mean, segments.unsorted_segment_mean, rt, axis, keepdims)
     ones = rt.with_flat_values(REGISTRY["OnesLike"](rt.flat_values))
     total, count = _sum(rt, axis, keepdims), _sum(ones, axis, keepdims)
     if is_ragged(total):
@@ -449,11 +451,14 @@ def matmul_ragged(
             return product
         if columns.shape.rank == 0:
             return RaggedTensor.from_tensor(product, lengths=rows, row_splits_dtype=kind)
-        count = array.shape(product, out_type=kind)[0]
+        sizes = array.shape(product, out_type=kind)
         if rows.shape.rank == 0:
-            rows = REGISTRY["Fill"](array.reshape(count, [1]), rows)
-        from reflow.ops.ragged.row_partition import repeat_rows
-
+            flat = array.reshape(product, REGISTRY["Pack"]([sizes[0] * rows, sizes[2]], axis=0))
+            each = REGISTRY["Fill"](sizes[:1], rows)
+            cut = RaggedTensor.from_tensor(
+                flat, lengths=repeat_rows(columns, each), row_splits_dtype=kind
+            )
+            return RaggedTensor.from_uniform_row_length(cut, rows, nrows=sizes[0], validate=False)
         return RaggedTensor.from_tensor(
             product, lengths=(rows, repeat_rows(columns, rows)), row_splits_dtype=kind
         )

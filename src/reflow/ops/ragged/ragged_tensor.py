@@ -11,9 +11,9 @@ from reflow.lang import dtypes, errors, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import DType, as_dtype
 from reflow.lang.export import export
+from reflow.lang.foreign_names import known_as
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
-from reflow.lang.services import service
 from reflow.lang.shapes import TensorShape
 from reflow.lang.tensor import SymbolicTensor, Tensor, is_tensor
 from reflow.lang.type_spec import (
@@ -27,6 +27,7 @@ from reflow.ops.ragged.row_partition import RowPartition, require, rows_of
 from reflow.ops.ragged.value import RaggedTensorValue, with_commas
 
 
+@known_as("tensorflow.python.ops.ragged.ragged_tensor")
 @export("RaggedTensor")
 class RaggedTensor(CompositeTensor):
     """A tensor with rows of different lengths: values, and a partition that cuts them into rows.
@@ -42,6 +43,8 @@ class RaggedTensor(CompositeTensor):
     >>> print(rt.to_tensor().numpy().tolist(), rt.row_lengths().numpy())
     [[1, 2], [0, 0], [3, 0]] [2 0 1]
     """
+
+    is_composite_of_tensor = True  # `tf.is_tensor` holds for it
 
     __array_priority__ = 100.0
 
@@ -61,8 +64,13 @@ class RaggedTensor(CompositeTensor):
         cls, values: Any, partition: RowPartition, validate: bool = True
     ) -> RaggedTensor:
         """The rows of `values`, which are ragged or a tensor already."""
-        values, kind = _matched(values, partition.dtype)
-        partition = partition.with_dtype(kind)
+        kind = partition.dtype
+        if is_ragged(values) and values.row_splits.dtype is not kind:
+            raise ValueError(
+                f"{errors.where(errors.user_frame())}: the row splits of the values are "
+                f"{values.row_splits.dtype.name}, those of the new partition {kind.name}; use "
+                "RaggedTensor.with_row_splits_dtype() to convert them"
+            )
         if validate:
             count = values.nrows() if is_ragged(values) else rows_of(values, kind)
             partition = partition.with_checks(
@@ -97,7 +105,9 @@ class RaggedTensor(CompositeTensor):
         _check_bool(validate)
         with name_scope(name, "RaggedFromRowSplits", [values, row_splits]):
             values = _as_values(values)
-            partition = RowPartition.from_row_splits(row_splits, validate)
+            partition = RowPartition.from_row_splits(
+                row_splits, validate, hint=_splits_hint(values)
+            )
             return cls._from_row_partition(values, partition, validate)
 
     @classmethod
@@ -128,7 +138,9 @@ class RaggedTensor(CompositeTensor):
         _check_bool(validate)
         with name_scope(name, "RaggedFromValueRowIds", [values, value_rowids, nrows]):
             values = _as_values(values)
-            partition = RowPartition.from_value_rowids(value_rowids, nrows, validate)
+            partition = RowPartition.from_value_rowids(
+                value_rowids, nrows, validate, hint=_splits_hint(values)
+            )
             return cls._from_row_partition(values, partition, validate)
 
     @classmethod
@@ -153,7 +165,9 @@ class RaggedTensor(CompositeTensor):
         _check_bool(validate)
         with name_scope(name, "RaggedFromRowLengths", [values, row_lengths]):
             values = _as_values(values)
-            partition = RowPartition.from_row_lengths(row_lengths, validate)
+            partition = RowPartition.from_row_lengths(
+                row_lengths, validate, hint=_splits_hint(values)
+            )
             return cls._from_row_partition(values, partition, validate)
 
     @classmethod
@@ -169,7 +183,9 @@ class RaggedTensor(CompositeTensor):
         _check_bool(validate)
         with name_scope(name, "RaggedFromRowStarts", [values, row_starts]):
             values = _as_values(values)
-            starts = convert_to_tensor(row_starts, name="row_starts", dtype_hint=dtypes.int64)
+            starts = convert_to_tensor(
+                row_starts, name="row_starts", dtype_hint=_splits_hint(values)
+            )
             count = values.nrows() if is_ragged(values) else rows_of(values, starts.dtype)
             end = array.reshape(REGISTRY["Cast"](count, DstT=starts.dtype), [1])
             splits = REGISTRY["ConcatV2"]([starts, end], 0)
@@ -189,7 +205,9 @@ class RaggedTensor(CompositeTensor):
         _check_bool(validate)
         with name_scope(name, "RaggedFromRowLimits", [values, row_limits]):
             values = _as_values(values)
-            limits = convert_to_tensor(row_limits, name="row_limits", dtype_hint=dtypes.int64)
+            limits = convert_to_tensor(
+                row_limits, name="row_limits", dtype_hint=_splits_hint(values)
+            )
             zero = convert_to_tensor(np.zeros(1, limits.dtype.np))
             splits = REGISTRY["ConcatV2"]([zero, limits], 0)
             partition = RowPartition.from_row_splits(splits, validate)
@@ -504,8 +522,8 @@ class RaggedTensor(CompositeTensor):
                 f"{errors.where(errors.user_frame())}: Shapes {first[1]} and {first[0]} are "
                 "incompatible: the number of values"
             )
-        new_values, kind = _matched(new_values, self.row_splits.dtype)
-        return RaggedTensor(new_values, self._row_partition.with_dtype(kind), internal=True)
+        match_splits_dtypes(self, new_values)
+        return RaggedTensor(new_values, self._row_partition, internal=True)
 
     def with_flat_values(self, new_values: Any) -> RaggedTensor:
         """The same partitions of other flat values.
@@ -652,14 +670,6 @@ class RaggedTensor(CompositeTensor):
         splits = self.row_splits.numpy().tolist()
         return [rows[a:b] for a, b in zip(splits, splits[1:])]
 
-    def eval(self, feed_dict: Any = None, session: Any = None) -> Any:
-        """Its value in `session`, by default the default session."""
-        if self._is_eager():
-            raise NotImplementedError(
-                "eval is not supported when eager execution is enabled, use .numpy()"
-            )
-        return service("eval_tensor")(self, feed_dict, session)
-
     def consumers(self) -> list[Any]:
         """The nodes that take its values or splits."""
         parts = (self._values, self.row_splits)
@@ -739,14 +749,18 @@ def convert_to_tensor_or_ragged(
 
 
 def match_splits_dtypes(*values: Any) -> list[Any]:
-    """`values` with ragged ones among them given the same dtype of splits: int64 if any has it."""
+    """`values`, of which the ragged ones have row splits of one dtype.
+
+    Raises:
+      ValueError: if they have not.
+    """
     kinds = {each.row_splits.dtype for each in values if isinstance(each, RaggedTensor)}
-    if len(kinds) < 2:
-        return list(values)
-    return [
-        each.with_row_splits_dtype(dtypes.int64) if isinstance(each, RaggedTensor) else each
-        for each in values
-    ]
+    if len(kinds) > 1:
+        raise ValueError(
+            f"{errors.where(errors.user_frame())}: Input RaggedTensors have mismatched row_splits "
+            "dtypes; use RaggedTensor.with_row_splits_dtype() to convert them to compatible dtypes."
+        )
+    return list(values)
 
 
 def positive_axis(
@@ -784,11 +798,9 @@ def _as_values(values: Any) -> Any:
     return values
 
 
-def _matched(values: Any, kind: DType) -> tuple[Any, DType]:
-    """Ragged values and a dtype of splits, both int64 when they differ."""
-    if not is_ragged(values) or values.row_splits.dtype is kind:
-        return values, kind
-    return values.with_row_splits_dtype(dtypes.int64), dtypes.int64
+def _splits_hint(values: Any) -> DType:
+    """The dtype that splits given as Python values have: that of those within the values."""
+    return values.row_splits.dtype if is_ragged(values) else dtypes.int64
 
 
 def _check_bool(validate: Any) -> None:

@@ -317,7 +317,7 @@ def as_text(rt: Any, summarize: int) -> Any:
     elif flat.dtype.is_bool:
         shown = REGISTRY["SelectV2"](flat, "True", "False")
     else:
-        shown = strings.as_string(flat, shortest=flat.dtype.is_floating)
+        shown = strings.as_string(flat)
     text: Any = rt.with_flat_values(shown)
     for depth in range(rt.ragged_rank, 0, -1):
         text = _brackets(text, depth, summarize)

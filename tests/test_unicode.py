@@ -1,0 +1,17 @@
+"""Unicode strings against TensorFlow's."""
+
+import pytest
+from golden_calls import check_call, check_eagerly, load
+
+LOADED = load("unicode")
+
+
+@pytest.mark.parametrize("which", ["interpret", "unknown"])
+@pytest.mark.parametrize("call", LOADED[2].calls)
+def test_calls_give_what_tensorflow_gives(call, which):
+    check_call(LOADED, call, which)
+
+
+@pytest.mark.parametrize("call", LOADED[2].calls)
+def test_calls_give_it_eagerly(call):
+    check_eagerly(LOADED, call)
