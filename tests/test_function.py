@@ -189,6 +189,19 @@ def test_methods_have_traces_per_instance():
     assert a(x).numpy().tolist() == [[0.0, 0.0]] and b(x).numpy().tolist() == [[4.0] * 3]
 
 
+def test_methods_of_objects_that_nobody_else_holds():
+    assert Dense(2)(tf.ones([1, 4])).shape == [1, 2]
+    dense = Dense(3)
+    gone = weakref.ref(dense)
+    call = dense.__call__
+    del dense
+    gc.collect()
+    assert call(tf.ones([1, 4])).shape == [1, 3] and gone() is not None
+    del call
+    gc.collect()
+    assert gone() is None
+
+
 # Variables ----------------------------------------------------------------------------------------
 
 

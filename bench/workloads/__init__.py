@@ -25,5 +25,6 @@ NAMES = (
     "attention",
     "lstm",
     "shapes",
+    "keras_fit",
     "data",
 )
