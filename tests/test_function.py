@@ -237,6 +237,30 @@ def test_variables_are_created_once():
         h(tf.constant(1.0))
 
 
+def test_a_function_within_creates_its_variables():
+    class Holder:
+        v = None
+
+    @tf.function
+    def inner(x):
+        if Holder.v is None:
+            Holder.v = tf.Variable(10)
+        return x + Holder.v
+
+    @tf.function
+    def outer(data):
+        total = 0
+        for x in data:
+            total += inner(x)
+        return total
+
+    data = tf.data.Dataset.from_tensor_slices([1, 2, 3])
+    assert outer(data).numpy() == 36 and outer(data).numpy() == 36
+    with pytest.raises(ValueError, match="singleton tf.Variables"):
+        kept = []
+        list(data.map(lambda x: kept.append(tf.Variable(1)) or x))
+
+
 def test_state_is_shared_with_eager_code():
     v = tf.Variable([1.0, 2.0])
 

@@ -426,11 +426,28 @@ def _context_key() -> Any:
 
 
 def trace_graph(name: str, creator: Callable | None = None) -> FuncGraph:
-    """An empty graph for tracing a function in the current context."""
+    """An empty graph for tracing a function in the current context.
+
+    Args:
+      name: the name of the function.
+      creator: makes the variables that the function creates. What the functions around say about
+        theirs does not concern this one.
+    """
     graph = FuncGraph(name, context.current_graph())
     if creator is not None:
-        graph._variable_creator_stack = [*graph._variable_creator_stack, (100, creator)]
+        stack = [row for row in graph._variable_creator_stack if not isinstance(row[1], _OfFunction)]
+        graph._variable_creator_stack = [*stack, (100, _OfFunction(creator))]
     return graph
+
+
+class _OfFunction:
+    """A variable creator that holds while a function is traced."""
+
+    def __init__(self, creator: Callable):
+        self._creator = creator
+
+    def __call__(self, next_creator: Callable, **kwargs: Any) -> Any:
+        return self._creator(next_creator, **kwargs)
 
 
 class no_tapes:
