@@ -38,4 +38,4 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     # Threads that XLA will start share the heap: an arena of their own has no room for large blocks.
     settings = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: KEPT, _M_ARENA_MAX: 1}
-    return all([bool(mallopt(which, value)) for which, value in settings.items()])
+    return all(mallopt(which, value) for which, value in settings.items())
