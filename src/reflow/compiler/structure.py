@@ -63,10 +63,11 @@ def kind_of(
     reads: Sequence[ResourceHandle],
     writes: Sequence[ResourceHandle],
     device: str,
+    tier: str,
 ) -> Kind:
-    """The kind of a cluster with these parts: see `Cluster`."""
+    """The kind of a cluster with these parts (see `Cluster`) under the rule `tier` of the policy."""
     try:
-        key = _structure(nodes, inputs, constants, outputs, reads, writes, device)
+        key = _structure(nodes, inputs, constants, outputs, reads, writes, (device, tier))
     except _Own:
         return Kind()
     with _lock:
@@ -93,7 +94,7 @@ def _structure(
     outputs: Sequence[SymbolicTensor],
     reads: Sequence[ResourceHandle],
     writes: Sequence[ResourceHandle],
-    device: str,
+    where: tuple[str, str],
 ) -> bytes:
     if sum(getattr(value, "nbytes", 0) for _, value in constants) > _LARGE:
         raise _Own
@@ -101,7 +102,7 @@ def _structure(
     slots: dict[int, int] = {}
     for tensor in inputs:
         slots.setdefault(id(tensor), len(slots))
-    parts: list[Any] = [device, len(writes), [slots[id(t)] for t in inputs]]
+    parts: list[Any] = [where, len(writes), [slots[id(t)] for t in inputs]]
     parts.append([t.dtype.name for t in inputs])
     parts.append([_state(handle) for handle in state])
     for tensor, value in constants:

@@ -111,6 +111,11 @@ def convert_to_tensor(
         return value.__tf_tensor__(dtype, name)
     array = to_array(value, dtype, hint)
     if array is None:  # a list with tensors in it
+        if dtype is None and hint is not None and current_graph() is None:
+            try:
+                return _pack(value, as_dtype(hint), name)
+            except (TypeError, ValueError):
+                pass
         return _pack(value, dtype, name)
     if array is value:
         array = array.copy()  # the caller may go on writing into it

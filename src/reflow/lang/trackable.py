@@ -10,8 +10,7 @@ in structures that are trackable themselves (`lang/tracked_structures.py`).
 from __future__ import annotations
 
 import functools
-from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from reflow.lang import errors
@@ -19,7 +18,20 @@ from reflow.lang.export import export
 from reflow.lang.tensor import Tensor
 
 F = TypeVar("F", bound=Callable)
-TrackableReference = namedtuple("TrackableReference", ["name", "ref"])
+
+
+class TrackableReference:
+    """A child and its name; no tuple, as libraries look into tuples for objects of theirs."""
+
+    __slots__ = ("name", "ref")
+
+    def __init__(self, name: str, ref: Any):
+        self.name = name
+        self.ref = ref
+
+    def __iter__(self) -> Iterator[Any]:
+        yield self.name
+        yield self.ref
 
 
 @export("__internal__.tracking.Trackable")
@@ -117,7 +129,7 @@ class Trackable:
           save_type: "checkpoint" or "savedmodel".
         """
         self._maybe_initialize_trackable()
-        return dict(self._self_unconditional_checkpoint_dependencies)
+        return {each.name: each.ref for each in self._self_unconditional_checkpoint_dependencies}
 
     def _serialize_to_tensors(self) -> dict[str, Any]:
         """The tensors that a checkpoint stores, by the name of the part.
@@ -179,7 +191,9 @@ class AutoTrackable(Trackable):
         self._maybe_initialize_trackable()
         if self._self_unconditional_dependency_names.pop(name, None) is not None:
             self._self_unconditional_checkpoint_dependencies[:] = [
-                each for each in self._self_unconditional_checkpoint_dependencies if each[0] != name
+                each
+                for each in self._self_unconditional_checkpoint_dependencies
+                if each.name != name
             ]
 
 

@@ -480,13 +480,13 @@ class NoneTensorSpec(BatchableTypeSpec):
 
 
 def is_tensor_or_composite(x: Any) -> bool:
-    """Whether `x` is a tensor, a variable or a composite tensor: what TensorFlow's functions work on.
+    """Whether `x` is a tensor, a variable, or a sparse or ragged tensor: no data set or optional.
 
     >>> import reflow as tf
     >>> tf.is_tensor(tf.constant(1)), tf.is_tensor(tf.ragged.constant([[1]])), tf.is_tensor(1)
     (True, True, False)
     """
-    return is_tensor(x) or isinstance(x, CompositeTensor)
+    return is_tensor(x)
 
 
 _converters: list[tuple[type, Callable[[Any], TypeSpec]]] = []
