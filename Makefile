@@ -10,6 +10,7 @@ WORKERS ?= 2
 
 demo: $(READY)
 	$(BIN)/reflow run examples/mnist_tf1.py
+	$(BIN)/reflow run examples/mnist_keras.py
 
 # At -v, pytest's last line is its full one ("== 12 passed in 3.4s ==").
 test: lint

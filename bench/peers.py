@@ -16,7 +16,7 @@ PEERS = pathlib.Path(__file__).resolve().parent / "peers"
 # What to install for each peer, and the distribution that tells its version.
 REQUIREMENTS = {
     "tensorflow": ["tensorflow-cpu==2.21.*"],
-    "jax": ["jax>=0.10,<0.11"],
+    "jax": ["jax>=0.10,<0.11", "keras>=3.12"],
     "torch": ["torch==2.13.*", "numpy"],
 }
 DISTRIBUTIONS = {"reflow": "reflow", "jax": "jax", "torch": "torch"}

@@ -300,6 +300,18 @@ def test_assign_to_a_slice_eagerly():
 # Sparse gradients ---------------------------------------------------------------------------------
 
 
+def test_a_shape_with_floating_point_tensors_in_it():
+    sizes = np.array([2.0, 3.0], np.float32)
+    same(tf.reshape(tf.range(6), (tf.constant(sizes)[0], 3)), [[0, 1, 2], [3, 4, 5]])
+    with Graph().as_default() as graph:
+        k = tf1.placeholder(tf.float32, [2])
+        reshaped = tf.reshape(tf.range(6), [k[0], 3])
+        assert [t.dtype for t in reshaped.op.inputs] == [tf.int32, tf.int32]
+        same(tf1.Session(graph=graph).run(reshaped, {k: sizes}), [[0, 1, 2], [3, 4, 5]])
+    with pytest.raises((TypeError, tf.errors.InvalidArgumentError), match="float32"):
+        tf.reshape(tf.range(6), [2.0, 3.0])
+
+
 @pytest.mark.parametrize("tier", ["interpret", "compile"])
 def test_gather_from_a_constant_batch(tier):
     indices = np.array([[2, 0], [1, 1]], np.int32)

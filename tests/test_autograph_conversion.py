@@ -1,6 +1,9 @@
 """How AutoGraph finds, converts and calls functions: lines, closures, classes, libraries, warnings."""
 
+import contextlib
 import functools
+import importlib
+import importlib.util
 import json
 import linecache
 import traceback
@@ -146,6 +149,25 @@ def test_closures_are_shared():
     assert [g(), g(), f()] == [1, 2, 3] and count == 3
 
 
+def test_functions_made_in_a_loop_share_its_variables():
+    def f():
+        made = []
+        for i in range(3):
+            j = i * 10
+            made += [lambda: i, lambda: j, [lambda: k for k in (7, 8)][0]]
+            if i == 1:
+                m = i
+
+                def inner():
+                    return m
+
+                made.append(inner)
+                m = 5
+        return [g() for g in made]
+
+    assert tf.autograph.to_graph(f)() == f() == [2, 20, 8, 2, 20, 8, 5, 2, 20, 8]
+
+
 def test_globals_are_shared(monkeypatch):
     def f(x):
         global SCALE
@@ -230,6 +252,59 @@ def test_code_is_converted_once(monkeypatch):
     assert made.count("inner_for_the_cache") == 1
 
 
+def test_locals_are_those_of_the_function():
+    def f(a, b=2):
+        if a:
+            c = a + 1
+            for _ in range(1):
+                found = locals()["c"] + locals()["b"]
+                names = sorted(locals())
+        return found, names
+
+    assert tf.autograph.to_graph(f)(1) == (4, ["_", "a", "b", "c", "found"]) == f(1)
+
+
+def converted_module(name):
+    """A copy of a module of the standard library in which all functions are converted."""
+    spec = importlib.util.find_spec(name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for owner in [module, *(each for each in vars(module).values() if isinstance(each, type))]:
+        for key, value in list(vars(owner).items()):
+            kind = type(value) if isinstance(value, (staticmethod, classmethod)) else None
+            function = value.__func__ if kind else value
+            if isinstance(function, types.FunctionType) and function.__module__ == name:
+                with contextlib.suppress(ConversionError):  # generators
+                    function = tf.autograph.to_graph(function)
+                setattr(owner, key, kind(function) if kind else function)
+    return module
+
+
+def test_python_keeps_its_meaning():
+    text = "It's a 'quoted string' and -- some hy-phen-ated words, that are long. " * 3
+    for name, use in [
+        ("textwrap", lambda m: (m.fill(text, 23), m.shorten(text, 30), m.dedent("  a\n   b\n  c"))),
+        ("shlex", lambda m: (m.split(text.replace("It's", "It")), m.join(["a b", "c'd"]))),
+        (
+            "fractions",
+            lambda m: [
+                str(m.Fraction("3.25") ** 3 - m.Fraction(2, 7)),
+                m.Fraction(3.7).limit_denominator(100) > 3.6,
+                round(m.Fraction(22, 7), 2) == m.Fraction(314, 100),
+            ],
+        ),
+        ("difflib", lambda m: m.SequenceMatcher(None, text[:60], text[9:90]).get_opcodes()),
+        (
+            "ipaddress",
+            lambda m: [
+                str(m.ip_address("2001:db8::8a2e:370:7334")),
+                str(m.ip_network("10.0.0.0/29")[3]),
+            ],
+        ),
+    ]:
+        assert use(converted_module(name)) == use(importlib.import_module(name)), name
+
+
 # What is converted --------------------------------------------------------------------------------
 
 
@@ -250,6 +325,22 @@ def through_wraps(f):
     return wrapper
 
 
+def picks(f):
+    @functools.wraps(f)
+    def wrapper(x):
+        return f(x) * 2.0 if x > 0.0 else x
+
+    return wrapper
+
+
+def makes_wrapped_functions(x):
+    @picks
+    def inner(v):
+        return v
+
+    return inner(x)
+
+
 class Callable:
     def __call__(self, x):
         return branching(x)
@@ -261,6 +352,8 @@ class Callable:
         branching,
         through_wraps(branching),
         functools.partial(branching),
+        picks(tf.autograph.experimental.do_not_convert(lambda x: x)),
+        makes_wrapped_functions,
         Callable(),
         Callable().__call__,
         lambda x: branching(x),
@@ -540,6 +633,18 @@ def test_the_status_is_that_of_the_code_around():
 def test_map_fn_converts_its_function():
     values = tf.function(lambda x: tf.map_fn(branching, x))(tf.constant([1.0, -1.0]))
     assert values.numpy().tolist() == [2.0, -1.0]
+
+
+def test_functions_of_elements_are_converted():
+    dataset = tf.data.Dataset.from_tensor_slices([1.0, -1.0])
+    assert [v.numpy() for v in dataset.map(branching)] == [2.0, -1.0]
+
+    @tf.autograph.experimental.do_not_convert
+    def plain_map():
+        return dataset.map(branching)
+
+    with pytest.raises(TypeError, match="Python `bool`"):
+        plain_map()
 
 
 def test_gradients_of_converted_control_flow():

@@ -72,14 +72,51 @@ def test_program_of_a_graph(f):
 
 
 def test_every_program_has_a_golden_result():
-    assert {f.__name__ for f in programs.PROGRAMS + programs.GRAPH} == set(GOLDEN)
+    names = {f.__name__ for f in programs.PROGRAMS + programs.GRAPH}
+    assert {*names, "run_written"} == set(GOLDEN)
+
+
+@pytest.mark.parametrize("writer", ["TensorFlow", "Reflow"])
+def test_graphs_with_data_sets_are_written_and_read(writer):
+    v1 = tf.compat.v1
+    if writer == "Reflow":
+        with Graph().as_default() as graph:
+            programs.to_be_written(v1)
+        data = graph.as_graph_def().SerializeToString()
+    else:
+        data = (HERE / "golden" / "data_graph.pb").read_bytes()
+    found = programs.run_written(v1, v1.GraphDef.FromString(data))
+    same(plain(found), GOLDEN["run_written"])
+
+
+def test_internal_paths():
+    from reflow.compat.internal_paths import module
+
+    nest = module("tensorflow.python.data.util.nest", "python.data.util.nest")
+    assert nest.flatten((1, [2, 3], {"b": 4, "a": None})) == [1, [2, 3], None, 4]
+    assert nest.map_structure(lambda x: x + 1, {"a": (1, 2)}) == {"a": (2, 3)}
+    with pytest.raises(ValueError):
+        nest.assert_same_structure((1, 2), (1, (2, 3)))
+    with pytest.raises(ValueError):
+        nest.map_structure(max, (1, 2), (1, 2, 3))
+    ops = module("tensorflow.python.data.ops.dataset_ops", "python.data.ops.dataset_ops")
+    assert ops.DatasetV2 is tf.data.Dataset and ops.DatasetV1 is tf.compat.v1.data.Dataset
 
 
 # Threads ------------------------------------------------------------------------------------------
 
 
-def workers():
-    return [t for t in threading.enumerate() if t.name.startswith("tf.data prefetch")]
+def workers(name="tf.data prefetch"):
+    return {t for t in threading.enumerate() if t.name == name}
+
+
+def ended(threads):
+    """Whether all of them end soon."""
+    gc.collect()
+    deadline = time.monotonic() + 10
+    while any(t.is_alive() for t in threads) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not any(t.is_alive() for t in threads)
 
 
 def test_errors_of_a_prefetching_thread_come_in_the_place_of_their_element():
@@ -96,15 +133,13 @@ def test_errors_of_a_prefetching_thread_come_in_the_place_of_their_element():
 
 
 def test_a_prefetching_thread_ends_with_its_iterator():
+    others = workers()
     iterator = iter(tf.data.Dataset.range(10).repeat().map(lambda x: x).prefetch(2))
     assert int(next(iterator)) == 0
-    assert len(workers()) == 1
+    mine = workers() - others
+    assert len(mine) == 1
     del iterator
-    gc.collect()
-    deadline = time.monotonic() + 10
-    while workers() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not workers()
+    assert ended(mine)
 
 
 def test_prefetching_holds_no_more_than_was_said():
@@ -122,6 +157,26 @@ def test_prefetching_holds_no_more_than_was_said():
         time.sleep(0.01)
     time.sleep(0.05)
     assert len(drawn) == 5  # one taken, three held, one that waits for room
+
+
+def test_who_waits_for_a_prefetching_thread_has_a_deadline():
+    blocked = threading.Event()
+
+    def numbers():
+        blocked.wait(30)
+        yield 1
+
+    v1 = tf.compat.v1
+    with Graph().as_default(), v1.Session() as session:
+        dataset = v1.data.Dataset.from_generator(numbers, tf.int64, []).prefetch(1)
+        iterator = v1.data.make_initializable_iterator(dataset)
+        following = iterator.get_next()
+        session.run(iterator.initializer)
+        options = v1.RunOptions(timeout_in_ms=100)
+        with pytest.raises(tf.errors.DeadlineExceededError):
+            session.run(following, options=options)
+        blocked.set()
+        assert session.run(following) == 1
 
 
 def test_slow_functions_run_in_parallel_and_keep_the_order():
@@ -142,6 +197,28 @@ def test_slow_functions_run_in_parallel_and_keep_the_order():
     )
     assert [int(x) for x in dataset] == list(range(0, 60, 2))
     assert 2 <= most[0] <= 4
+
+
+def test_parallel_calls_within_parallel_calls(monkeypatch):
+    monkeypatch.setattr(background, "_CHEAP", -1.0)  # whatever is called, is called in threads
+
+    def total(n):
+        inner = tf.data.Dataset.range(n).map(lambda x: x * 2, num_parallel_calls=2)
+        return inner.reduce(np.int64(0), lambda s, x: s + x)
+
+    dataset = tf.data.Dataset.range(20).map(total, num_parallel_calls=2)
+    assert [int(x) for x in dataset] == [n * (n - 1) for n in range(20)]
+
+
+def test_threads_of_parallel_calls_end_with_their_iterator(monkeypatch):
+    monkeypatch.setattr(background, "_CHEAP", -1.0)
+    others = workers("tf.data map")
+    iterator = iter(tf.data.Dataset.range(100).map(lambda x: x, num_parallel_calls=3))
+    assert [int(next(iterator)) for _ in range(5)] == list(range(5))
+    mine = workers("tf.data map") - others
+    assert 1 <= len(mine) <= 3
+    del iterator
+    assert ended(mine)
 
 
 def test_errors_of_parallel_calls_come_in_the_place_of_their_element(monkeypatch):
@@ -220,6 +297,17 @@ def test_an_error_of_a_generator_names_its_line():
 
     with pytest.raises(tf.errors.UnknownError, match=r"test_data.py:\d+: KeyError: 'gone'"):
         list(tf.data.Dataset.from_generator(numbers, tf.int32))
+
+
+def test_ranges_that_are_longer_than_python_can_count():
+    pairs = tf.data.Dataset.range(3).enumerate(start=-5)
+    assert [(int(i), int(x)) for i, x in pairs] == [(-5, 0), (-4, 1), (-3, 2)]
+    assert len(pairs) == 3
+
+
+@pytest.mark.parametrize("args", [(0, 7, 2), (7, 0, -2), (3, 3, 1), (5, 2, 1), (2, 5, -1)])
+def test_the_length_of_ranges(args):
+    assert len(tf.data.Dataset.range(*args)) == len(range(*args))
 
 
 def test_flat_map_of_a_tensor_is_refused():

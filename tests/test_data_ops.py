@@ -182,6 +182,36 @@ def test_ops_that_no_method_makes():
     assert values(old) == [0, 1, 0, 1]
 
 
+def function_of(make):
+    """The function that a transformation of a graph calls."""
+    with Graph().as_default():
+        return make(D.range(2))._variant_tensor.op.attrs["f"]
+
+
+def test_functions_of_older_ops():
+    plus_one, twice = (
+        function_of(lambda d: d.map(lambda x: x + 1)),
+        function_of(lambda d: d.flat_map(repeated)),
+    )
+    for calls in (2, -1):
+        made = eager("ParallelMapDataset", numbers(3), [], np.int32(calls), f=plus_one, **ONE)
+        assert values(made) == [1, 2, 3]
+        made = eager("MapAndBatchDataset", numbers(3), [], 2, calls, False, f=plus_one, **MANY)
+        assert values(made) == [[1, 2], [3]]
+        for name in ("ParallelInterleaveDatasetV2", "ParallelInterleaveDatasetV3"):
+            made = eager(name, numbers(2), [], 2, 1, calls, f=twice, **ONE)
+            assert values(made) == [0, 1, 0, 1]
+
+
+def test_marks_and_caches_of_older_graphs():
+    assert values(eager("OptimizeDataset", numbers(2), ["map_fusion"], **ONE)) == [0, 1]
+    assert values(eager("ModelDataset", numbers(2), **ONE)) == [0, 1]
+    assert values(eager("MaxIntraOpParallelismDataset", numbers(2), 1, **ONE)) == [0, 1]
+    assert values(eager("PrivateThreadPoolDataset", numbers(2), 1, **ONE)) == [0, 1]
+    cached = eager("CacheDatasetV2", numbers(2), "", eager("DummyMemoryCache"), **ONE)
+    assert values(cached) == values(cached) == [0, 1]
+
+
 def test_shuffle_in_eager_code():
     made = eager(
         "ShuffleDatasetV3", numbers(5), 20, 87654321, 7, eager("DummySeedGenerator"), **ONE
@@ -209,7 +239,7 @@ def test_named_iterators_live_in_the_session():
         begin = eager("MakeIterator", D.range(3)._variant_tensor, handle)
         following = eager("IteratorGetNext", again, **ONE)[0]
         text = eager("IteratorToStringHandle", handle)
-        other = eager("IteratorFromStringHandleV2", text, **ONE)
+        other = eager("IteratorFromStringHandle", text, **ONE)
         of_other = eager("IteratorGetNext", other, **ONE)[0]
         with tf.Session() as session:
             session.run(begin)
@@ -264,6 +294,22 @@ def test_sparse_tensors_as_strings():
             eager("DeserializeSparse", bad, dtype="float32")
     with pytest.raises(tf.errors.InvalidArgumentError, match="Requested SparseTensor of type"):
         eager("DeserializeSparse", one, dtype="int32")
+
+
+@pytest.mark.parametrize("compression", ["", "GZIP"])
+def test_records_are_written(tmp_path, compression):
+    path = str(tmp_path / "records")
+    writer = reflow.data.experimental.TFRecordWriter(path, compression)
+    writer.write(reflow.data.Dataset.from_tensor_slices(["a", "", "c" * 1000]))
+    found = reflow.data.TFRecordDataset(path, compression)
+    assert list(found.as_numpy_iterator()) == [b"a", b"", b"c" * 1000]
+    with pytest.raises(TypeError, match="scalar strings"):
+        writer.write(reflow.data.Dataset.range(3))
+    with Graph().as_default(), tf.Session() as session:
+        node = E.TFRecordWriter(path).write(D.from_tensors("x"))
+        assert node.type == "DatasetToTFRecord"
+        session.run(node)
+    assert list(reflow.data.TFRecordDataset(path).as_numpy_iterator()) == [b"x"]
 
 
 def test_sparse_slices():

@@ -99,3 +99,10 @@ def test_the_short_way_reports_errors_like_the_long_one():
             tf.add(x, tf.ones([2, 2]))
         with pytest.raises(tf.errors.InvalidArgumentError, match="was expected to be"):
             tf.add(x, tf.ones([2, 3], tf.int32))
+
+
+def test_a_complex_tensor_is_divided_by_a_number():
+    x = tf.constant([1 + 2j])
+    assert (x / 2.0).numpy().tolist() == [0.5 + 1j]
+    assert (x / 2).numpy().tolist() == [0.5 + 1j]
+    assert (2.0 / tf.constant([2j])).numpy().tolist() == [-1j]

@@ -189,6 +189,19 @@ def test_methods_have_traces_per_instance():
     assert a(x).numpy().tolist() == [[0.0, 0.0]] and b(x).numpy().tolist() == [[4.0] * 3]
 
 
+def test_methods_of_objects_that_nobody_else_holds():
+    assert Dense(2)(tf.ones([1, 4])).shape == [1, 2]
+    dense = Dense(3)
+    gone = weakref.ref(dense)
+    call = dense.__call__
+    del dense
+    gc.collect()
+    assert call(tf.ones([1, 4])).shape == [1, 3] and gone() is not None
+    del call
+    gc.collect()
+    assert gone() is None
+
+
 # Variables ----------------------------------------------------------------------------------------
 
 
@@ -222,6 +235,30 @@ def test_variables_are_created_once():
 
     with pytest.raises(ValueError):
         h(tf.constant(1.0))
+
+
+def test_a_function_within_creates_its_variables():
+    class Holder:
+        v = None
+
+    @tf.function
+    def inner(x):
+        if Holder.v is None:
+            Holder.v = tf.Variable(10)
+        return x + Holder.v
+
+    @tf.function
+    def outer(data):
+        total = 0
+        for x in data:
+            total += inner(x)
+        return total
+
+    data = tf.data.Dataset.from_tensor_slices([1, 2, 3])
+    assert outer(data).numpy() == 36 and outer(data).numpy() == 36
+    with pytest.raises(ValueError, match="singleton tf.Variables"):
+        kept = []
+        list(data.map(lambda x: kept.append(tf.Variable(1)) or x))
 
 
 def test_state_is_shared_with_eager_code():
@@ -545,3 +582,11 @@ def test_methods_with_a_signature():
     assert concrete(tf.constant([5])).numpy().tolist() == [10]
     with pytest.raises((ValueError, TypeError), match="input_signature"):
         tf.function(lambda: 1, input_signature=[tf.TensorSpec([])])()
+
+
+def test_the_handle_of_eager_state_is_a_scalar():
+    variable = tf.Variable(np.zeros((2, 3)))
+    assert variable.handle.shape == () and variable.shape == (2, 3)
+    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer([1], [2]), 0)
+    assert table.resource_handle.shape == ()
+    assert tf.function(table.lookup)(tf.constant([1, 5])).numpy().tolist() == [2, 0]

@@ -7,6 +7,7 @@ import pytest
 
 import reflow
 from reflow.compiler import policy
+from reflow.ops import training
 
 tf = reflow.compat.v1
 
@@ -126,3 +127,32 @@ def test_a_run_that_reads_sees_whole_updates():
             reader.join()
         assert session.run(highest) == 100
         assert not torn
+
+
+@pytest.mark.parametrize("rule", ["Adam", "Momentum", "RMSProp", "Adadelta", "Ftrl"])
+def test_long_updates_go_block_by_block(rule, monkeypatch):
+    make = {
+        "Adam": lambda: tf.train.AdamOptimizer(0.1),
+        "Momentum": lambda: tf.train.MomentumOptimizer(0.1, 0.9, use_nesterov=True),
+        "RMSProp": lambda: tf.train.RMSPropOptimizer(0.1, centered=True),
+        "Adadelta": lambda: tf.train.AdadeltaOptimizer(0.5),
+        "Ftrl": lambda: tf.train.FtrlOptimizer(0.1),
+    }[rule]
+    start = np.linspace(-1, 1, 35, dtype=np.float32).reshape(5, 7)
+
+    def trained(block):
+        monkeypatch.setattr(training, "_BLOCK", block)
+        with tf.Graph().as_default(), tf.Session() as session:
+            v = tf.get_variable("v", initializer=start)
+            step = make().minimize(tf.reduce_sum(tf.sin(v * 3.0)))
+            session.run(tf.global_variables_initializer())
+            session.run(step)
+            before = held(session).ctypes.data
+            for _ in range(3):
+                session.run(step)
+            return session.run(v), held(session).ctypes.data == before
+
+    whole, _ = trained(1000)
+    parts, same_memory = trained(8)
+    np.testing.assert_array_equal(parts, whole)
+    assert same_memory and not np.array_equal(parts, start)

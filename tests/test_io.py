@@ -278,6 +278,70 @@ def test_long_lists_of_numbers():
     assert np.array_equal(found["f"].numpy(), reals)
 
 
+RAGGED = [
+    example(
+        v=[1, 2, 3, 4],
+        s=[0, 1, 4],
+        l=[1, 3],
+        st=[0, 1],
+        li=[1, 4],
+        ids=[0, 1, 1, 1],
+        l2=[2, 1, 1],
+        s2=[0, 2],
+    ),
+    example(v=[5, 6], s=[0, 2], l=[2], st=[0], li=[2], ids=[0, 0], l2=[1, 1], s2=[0, 1]),
+    example(s=[0]),
+]
+Ragged = tf2.io.RaggedFeature
+ROWS = [[[1], [2, 3, 4]], [[5, 6]], []]
+
+
+@pytest.mark.parametrize(
+    "partitions, batch",
+    [
+        ([], [[1, 2, 3, 4], [5, 6], []]),
+        ([Ragged.RowSplits("s")], ROWS),
+        ([Ragged.RowLengths("l")], ROWS),
+        ([Ragged.RowStarts("st")], ROWS),
+        ([Ragged.RowLimits("li")], ROWS),
+        ([Ragged.ValueRowIds("ids")], ROWS),
+        ([Ragged.UniformRowLength(2)], [[[1, 2], [3, 4]], [[5, 6]], []]),
+        (
+            [Ragged.UniformRowLength(1), Ragged.RowLengths("l2")],
+            [[[[1, 2]], [[3]], [[4]]], [[[5]], [[6]]], []],
+        ),
+        (
+            [Ragged.RowSplits("s2"), Ragged.UniformRowLength(2)],
+            [[[[1, 2], [3, 4]]], [[[5, 6]]], []],
+        ),
+    ],
+)
+def test_ragged_features(partitions, batch):
+    def parsed(parse, data, splits):
+        feature = Ragged(tf.int64, "v", partitions, row_splits_dtype=splits, validate=True)
+        return parse(data, {"x": feature})["x"]
+
+    found = parsed(tf2.io.parse_example, RAGGED, tf.int64)
+    assert found.to_list() == batch
+    assert found.row_splits.dtype == tf.int64
+    one = parsed(tf2.io.parse_single_example, RAGGED[0], tf.int32)
+    assert (one.to_list() if hasattr(one, "to_list") else one.numpy().tolist()) == batch[0]
+
+
+def test_ragged_contexts_and_what_is_missing():
+    context = {"n": Ragged(tf.int64)}
+    found, _, _ = tf2.io.parse_sequence_example([sequence(), b""], context)
+    assert found["n"].to_list() == [[7], []]
+    with pytest.raises(errors.UnimplementedError, match="'q'.*VarLenFeature"):
+        tf2.io.parse_sequence_example([sequence()], None, {"q": Ragged(tf.int64)})
+    with pytest.raises(ValueError, match="must not intersect"):
+        tf2.io.parse_example(
+            [ONE], {"a": Ragged(tf.int64), "x": Ragged(tf.int64, "b"), "b": WANTED["b"]}
+        )
+    with pytest.raises(ValueError, match="int64, float32, or bytes"):
+        Ragged(tf.int32)
+
+
 def sequence():
     def ints(*values):
         return tf.train.Feature(int64_list=tf.train.Int64List(value=values))

@@ -11,6 +11,7 @@ import pytest
 
 from reflow.kernels import choices, library
 from reflow.kernels.convolution import FILTER_GRADIENT, FORWARD, INPUT_GRADIENT, convolution
+from reflow.kernels.kernel import Shape
 from reflow.kernels.pooling import AVERAGE, AVERAGE_GRADIENT, MAXIMUM, MAXIMUM_GRADIENT
 from reflow.lang.numpy_namespace import numpy_namespace
 from reflow.ops import conv_kernels, depthwise_kernels, pool_kernels
@@ -84,6 +85,13 @@ def operands(rng, kind, batch, geo, channels, w_channels, filters, dtype=np.floa
     return {FORWARD: (x, w), INPUT_GRADIENT: (w, dy), FILTER_GRADIENT: (x, dy)}[kind]
 
 
+def kernel_for(kind, dtype, batch, channels, w_channels, filters, geo, channels_first=False):
+    """The kernel that the interpreted tier would take."""
+    groups = channels // w_channels
+    shape = Shape(kind, np.dtype(dtype), batch, groups, channels, filters, geo, channels_first)
+    return convolution(shape, False)
+
+
 def check(got, want, dtype, what):
     # Each number is a sum of at most some thousands of products of unit variance.
     scale = max(np.abs(want).max(initial=0), 1)
@@ -124,10 +132,7 @@ def test_random_convolutions_agree_with_float64(seed, dtype):
     for _ in range(40):
         batch, geo, channels, w_channels, filters = random_case(rng)
         for kind in (FORWARD, INPUT_GRADIENT, FILTER_GRADIENT):
-            kernel = convolution(
-                *(kind, np.dtype(dtype), batch, channels, channels // w_channels, filters),
-                *(geo, False),
-            )
+            kernel = kernel_for(kind, dtype, batch, channels, w_channels, filters, geo)
             if kernel is None:
                 continue
             taken += 1
@@ -152,7 +157,7 @@ def test_random_convolutions_agree_with_float64(seed, dtype):
         (1, (64, 64), (3, 3), 1, [(9, 9), (0, 0)], 32, 32, 32),  # windows of padding alone
         (2, (12, 30, 31), (3, 3, 3), 1, "SAME", 16, 16, 24),
         (1, (3000,), (9,), 1, "SAME", 32, 32, 32),
-        (1, (300, 200), (5, 5), 1, "SAME", 16, 1, 16),
+        (1, (240, 180), (5, 5), 1, "SAME", 20, 1, 20),
     ],
 )
 def test_work_is_divided_without_changing_the_result(
@@ -162,16 +167,43 @@ def test_work_is_divided_without_changing_the_result(
     rng = np.random.default_rng(0)
     geo = geometry(sizes, kernel, strides, 1, padding)
     for kind in (FORWARD, INPUT_GRADIENT, FILTER_GRADIENT):
-        taken = convolution(
-            *(kind, np.dtype(np.float32), batch, channels, channels // w_channels, filters),
-            *(geo, False),
-        )
+        taken = kernel_for(kind, np.float32, batch, channels, w_channels, filters, geo)
         if taken is None:
             continue
         given = operands(rng, kind, batch, geo, channels, w_channels, filters)
         wide = [np.asarray(each, np.float64) for each in given]
         want = reference(kind, *wide, geo, channels, w_channels, filters)
         check(taken(numpy_namespace, *given), want, np.float32, kind)
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16])
+@pytest.mark.parametrize("sizes, batch", [((31,), 3), ((33, 40), 1), ((30, 31), 5), ((6, 9, 8), 2)])
+def test_kernels_take_images_with_the_channels_first(sizes, batch, dtype):
+    rng = np.random.default_rng(2)
+    geo = geometry(sizes, (3,) * len(sizes), 2)
+    channels, w_channels, filters = 24, 12, 40
+    for kind in (FORWARD, INPUT_GRADIENT, FILTER_GRADIENT):
+        given = operands(rng, kind, batch, geo, channels, w_channels, filters, dtype)
+        wide = [np.asarray(each, np.float64) for each in given]
+        want = reference(kind, *wide, geo, channels, w_channels, filters)
+        x, w, dy = (given[0], given[1], given[1]) if kind != INPUT_GRADIENT else (None, *given)
+        if kind == FORWARD:
+            got = conv_kernels.forward_channels_first(
+                numpy_namespace, np.moveaxis(x, -1, 1), w, geo
+            )
+        elif kind == INPUT_GRADIENT:
+            got = conv_kernels.input_gradient_channels_first(
+                numpy_namespace, channels, w, np.moveaxis(dy, -1, 1), geo
+            )
+        else:
+            got = conv_kernels.filter_gradient_channels_first(
+                numpy_namespace, np.moveaxis(x, -1, 1), w_channels, np.moveaxis(dy, -1, 1), geo
+            )
+        got = got if kind == FILTER_GRADIENT else np.moveaxis(got, 1, -1)
+        check(got, want, dtype, kind)
+        there = kernel_for(kind, dtype, batch, channels, w_channels, filters, geo, True)
+        assert there is not None or dtype != np.float32
 
 
 def force(monkeypatch, wish):
@@ -353,9 +385,7 @@ def test_empty_batches_and_filters_need_no_kernel():
 def test_numbers_that_are_no_convolution_are_refused():
     import ctypes
 
-    good = convolution(
-        *(FORWARD, np.dtype(np.float32), 2, 3, 1, 4, geometry((5, 5), (3, 3)), False)
-    ).numbers
+    good = kernel_for(FORWARD, np.float32, 2, 3, 3, 4, geometry((5, 5), (3, 3))).numbers
     reason = ctypes.create_string_buffer(256)
 
     def accepted(numbers):
@@ -381,9 +411,8 @@ def test_choices_are_explained(monkeypatch):
 
     monkeypatch.setattr(choices, "_noted", {})
     geo = geometry((6, 6), (3, 3))
-    convolution(FORWARD, np.dtype(np.float32), 2, 3, 1, 4, geo, True)
-    convolution(FORWARD, np.dtype(np.float64), 2, 3, 1, 4, geo, True)
-    convolution(INPUT_GRADIENT, np.dtype(np.float32), 2, 3, 1, 4, geo, True)
+    for kind, dtype in ((FORWARD, "float32"), (FORWARD, "float64"), (INPUT_GRADIENT, "float32")):
+        convolution(Shape(kind, np.dtype(dtype), 2, 1, 3, 4, geo), True)
     lines = explain.report().split("\n")
     told = {line.strip().split(": ")[0]: line for line in lines}
     assert "native" in told["convolution, float32, 2x6x6x3 to 4, window 3x3"]

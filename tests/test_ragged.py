@@ -277,6 +277,20 @@ def test_gradients_of_embeddings():
     assert gradient.numpy().ravel().tolist() == [0.0, 4.0, 12.0, 0.0]
 
 
+@pytest.mark.parametrize("name", programs.DATA)
+def test_data_sets(name):
+    got = [described(each) for each in programs.DATA[name](tf, tf.data.Dataset)]
+    same(got, GOLDEN["data"][name], name)
+
+
+def test_data_sets_say_what_their_elements_are():
+    dataset = tf.data.Dataset.from_tensor_slices(tf.ragged.constant([[[1], [2, 3]], []]))
+    assert dataset.element_spec == tf.RaggedTensorSpec([None, None], tf.int32)
+    assert dataset.batch(2).element_spec == tf.RaggedTensorSpec([None, None, None], tf.int32)
+    rows = tf.data.Dataset.range(3).map(lambda n: tf.fill([n], n))
+    assert rows.ragged_batch(2).element_spec == tf.RaggedTensorSpec([None, None], tf.int64)
+
+
 # Specs, sessions ----------------------------------------------------------------------------------
 
 
@@ -446,7 +460,8 @@ def test_other_composite_types_can_have_handlers():
             tf.exp(Interval(1, 2))
     finally:
         api_dispatch._types[:], api_dispatch._named[:] = saved
-        api_dispatch._dispatched.clear()
+        api_dispatch._composite.discard(Interval)
+        api_dispatch._plain.clear()
         api_dispatch._by_place.clear()
 
 

@@ -220,3 +220,12 @@ def test_the_rest():
     assert isinstance(converted, tf.SparseTensor)
     with pytest.raises(ValueError, match="No SparseTensor"):
         tf.sparse.map_values(tf.ones_like, DENSE)
+
+
+def test_an_eager_one_is_shown_with_its_tensors():
+    shown = repr(tf.sparse.SparseTensor([[0, 1]], [5], [2, 2]))
+    assert shown == (
+        "SparseTensor(indices=tf.Tensor([[0 1]], shape=(1, 2), dtype=int64), "
+        "values=tf.Tensor([5], shape=(1,), dtype=int32), "
+        "dense_shape=tf.Tensor([2 2], shape=(2,), dtype=int64))"
+    )

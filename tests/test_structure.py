@@ -119,14 +119,14 @@ def test_one_variable_is_not_two():
 def test_the_pieces_of_a_long_chain_are_compiled_once():
     def chain():
         y = tf.placeholder(tf.float32, [], name="x")
-        for _ in range(1500):
+        for _ in range(2000):
             y = tf.tanh(y)
         return y
 
     (value,), count = compilations(chain, [0.5])
     assert count == 1
     expected = 0.5
-    for _ in range(1500):
+    for _ in range(2000):
         expected = np.tanh(expected)
     np.testing.assert_allclose(value, expected, rtol=1e-3)
 
@@ -179,3 +179,22 @@ def test_patience_grows_with_the_number_of_signatures(monkeypatch):
     kind.seconds = 0.0
     kind.entries = dict.fromkeys(range(64))
     assert patience() == pytest.approx(2**3 * first, rel=0.01)
+
+
+def test_large_constants_are_not_kept_for_others():
+    def build():
+        x = tf.placeholder(tf.float32, [2], name="x")
+        return x * 1.5 + tf.reduce_sum(tf.constant(np.ones((300_000,), np.float32)) * x[0])
+
+    compilations(build, [[1.0, 2.0]])
+    (value,), count = compilations(build, [[1.0, 2.0]])
+    assert count == 1
+    np.testing.assert_allclose(value, [300_001.5, 300_003.0])
+
+
+def test_what_is_to_be_interpreted_takes_no_executable(monkeypatch):
+    compilations(scaled(9.5), [[1.0]])
+    monkeypatch.setattr(policy, "forced", [policy.INTERPRET])
+    before = stats()["interpreted_runs"]
+    compilations(scaled(9.5), [[1.0]])
+    assert stats()["interpreted_runs"] == before + 1

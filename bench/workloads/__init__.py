@@ -20,8 +20,11 @@ NAMES = (
     "mlp",
     "cnn",
     "conv",
+    "resnet50",
+    "mobilenet",
     "attention",
     "lstm",
     "shapes",
+    "keras_fit",
     "data",
 )

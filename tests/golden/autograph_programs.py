@@ -1,4 +1,4 @@
-# ruff: noqa: B007, E731, F821, F841, PIE804, RET503
+# ruff: noqa: B007, C417, E731, F821, F841, PIE804, RET503, SIM113
 """Functions that lean on AutoGraph, each with arguments: TensorFlow and Reflow run them alike.
 
 `PROGRAMS` give values, `ERRORS` fail while they are traced or run. `BEYOND` are programs that
@@ -539,6 +539,103 @@ def none_before_the_loop(n):
     return y
 
 
+# Data sets ----------------------------------------------------------------------------------------
+
+
+@program((2.0,))
+def over_a_dataset(x):
+    dataset = tf.data.Dataset.from_tensor_slices(([1, 2, 3], [10.0, 20.0, 30.0]))
+    total = 0.0
+    for a, b in dataset:
+        total += tf.cast(a, tf.float32) * b * x
+    return total
+
+
+@program((25.0,), (5.0,), (50.0,))
+def over_a_dataset_until(x):
+    total, count = 0.0, 0
+    for v in tf.data.Dataset.from_tensor_slices([10.0, 20.0, 30.0]):
+        if v > x:
+            break
+        total += v
+        count += 1
+    return total, count
+
+
+@program((2,))
+def over_a_dataset_with_continue(n):
+    total = 0
+    for v in tf.data.Dataset.from_tensor_slices([1, 2, 3, 4, 5]):
+        if v % n == 0:
+            continue
+        total += v
+    return total
+
+
+@program((3,))
+def shapes_may_grow_over_a_dataset(n):
+    found = tf.zeros([0], tf.int32)
+    for v in tf.data.Dataset.from_tensor_slices([1, 2, 3]):
+        found = tf.concat([found, [v * n]], 0)
+    return found
+
+
+@program((3,))
+def tensor_array_over_a_dataset(n):
+    rows = tf.TensorArray(tf.int32, size=0, dynamic_size=True)
+    i = 0
+    for v in tf.data.Dataset.from_tensor_slices([1, 2, 3]):
+        rows = rows.write(i, v * n)
+        i += 1
+    return rows.stack()
+
+
+@program((3,))
+def on_with_an_iterator(n):
+    iterator = iter(tf.data.Dataset.from_tensor_slices([1, 2, 3, 4, 5]))
+    total = next(iterator) * n
+    for v in iterator:
+        total = total * 10 + v
+        if v > 2:
+            break
+    for v in iterator:
+        total = total * 100 + v
+    return total
+
+
+@program((3,))
+def built_in_functions_of_datasets(n):
+    dataset = tf.data.Dataset.from_tensor_slices([1, 2, 3, 4, 5])
+    total = 0
+    for i, v in enumerate(dataset):
+        total += tf.cast(i, tf.int32) * v
+    for a, b in zip(dataset, filter(lambda v: v > 2, dataset)):
+        total += a * b
+    for v in map(lambda v: v * n if v > 2 else -v, dataset):
+        total += v
+    above = map(lambda v: v > n, dataset)
+    return total, len(dataset), any(above), all(above)
+
+
+@program((3,))
+def nested_datasets(n):
+    total = 0
+    dataset = tf.data.Dataset.from_tensor_slices([1, 2, 3])
+    for a in dataset:
+        for b in dataset.take(2):
+            if a > b:
+                total += a * b * n
+    return total
+
+
+@program((3,))
+def rows_of_a_ragged_tensor(n):
+    total = 0
+    for row in tf.ragged.constant([[1, 2], [3], []]):
+        total = total * 10 + tf.reduce_sum(row) * n
+    return total
+
+
 # Functions ----------------------------------------------------------------------------------------
 
 
@@ -1038,3 +1135,26 @@ def return_in_with(x):
             return x
         y = x * 2.0
     return y
+
+
+@error(3)
+def undefined_before_a_loop_over_a_dataset(n):
+    for v in tf.data.Dataset.from_tensor_slices([1, 2, 3]):
+        last = v * n
+    return last
+
+
+@error(3)
+def dtype_changes_over_a_dataset(n):
+    total = n
+    for v in tf.data.Dataset.from_tensor_slices([1.0, 2.0]):
+        total = v
+    return total
+
+
+@error(3)
+def return_over_a_dataset(n):
+    for v in tf.data.Dataset.from_tensor_slices([1, 2, 3]):
+        if v > n:
+            return v
+    return -1

@@ -460,6 +460,48 @@ def function_that_returns_an_object(tf):
     return tf.data.Dataset.range(3).map(lambda x: object())
 
 
+@fails
+def function_that_makes_a_variable(tf):
+    return tf.data.Dataset.range(2).map(lambda x: tf.Variable(1) + 1)
+
+
+@fails
+def function_of_too_few_arguments(tf):
+    return tf.data.Dataset.range(2).map(lambda x, y: x)
+
+
+@fails
+def padded_shapes_of_other_keys(tf):
+    return tf.data.Dataset.from_tensors({"a": [1]}).padded_batch(2, {"b": [None]})
+
+
+@fails
+def zip_of_nothing(tf):
+    return tf.data.Dataset.zip(())
+
+
+@fails
+def scan_without_a_result(tf):
+    return tf.data.Dataset.range(3).scan(0, lambda s, x: s)
+
+
+@fails
+def unbatch_of_scalars(tf):
+    return tf.data.Dataset.range(3).unbatch()
+
+
+@fails
+def generator_of_another_structure(tf):
+    types = (tf.int32, tf.int32)
+    return elements(tf.data.Dataset.from_generator(lambda: iter([(1, 2, 3)]), output_types=types))
+
+
+@fails
+def choice_beyond(tf):
+    D = tf.data.Dataset
+    return elements(D.choose_from_datasets([D.range(2)], D.range(5, 6)))
+
+
 @program
 def filtered(tf):
     d = tf.data.Dataset.range(9)
@@ -754,6 +796,62 @@ def in_functions(tf):
         of_a_dataset(d).numpy(),
         first().numpy(),
     ]
+
+
+@program
+def python_control_flow(tf):
+    d = tf.data.Dataset.range(6)
+
+    def halved(x):
+        if x % 2 == 0:
+            return x // 2
+        else:
+            return -x
+
+    def collatz(x):
+        n = tf.constant(0)
+        while x > 1:
+            x = x // 2 if x % 2 == 0 else 3 * x + 1
+            n += 1
+        return n
+
+    @tf.function
+    def total(dataset):
+        result = tf.constant(0, tf.int64)
+        for x in dataset:
+            if x > 3:
+                break
+            result += x
+        return result
+
+    @tf.function
+    def pairs(dataset):
+        result = tf.constant(0, tf.int64)
+        for i, x in dataset.enumerate():
+            result += i * x
+        return result
+
+    @tf.function
+    def of_iterator(iterator):
+        result = tf.constant(0, tf.int64)
+        for x in iterator:
+            result += x
+        return result
+
+    it = iter(d)
+    next(it)
+    return [
+        elements(d.map(halved)), elements(d.map(collatz)), total(d).numpy(), pairs(d).numpy(),
+        of_iterator(it).numpy(), elements(d.filter(lambda x: x > 1 and x < 5)),
+    ]  # fmt: skip
+
+
+@program
+def tables(tf):
+    keys, values = tf.constant(["a", "b"]), tf.constant([1, 2], tf.int64)
+    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), 0)
+    d = tf.data.Dataset.from_tensor_slices(["a b a", "b c", "a"])
+    return elements(d.map(lambda s: table.lookup(tf.strings.split(s))).padded_batch(2))
 
 
 # Files --------------------------------------------------------------------------------------------
@@ -1098,3 +1196,28 @@ def sparse_slices(tf):
     )
     with tf.Session() as session:
         return [drain(tf, session, following), [list(v) for v in drain(tf, session, whole)]]
+
+
+# A graph that is written as a GraphDef and read again: the nodes to run first, and what to fetch.
+BEGIN = ["MakeIterator", "MakeIterator_1"]
+FETCH = ["IteratorGetNext:0", "IteratorGetNext:1", "IteratorGetNext_1:0", "IteratorGetNext_2:0"]
+
+
+def to_be_written(tf):
+    D = tf.data.Dataset
+    factor = tf.constant([10.0, 20.0])
+    pairs = D.from_tensor_slices((np.arange(6), np.arange(6.0, dtype=np.float32)))
+    d = pairs.map(lambda a, b: (a + 1, b * factor[0]), 2).filter(lambda a, b: a > 1)
+    d = d.shuffle(3, seed=1).repeat(2).batch(4).prefetch(1)
+    d = d.flat_map(lambda a, b: D.from_tensors((a, b)))
+    e = D.range(6).group_by_window(lambda x: x % 2, lambda key, window: window.batch(3), 3)
+    tf.data.make_initializable_iterator(d).get_next()
+    tf.data.make_one_shot_iterator(D.range(3).map(lambda x: x * x + 1)).get_next()
+    tf.data.make_initializable_iterator(e).get_next()
+
+
+def run_written(tf, graph_def):
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(graph_def, name="")
+        session.run(BEGIN)
+        return [session.run(FETCH) for _ in range(2)]

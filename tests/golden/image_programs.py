@@ -174,6 +174,10 @@ tf2.image.non_max_suppression_padded(boxes, scores, 12, pad_to_max_output_size=T
 tf2.image.non_max_suppression_padded(1 - boxes, scores, 6, pad_to_max_output_size=True)
 tf2.image.non_max_suppression_padded(boxes, scores, 6, pad_to_max_output_size=True, sorted_input=True, canonicalized_coordinates=True)
 tf2.image.random_crop(x3, [4, 3, 3], seed=2)
+tf2.image.stateless_random_crop(x3, [4, 3, 3], seed=[2, 5])
+tf2.image.extract_glimpse(x, [3, 4], [[0.1, 0.2], [-0.9, 0.8]], noise="zero")
+tf2.image.extract_glimpse(x[:, 2:4, 2:4], [2, 2], [[0.0, 0.0], [0.0, 0.0]])
+tf.image.extract_glimpse(x[:, 1:5], [3, 4], [[0.1, 0.2], [-0.1, 0.1]])
 tf2.image.resize(tf2.image.resize(x, [11, 3]) ** 2, [4, 4])
 """
 

@@ -1,4 +1,4 @@
-"""Writes tests/golden/data.json: what TensorFlow makes of data_programs.py.
+"""Writes tests/golden/data.json: what TensorFlow makes of data_programs.py; data_graph.pb: a GraphDef.
 
 Run it with a Python that has TensorFlow: python tests/golden/make_data_golden.py
 """
@@ -9,6 +9,7 @@ import pathlib
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
+import data_programs
 import tensorflow as tf
 from data_programs import GRAPH, PROGRAMS
 from plain_values import plain
@@ -40,6 +41,12 @@ if __name__ == "__main__":
         golden[f.__name__] = in_graph(f)
         if isinstance(golden[f.__name__], dict) and "error" in golden[f.__name__]:
             print("NOT AS SAID", f.__name__, golden[f.__name__])
+    with tf.Graph().as_default() as graph:
+        data_programs.to_be_written(tf.compat.v1)
+    graph_def = graph.as_graph_def()
+    target = pathlib.Path(__file__).parent / "data_graph.pb"
+    target.write_bytes(graph_def.SerializeToString(deterministic=True))
+    golden["run_written"] = plain(data_programs.run_written(tf.compat.v1, graph_def))
     for value in golden.values():
         if isinstance(value, dict):
             value.pop("text", None)

@@ -2,8 +2,8 @@
 
     python tests/golden/make_examples.py        (an environment with TensorFlow 2 and NumPy)
 
-Each program runs as it is, with `tensorflow` standing for `tensorflow.compat.v1`, and its standard
-output goes to examples.json, which tests/test_examples.py compares with.
+Each program runs as it is, those of TF 1 with `tensorflow` standing for `tensorflow.compat.v1`, and its
+standard output goes to examples.json, which tests/test_examples.py compares with.
 """
 
 import json
@@ -26,6 +26,13 @@ RUNS = {
     "deepdream": ["--train_steps", "100", "--steps", "40"],
     "mnist_tf1": ["--epochs", "1", "--train_size", "1000"],
 }
+TF2_RUNS = {
+    "custom_training": [],
+    "vae": ["--epochs", "4"],
+    "gan": ["--steps", "1500"],
+    "dqn": [],
+    "attention": [],
+}
 
 RUNNER = """
 import runpy, sys
@@ -40,8 +47,9 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 def main():
     recorded = {}
-    for name, arguments in RUNS.items():
-        command = [sys.executable, "-c", RUNNER, str(EXAMPLES / f"{name}.py"), *arguments]
+    for name, arguments in (RUNS | TF2_RUNS).items():
+        program = [str(EXAMPLES / f"{name}.py"), *arguments]
+        command = [sys.executable, *([] if name in TF2_RUNS else ["-c", RUNNER]), *program]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"{name} failed:\n{done.stderr}")

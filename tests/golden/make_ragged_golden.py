@@ -29,6 +29,10 @@ def bad(name, f):
 
 golden = {
     "good": {name: good(name, f) for name, f in ragged_programs.GOOD.items()},
+    "data": {
+        name: [described(each) for each in f(tf, tf.data.Dataset)]
+        for name, f in ragged_programs.DATA.items()
+    },
     "bad": {name: bad(name, f) for name, f in ragged_programs.BAD.items()},
 }
 target = pathlib.Path(__file__).parent / "ragged.json"

@@ -360,3 +360,29 @@ bad(
     ngrams_padding=lambda tf, r, t: tf.strings.ngrams(r(S), 2, padding_width=1),
     ngrams_pads=lambda tf, r, t: tf.strings.ngrams(r(S), 2, pad_values=5),
 )
+
+# Data sets: eagerly alone -------------------------------------------------------------------------
+
+DATA = {
+    "slices": lambda tf, D: [*D.from_tensor_slices(tf.ragged.constant(A)), *D.from_tensor_slices(tf.ragged.constant(D3))],
+    "whole": lambda tf, D: [*D.from_tensors(tf.ragged.constant(D3)).repeat(2)],
+    "batches": lambda tf, D: [
+        *D.from_tensor_slices(tf.ragged.constant(A)).batch(2), *D.from_tensor_slices(tf.ragged.constant(D3)).batch(2)],
+    "mapped": lambda tf, D: [*D.from_tensor_slices(tf.ragged.constant(D3)).map(lambda x: x * 2)],
+    "mapped_batch": lambda tf, D: [*D.from_tensor_slices(tf.ragged.constant(A)).batch(3).map(lambda x: tf.reduce_sum(x, 1))],
+    "dictionary": lambda tf, D: [
+        v for e in D.from_tensor_slices({"a": tf.ragged.constant(A), "b": [1, 2, 3]}).batch(2) for v in (e["a"], e["b"])],
+    "ragged_batch": lambda tf, D: [*D.range(1, 4).map(lambda n: tf.fill([n], n)).ragged_batch(2)],
+    "ragged_batch_pairs": lambda tf, D: [
+        v for e in D.range(1, 4).map(lambda n: (tf.fill([n, 2], n), n)).ragged_batch(3) for v in e],
+    "dense_to_ragged": lambda tf, D: [
+        *D.range(1, 4).map(lambda n: tf.fill([2, n], n)).apply(tf.data.experimental.dense_to_ragged_batch(3, True))],
+    "split": lambda tf, D: [*D.from_tensor_slices(["a b", "c"]).map(tf.strings.split).ragged_batch(2)],
+    "generator": lambda tf, D: [*D.from_generator(
+        lambda: iter([tf.ragged.constant(A)]), output_signature=tf.RaggedTensorSpec([None, None], tf.int32))],
+    "unbatched": lambda tf, D: [
+        *D.from_tensors(tf.ragged.constant(A)).unbatch(), *D.from_tensors(tf.sparse.from_dense([[1, 0], [0, 2]])).unbatch()],
+    "rebatched": lambda tf, D: [*D.from_tensor_slices(tf.ragged.constant(A)).batch(2).rebatch(3)],
+    "kept": lambda tf, D: [*D.from_tensor_slices(tf.ragged.constant(A)).filter(lambda x: tf.size(x) > 0)],
+}  # fmt: skip
+D3 = D

@@ -21,4 +21,8 @@ tested_elsewhere(
     *("MakeIterator", "IteratorToStringHandle", "IteratorFromStringHandleV2", "IteratorGetNext"),
     *("IteratorGetNextSync", "IteratorGetNextAsOptional", "OptionalFromValue", "OptionalNone"),
     *("OptionalHasValue", "OptionalGetValue", "CSVDatasetV2"),
+    *("ParallelMapDataset", "MapAndBatchDataset", "ParallelInterleaveDatasetV2"),
+    *("ParallelInterleaveDatasetV3", "OptimizeDataset", "ModelDataset", "DummyMemoryCache"),
+    *("MaxIntraOpParallelismDataset", "PrivateThreadPoolDataset", "CacheDatasetV2"),
+    *("IteratorFromStringHandle", "DatasetToTFRecord"),
 )

@@ -83,3 +83,37 @@ record(
     sample(input=c64(2, 3, 3), fft_length=i32([2, 2, 3])),
     bad=[bad(input=c64(2, 2, 3), fft_length=i32([3, 2, 4]), match=LENGTH)],
 )
+
+# Over any dimensions ------------------------------------------------------------------------------
+
+NO_KERNEL = {
+    "oracle": False,
+    "why": "TensorFlow has a kernel for GPUs only; test_signal.py looks at them",
+}
+for _name in ("FFTND", "IFFTND"):
+    record(
+        _name,
+        sample(input=c64(2, 3, 4), fft_length=i32([3, 4]), axes=i32([1, 2])),
+        sample(input=c64(2, 3, 4), fft_length=i32([2, 2]), axes=i32([0, -2])),
+        bad=[
+            bad(input=c64(2, 3), fft_length=i32([4]), axes=i32([1]), match="at least"),
+            bad(input=c64(2, 3), fft_length=i32([3]), axes=i32([2]), match="ax"),
+            bad(input=c64(2, 3), fft_length=i32([2, 3]), axes=i32([1]), match="axes"),
+        ],
+        grad=False,
+        **NO_KERNEL,
+    )
+record(
+    "RFFTND",
+    sample(input=f32(2, 3, 4), fft_length=i32([3, 4]), axes=i32([1, 2])),
+    sample(input=f32(2, 3, 4), fft_length=i32([4, 2]), axes=i32([2, 0])),
+    grad=False,
+    **NO_KERNEL,
+)
+record(
+    "IRFFTND",
+    sample(input=c64(2, 3, 4), fft_length=i32([3, 6]), axes=i32([1, 2])),
+    sample(input=c64(2, 3, 4), fft_length=i32([4, 2]), axes=i32([2, 0])),
+    grad=False,
+    **NO_KERNEL,
+)

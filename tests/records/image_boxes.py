@@ -131,6 +131,35 @@ record(
     why="TensorFlow defines no gradient",
 )
 
+CUT = [
+    {
+        "input": f32(2, 4, 5, 2),
+        "size": i32([3, 2]),
+        "offsets": arr(offsets, "float32"),
+        "centered": centered,
+        "normalized": normalized,
+        "uniform_noise": False,
+        "noise": "zero",
+    }
+    for centered in (True, False)
+    for normalized in (True, False)
+    for offsets in ([[0, 0], [0.5, -0.5]], [[1, 2], [-1, -1]], [[0.3, 0.2], [7, -9]])
+]
+
+for _op in ("ExtractGlimpse", "ExtractGlimpseV2"):
+    record(
+        _op,
+        *(sample(**each) for each in CUT),
+        bad=[
+            bad(**{**CUT[0], "noise": "loud"}, match="noise could only be"),
+            bad(**{**CUT[0], "uniform_noise": True}, match="at the same time"),
+            bad(**{**CUT[0], "offsets": f32(3, 2)}, match="batch"),
+            bad(**{**CUT[0], "size": i32([3])}, match="rank|size|vector"),
+        ],
+        grad=False,
+        why="TensorFlow defines no gradient",
+    )
+
 TURNED = np.array([[0.8, -0.55, 2.1, 0.6, 0.9, -1.3, 0, 0]], np.float32)
 SEEN = np.array([[1.1, 0.1, -0.7, 0.05, 0.9, 0.4, 0.01, -0.02]] * 2, np.float32)
 MOVED = np.array([[1, 0, 2, 0, 1, -1, 0, 0]], np.float32)

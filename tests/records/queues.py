@@ -1,4 +1,4 @@
-"""Ops of ops/queues.py: what they do depends on the order of runs and threads."""
+"""Ops of ops/queue_ops.py: what they do depends on the order of runs and threads."""
 
 from .base import tested_elsewhere
 

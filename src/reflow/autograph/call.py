@@ -10,9 +10,9 @@ from typing import Any
 from reflow.autograph import branches, loops, state
 from reflow.autograph.builtin_functions import OVERLOADS
 from reflow.autograph.compile import Options, converted, is_generated
+from reflow.autograph.expressions import Unsupported
 from reflow.autograph.options import log, warn
 from reflow.autograph.policy import artifact, is_artifact, leave_alone, left_alone, of_test_case
-from reflow.autograph.rewrite import Unsupported
 from reflow.autograph.source import NoSource
 from reflow.autograph.status import Status, current
 
@@ -53,8 +53,6 @@ def converted_call(
         )
     elif kind is not _FUNCTION and not isinstance(f, type):
         function, given = _call_method(kind), (f, *args)
-        if is_artifact(f):
-            function = None
     new = None
     if type(function) is _FUNCTION:
         new = _converted(function, given, options, requested)
@@ -75,7 +73,7 @@ def _converted(
     function: types.FunctionType, given: tuple[Any, ...], options: Options, requested: bool
 ) -> Callable[..., Any] | None:
     """The converted form of a function; None if it is called as it is."""
-    if current() is Status.DISABLED or "ag_artifact" in function.__dict__:
+    if current() is Status.DISABLED or is_artifact(function):
         return None
     if is_generated(function.__code__):
         return None
@@ -115,6 +113,7 @@ def operators(options: Options) -> Any:
         if_stmt=branches.if_stmt,
         ld=state.ld,
         ldu=state.ldu,
+        locals_=state.locals_,
         no_return_value=state.no_return_value,
         none_of=branches.none_of,
         not_=branches.not_,

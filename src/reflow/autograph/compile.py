@@ -13,7 +13,8 @@ import weakref
 from typing import Any, NamedTuple
 
 from reflow.autograph.build import OPERATORS
-from reflow.autograph.rewrite import PREFIX, Rewriter
+from reflow.autograph.expressions import PREFIX
+from reflow.autograph.rewrite import Rewriter
 from reflow.autograph.source import parse
 
 _FUTURES = 0x1FF0000  # the bits of co_flags that `from __future__` sets (PyCF_MASK)

@@ -181,11 +181,11 @@ class WithOwn:
 
 
 def both(test: Any, extra_test: Callable[[], Any] | None) -> Any:
+    """Whether a loop goes on: there is more, and no `break` or `return` was met."""
     if extra_test is None:
         return test
-    from reflow.ops.control_flow import cond
-
-    return cond(test, extra_test, lambda: False)
+    extra = extra_test()  # it only looks at flags
+    return REGISTRY["LogicalAnd"](test, extra)
 
 
 def _range_for(

@@ -21,20 +21,23 @@ class Uses:
       reads: names that it reads, those that functions in it read of their surroundings included.
       binds: names that it binds, in any way.
       places: composite places that it assigns: from their text to their tree and the names in it.
+      captured: names that functions in it read of their surroundings.
       functions: of the functions that it defines, by name, what they read of their surroundings.
     """
 
-    __slots__ = ("reads", "binds", "places", "functions")
+    __slots__ = ("reads", "binds", "captured", "places", "functions")
 
     def __init__(self) -> None:
         self.reads: set[str] = set()
         self.binds: set[str] = set()
+        self.captured: set[str] = set()
         self.places: dict[str, tuple[ast.expr, frozenset[str]]] = {}
         self.functions: dict[str, set[str]] = {}
 
     def add(self, other: Uses) -> None:
         self.reads |= other.reads
         self.binds |= other.binds
+        self.captured |= other.captured
         self.places.update(other.places)
         for name, free in other.functions.items():
             self.functions[name] = self.functions.get(name, set()) | free
@@ -116,6 +119,7 @@ class Names:
                 targets |= target.binds
             inner.reads -= targets
             inner.binds -= targets
+            inner.captured -= targets
             uses.add(inner)
             return
         elif isinstance(node, ast.ClassDef):
@@ -169,6 +173,7 @@ class Names:
             self._visit(each, uses)
         free = self.free(node)
         uses.reads |= free
+        uses.captured |= free
         name = getattr(node, "name", None)
         if name is not None:
             uses.binds.add(name)

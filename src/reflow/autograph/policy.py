@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 import sys
 import types
 import weakref
@@ -20,24 +19,26 @@ _LIBRARIES = frozenset(
 # Of Python's own modules, these call back what they are given.
 _CALL_BACK = frozenset(["functools", "contextlib"])
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _NOT_CALLED_AT_ONCE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 _verdicts: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
 
 
 def artifact(function: Any) -> Any:
-    """Marks a function as converted, or as one that is called as it is."""
-    try:
-        function.ag_artifact = True
-    except (AttributeError, TypeError):  # a decorator in between made it something else
-        return function
+    """Marks a function as converted, or as one that is called as it is.
+
+    The mark is the function's own code, so that a wrapper does not inherit it with the attributes.
+    """
+    if isinstance(function, types.FunctionType):
+        function.ag_artifact = function.__code__  # type: ignore[attr-defined]
     return function
 
 
 def is_artifact(target: Any) -> bool:
     function = target.__func__ if isinstance(target, types.MethodType) else target
-    return "ag_artifact" in getattr(function, "__dict__", ())
+    if not isinstance(function, types.FunctionType):
+        return False
+    return function.__dict__.get("ag_artifact") is function.__code__
 
 
 def left_alone(function: types.FunctionType) -> bool:
@@ -55,10 +56,11 @@ def leave_alone(function: types.FunctionType) -> None:
 
 def _left_alone(function: types.FunctionType) -> bool:
     code = function.__code__
-    if "ag_artifact" in function.__dict__ or code.co_flags & _NOT_CALLED_AT_ONCE:
+    if is_artifact(function) or code.co_flags & _NOT_CALLED_AT_ONCE:
         return True
-    if code.co_filename == "<string>" or code.co_filename.startswith(("<frozen ", _PACKAGE)):
+    if code.co_filename == "<string>" or code.co_filename.startswith("<frozen "):
         return True
+    # A wrapper that a library made says that it is of the module of what it wraps.
     return of_library(function.__module__)
 
 

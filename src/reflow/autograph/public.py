@@ -10,9 +10,9 @@ from typing import Any
 
 from reflow.autograph.call import converted_call, operators
 from reflow.autograph.compile import Options, converted, tree_of
+from reflow.autograph.expressions import Unsupported
 from reflow.autograph.options import Feature
 from reflow.autograph.policy import artifact, is_artifact
-from reflow.autograph.rewrite import Unsupported
 from reflow.autograph.source import NoSource
 from reflow.autograph.status import Status, current, using
 from reflow.lang.export import export

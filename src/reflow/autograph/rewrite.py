@@ -17,13 +17,10 @@ may have no value yet is made `Undefined` before the statement, and reading it g
 from __future__ import annotations
 
 import ast
-import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from reflow.autograph.build import (
-    OPERATORS,
-    arguments,
     assign,
     constant,
     function,
@@ -33,74 +30,15 @@ from reflow.autograph.build import (
     strings,
     thunk,
 )
+from reflow.autograph.expressions import PREFIX, ExpressionRewriter, Scope, Unsupported, has_walrus
 from reflow.autograph.jumps import Lowering
 from reflow.autograph.liveness import Liveness
-from reflow.autograph.names import Comprehension, Function, Names, declared, place_names
+from reflow.autograph.names import Comprehension, Function, Names, Uses, declared, place_names
 from reflow.autograph.source import parameters_of
 
-PREFIX = "ag__"  # of all generated names
 
-# Built-in functions that mean something else for tensors: their calls go through the operators.
-_OVERLOADED = frozenset(
-    ("abs", "all", "any", "enumerate", "filter", "float", "int", "len", "map", "max", "min")
-    + ("next", "print", "range", "sorted", "zip")
-)
-
-
-class Unsupported(Exception):
-    """The function has something in it that is not converted."""
-
-
-class _Scope:
-    """What is known of a function of the user while it is rewritten.
-
-    Attributes:
-      locals: the names of its own variables, parameters included.
-      globals, nonlocals: the names that it declares so.
-      outer: the scope of the function around it, if that is rewritten too.
-      first: its first parameter, for `super()`.
-      bound: names that have a value, if only `Undefined`, at the place that is being rewritten.
-      defined: those among them that have a value for sure.
-    """
-
-    def __init__(self, outer: _Scope | None, parameters: Sequence[str]):
-        self.outer = outer
-        self.locals: set[str] = set(parameters)
-        self.globals: set[str] = set()
-        self.nonlocals: set[str] = set()
-        self.first = parameters[0] if parameters else None
-        self.bound: set[str] = set(parameters)
-        self.defined: set[str] = set(parameters)
-
-
-class Rewriter(ast.NodeTransformer):
-    """Rewrites one function, and the functions in it.
-
-    Args:
-      namespace: the globals and the captured variables of the function, to know what names mean.
-      free: the names of its captured variables.
-      is_options: whether an object is `tf.autograph.experimental.set_loop_options`.
-      equality: whether `==` and `!=` become operators too.
-      lists: whether lists were asked to become lists of tensors, which is refused.
-    """
-
-    def __init__(
-        self,
-        namespace: dict[str, Any],
-        free: Sequence[str],
-        is_options: Callable[[Any], bool],
-        equality: bool = False,
-        lists: bool = False,
-    ):
-        self._namespace = namespace
-        self._free = set(free)
-        self._is_options = is_options
-        self._equality = equality
-        self._lists = lists
-        self._names = Names()
-        self._scope: Any = None
-        self._shadowed: list[set[str]] = []  # parameters of lambdas, targets of comprehensions
-        self._count = 0
+class Rewriter(ExpressionRewriter):
+    """Rewrites one function, and the functions in it."""
 
     # Functions ------------------------------------------------------------------------------------
 
@@ -111,7 +49,7 @@ class Rewriter(ast.NodeTransformer):
         for each in _all_arguments(node.args):
             each.annotation = None
         if isinstance(node, ast.Lambda):
-            self._scope = _Scope(None, parameters_of(node.args))
+            self._scope = Scope(None, parameters_of(node.args))
             node.body = self.visit(node.body)
             return node
         node.decorator_list = []
@@ -123,13 +61,14 @@ class Rewriter(ast.NodeTransformer):
         """Rewrites the body of a function in place."""
         if any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in _own_nodes(node)):
             raise Unsupported("generators are not supported")
-        scope = _Scope(self._scope, parameters_of(node.args))
+        scope = Scope(self._scope, parameters_of(node.args))
         names = Names()
         uses = names.block(node.body)
         for statement in node.body:
             _declarations(statement, scope)
         outside = scope.globals | scope.nonlocals
         scope.locals |= uses.binds - outside
+        scope.named |= uses.binds
         scope.bound |= outside
         scope.defined |= outside
         doc = node.body[:1] if ast.get_docstring(node, clean=False) is not None else []
@@ -185,10 +124,6 @@ class Rewriter(ast.NodeTransformer):
                 out.append(new)
         return out
 
-    def _binds(self, *names: str) -> None:
-        self._scope.bound.update(names)
-        self._scope.defined.update(names)
-
     def _inner(
         self, statements: Sequence[ast.stmt], modified: set[str], shared: set[str], given: set[str]
     ) -> tuple[list[ast.stmt], set[str]]:
@@ -228,7 +163,7 @@ class Rewriter(ast.NodeTransformer):
         return out
 
     def _state(
-        self, node: Any, modified: set[str], places: dict[str, Any]
+        self, node: Any, uses: Uses
     ) -> tuple[set[str], list[str], int, list[ast.stmt], list[ast.expr]]:
         """What a statement shares with the code around it.
 
@@ -237,8 +172,9 @@ class Rewriter(ast.NodeTransformer):
           statements to put before; the arguments `get_state` and `set_state`.
         """
         live_in, live_out = node.live_in, node.live_out
+        modified = uses.binds
         scope = self._scope
-        shared = {
+        passed = {
             name
             for name in modified
             if name in live_in
@@ -246,10 +182,12 @@ class Rewriter(ast.NodeTransformer):
             or name in scope.globals
             or name in scope.nonlocals
         }
-        kept = {text: tree for text, (tree, names) in places.items() if names <= live_in}
-        inputs = {name for name in shared if name not in live_out}
+        # What functions in it capture is one variable for all of them, as in Python.
+        shared = passed | (uses.captured & modified)
+        kept = {text: tree for text, (tree, names) in uses.places.items() if names <= live_in}
+        inputs = {name for name in passed if name not in live_out}
         inputs -= scope.globals | scope.nonlocals
-        ordered = sorted([*shared, *kept], key=lambda text: (text in inputs, text))
+        ordered = sorted([*passed, *kept], key=lambda text: (text in inputs, text))
         before: list[ast.stmt] = [
             assign(name, operator("Undefined", constant(name)))
             for name in sorted(shared - scope.bound)
@@ -270,7 +208,7 @@ class Rewriter(ast.NodeTransformer):
         getter, get_state = self._function("get_state", (), [result], set())
         values = f"{PREFIX}values"
         unpack = ast.Assign([ast.Tuple(writes, ast.Store())], load(values))
-        setter, set_state = self._function("set_state", (values,), [unpack], shared)
+        setter, set_state = self._function("set_state", (values,), [unpack], passed)
         before += [get_state, set_state]
         return shared, ordered, len(ordered) - len(inputs), before, [load(getter), load(setter)]
 
@@ -279,7 +217,7 @@ class Rewriter(ast.NodeTransformer):
     def visit_If(self, node: ast.If) -> Any:
         test = self.visit(node.test)
         uses = self._names.block([*node.body, *node.orelse])
-        shared, names, outputs, before, access = self._state(node, uses.binds, uses.places)
+        shared, names, outputs, before, access = self._state(node, uses)
         body, then = self._inner(node.body, uses.binds, shared, set())
         orelse, otherwise = self._inner(node.orelse, uses.binds, shared, set())
         on_true, true = self._function("if_body", (), body, shared)
@@ -301,7 +239,7 @@ class Rewriter(ast.NodeTransformer):
         extra_tree = getattr(node, "extra_test", None)
         test_uses = self._names.of(node.test)
         uses = self._names.block([*node.body, node.test])
-        shared, names, _, before, access = self._state(node, uses.binds, uses.places)
+        shared, names, _, before, access = self._state(node, uses)
         test: list[ast.stmt] = [ast.Return(self.visit(node.test))]
         tester, testing = self._function("loop_test", (), test, shared & test_uses.binds)
         body, _ = self._inner(node.body, uses.binds, shared, set())
@@ -318,7 +256,7 @@ class Rewriter(ast.NodeTransformer):
         extra_tree = getattr(node, "extra_test", None)
         target_uses = self._names.of(node.target)
         uses = self._names.block([*node.body, node.target])
-        shared, names, _, before, access = self._state(node, uses.binds, uses.places)
+        shared, names, _, before, access = self._state(node, uses)
         item = f"{PREFIX}item"
         target = ast.unparse(node.target)
         unpack = located(ast.Assign([node.target], load(item)), node)
@@ -426,7 +364,7 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_Assert(self, node: ast.Assert) -> Any:
         message = self.visit(node.msg) if node.msg is not None else constant("Assertion error")
-        if isinstance(message, ast.Constant) or not _has_walrus(message):
+        if isinstance(message, ast.Constant) or not has_walrus(message):
             call = operator("assert_stmt", self.visit(node.test), thunk(message))
             return self._placed([ast.Expr(call)], node)
         return node
@@ -496,158 +434,6 @@ class Rewriter(ast.NodeTransformer):
                 located(statement, like)
         return list(statements)
 
-    # Expressions ----------------------------------------------------------------------------------
-
-    def _may_be_undefined(self, name: str) -> bool:
-        if any(name in shadow for shadow in self._shadowed):
-            return False
-        scope = self._scope
-        if name in scope.locals:
-            return name not in scope.defined
-        while scope.outer is not None:
-            if name in scope.globals:
-                return False
-            scope = scope.outer
-            if name in scope.locals:
-                return name not in scope.defined
-        return False
-
-    def visit_Name(self, node: ast.Name) -> Any:
-        if isinstance(node.ctx, ast.Load) and self._may_be_undefined(node.id):
-            return located(operator("ld", node), node)
-        return node
-
-    def visit_NamedExpr(self, node: ast.NamedExpr) -> Any:
-        node.value = self.visit(node.value)
-        self._binds(node.target.id)
-        return node
-
-    def _comprehension(self, node: Any) -> Any:
-        shadow: set[str] = set()
-        for generator in node.generators:
-            shadow |= self._names.of(generator.target).binds
-        first = node.generators[0]
-        first.iter = self.visit(first.iter)
-        self._shadowed.append(shadow)
-        for i, generator in enumerate(node.generators):
-            if i:
-                generator.iter = self.visit(generator.iter)
-            generator.ifs = [self.visit(each) for each in generator.ifs]
-        if isinstance(node, ast.DictComp):
-            node.key = self.visit(node.key)
-            node.value = self.visit(node.value)
-        else:
-            node.elt = self.visit(node.elt)
-        self._shadowed.pop()
-        return node
-
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
-
-    def visit_List(self, node: ast.List) -> Any:
-        if self._lists and isinstance(node.ctx, ast.Load):
-            raise Unsupported(
-                "Feature.LISTS is not there: use a tf.TensorArray for a list that a loop over tensors "
-                "appends to"
-            )
-        return self.generic_visit(node)
-
-    def visit_BoolOp(self, node: ast.BoolOp) -> Any:
-        if any(_has_walrus(each) for each in node.values[1:]):
-            return self.generic_visit(node)
-        values = [self.visit(each) for each in node.values]
-        name = "and_" if isinstance(node.op, ast.And) else "or_"
-        result = values[-1]
-        for value in reversed(values[:-1]):
-            result = located(operator(name, value, thunk(result)), node)
-        return result
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
-        node.operand = self.visit(node.operand)
-        if isinstance(node.op, ast.Not):
-            return located(operator("not_", node.operand), node)
-        return node
-
-    def visit_Compare(self, node: ast.Compare) -> Any:
-        if len(node.ops) > 1 and _has_walrus(node):
-            return self.generic_visit(node)
-        values = [self.visit(each) for each in (node.left, *node.comparators)]
-        if len(node.ops) == 1:
-            return self._comparison(node, node.ops[0], *values)
-        # Each value is computed once, and not before the comparison to its left came out true.
-        return self._chain(node, list(node.ops), values)
-
-    def _chain(self, node: ast.Compare, ops: list[ast.cmpop], values: list[ast.expr]) -> ast.expr:
-        left, right = values[:2]
-        if len(ops) == 1:
-            return self._comparison(node, ops[0], left, right)
-        if isinstance(right, (ast.Name, ast.Constant)):
-            first = self._comparison(node, ops[0], left, right)
-            more = self._chain(node, ops[1:], values[1:])
-            return located(operator("and_", first, thunk(more)), node)
-        self._count += 1
-        names = [f"{PREFIX}left_{self._count}", f"{PREFIX}right_{self._count}"]
-        first = self._comparison(node, ops[0], load(names[0]), load(names[1]))
-        more = self._chain(node, ops[1:], [load(names[1]), *values[2:]])
-        body = operator("and_", first, thunk(more))
-        inner = ast.Lambda(arguments(*names), body)
-        return located(ast.Call(inner, [left, right], []), node)
-
-    def _comparison(
-        self, node: ast.Compare, op: ast.cmpop, left: ast.expr, right: ast.expr
-    ) -> ast.expr:
-        if self._equality and isinstance(op, (ast.Eq, ast.NotEq)):
-            name = "eq" if isinstance(op, ast.Eq) else "not_eq"
-            return located(operator(name, left, right), node)
-        return located(ast.Compare(left, [op], [right]), node)
-
-    def visit_IfExp(self, node: ast.IfExp) -> Any:
-        if _has_walrus(node.body) or _has_walrus(node.orelse):
-            return self.generic_visit(node)
-        text = constant(ast.unparse(node.test))
-        test = self.visit(node.test)
-        body, orelse = self.visit(node.body), self.visit(node.orelse)
-        return located(operator("if_exp", test, thunk(body), thunk(orelse), text), node)
-
-    def visit_Call(self, node: ast.Call) -> Any:
-        if _is_operator(node.func):
-            return node
-        name = node.func.id if isinstance(node.func, ast.Name) else None
-        if name is not None and self._is_builtin(name):
-            if name == "super" and not node.args and not node.keywords:
-                owner: Any = self._scope
-                if owner.first is None:
-                    return node
-                node.args = [located(load("__class__"), node), located(load(owner.first), node)]
-                return node
-            if name not in _OVERLOADED:
-                return self.generic_visit(node)
-        func = self.visit(node.func)
-        args = [self.visit(each) for each in node.args]
-        keywords = [(each.arg, self.visit(each.value)) for each in node.keywords]
-        named: ast.expr = constant(None)
-        if any(key is None for key, _ in keywords):
-            named = ast.Call(load("dict"), [], [ast.keyword(key, value) for key, value in keywords])
-        elif keywords:
-            named = ast.Dict([constant(key) for key, _ in keywords], [v for _, v in keywords])
-        given = ast.Tuple(args, ast.Load())
-        return located(operator("converted_call", func, given, named), node)
-
-    def _is_builtin(self, name: str) -> bool:
-        """Whether `name` is a built-in function here, hidden by no other."""
-        if any(name in shadow for shadow in self._shadowed):
-            return False
-        scope = self._scope
-        while scope is not None:
-            if name in scope.locals or name in scope.nonlocals:
-                return False
-            scope = scope.outer
-        return name not in self._namespace and hasattr(builtins, name)
-
-    def visit_Yield(self, node: Any) -> Any:
-        raise Unsupported("generators are not supported")
-
-    visit_YieldFrom = visit_Await = visit_Yield
-
 
 # Helpers ------------------------------------------------------------------------------------------
 
@@ -665,15 +451,6 @@ def _attribute(name: str) -> ast.expr:
     return operator(name).func
 
 
-def _is_operator(node: ast.expr) -> bool:
-    """Whether a call was generated before: its arguments are as they should be."""
-    return (
-        isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == OPERATORS
-    )
-
-
 def _own_nodes(node: ast.AST) -> Any:
     """All nodes in the body of a function, without those of functions and classes in it."""
     for child in ast.iter_child_nodes(node):
@@ -682,7 +459,7 @@ def _own_nodes(node: ast.AST) -> Any:
             yield from _own_nodes(child)
 
 
-def _declarations(node: ast.AST, scope: _Scope) -> None:
+def _declarations(node: ast.AST, scope: Scope) -> None:
     if isinstance(node, ast.Global):
         scope.globals.update(node.names)
     elif isinstance(node, ast.Nonlocal):
@@ -709,17 +486,13 @@ class _Undeclare(ast.NodeTransformer):
     visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = visit_Expr = _leave
 
 
-def _declare(names: set[str], scope: _Scope, like: ast.AST) -> list[ast.stmt]:
+def _declare(names: set[str], scope: Scope, like: ast.AST) -> list[ast.stmt]:
     out: list[ast.stmt] = []
     if names & scope.globals:
         out.append(located(ast.Global(sorted(names & scope.globals)), like))
     if names & scope.nonlocals:
         out.append(located(ast.Nonlocal(sorted(names & scope.nonlocals)), like))
     return out
-
-
-def _has_walrus(node: ast.AST) -> bool:
-    return any(isinstance(each, ast.NamedExpr) for each in ast.walk(node))
 
 
 def _copied(node: ast.expr, context: ast.expr_context) -> Any:

@@ -64,6 +64,19 @@ def ldu(read: Callable[[], Any], name: str) -> Any:
         return Undefined(name)
 
 
+def locals_(reads: dict[str, Callable[[], Any]]) -> dict[str, Any]:
+    """`locals()`: the values of the variables that a block has, as far as they have one."""
+    found = {}
+    for name, read in reads.items():
+        try:
+            value = read()
+        except NameError:
+            continue
+        if not isinstance(value, Undefined):
+            found[name] = value
+    return found
+
+
 def is_missing(value: Any) -> bool:
     """Whether `value` is none that a tensor can be made of: None, or not there."""
     return value is None or isinstance(value, (Undefined, NoReturnValue))

@@ -15,6 +15,7 @@ from reflow import api
 
 # path below `tensorflow.` -> (Reflow's modules that are looked into, prefixes of public names)
 _LANG = "reflow.lang."
+_RAGGED = "reflow.ops.ragged."
 _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.framework.ops": (
         tuple(
@@ -61,6 +62,19 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("distribute.",),
     ),
     "python.distribute.reduce_util": (("reflow.distribute.values",), ()),
+    "python.ops.ragged.ragged_tensor": ((_RAGGED + "ragged_tensor",), ("",)),
+    "python.ops.ragged.ragged_tensor_value": ((_RAGGED + "value",), ("ragged.",)),
+    "python.ops.ragged.ragged_factory_ops": ((_RAGGED + "factory",), ("ragged.",)),
+    "python.ops.ragged.ragged_functional_ops": ((_RAGGED + "functional",), ("ragged.",)),
+    "python.ops.ragged.ragged_math_ops": ((_RAGGED + "math",), ("ragged.", "math.")),
+    "python.ops.ragged.ragged_array_ops": ((_RAGGED + "array_ops",), ("ragged.",)),
+    "python.ops.ragged.ragged_concat_ops": ((_RAGGED + "concat",), ("ragged.",)),
+    "python.ops.ragged.ragged_gather_ops": ((_RAGGED + "gather",), ()),
+    "python.ops.ragged.ragged_string_ops": ((_RAGGED + "strings",), ("strings.",)),
+    "python.ops.ragged.ragged_where_op": ((_RAGGED + "array_ops",), ()),
+    "python.ops.ragged.row_partition": ((_RAGGED + "row_partition",), ()),
+    "python.ops.ragged.dynamic_ragged_shape": ((_RAGGED + "shape",), ()),
+    "python.ops.ragged.segment_id_ops": ((_RAGGED + "segment_ids",), ("ragged.",)),
     "python.ops.linalg.sparse.sparse_csr_matrix_ops": (("reflow.ops.sparse_csr",), ()),
     "compiler.tf2xla.python.xla": (("reflow.ops.xla",), ()),
     "python.eager.backprop": ((), ("", "autodiff.")),
@@ -126,6 +140,13 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.ops.image_ops": ((), ("image.",)),
     "python.ops.metrics": ((), ("metrics.",)),
     "python.ops.linalg.linalg": ((), ("linalg.",)),
+    "python.data.util.nest": (("reflow.data.util_nest",), ()),
+    "python.data.ops.dataset_ops": (
+        ("reflow.data.dataset", "reflow.data.dataset_v1", "reflow.data.iterators"),
+        ("data.",),
+    ),
+    "python.data.ops.iterator_ops": (("reflow.data.iterators",), ("data.",)),
+    "python.data.ops.readers": ((), ("data.",)),
     "python.platform.gfile": (("reflow.platform.gfile",), ("gfile.", "io.gfile.")),
     "python.platform.tf_logging": (("reflow.platform.tf_logging",), ("logging.",)),
     "python.platform.flags": (("reflow.platform.flags",), ("flags.",)),
@@ -153,7 +174,10 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.tf2": (("reflow.compat.tf2",), ()),
 }
 # Names that are neither public nor a module's own: (path, name) -> the public name.
-_FORMER = {("python.framework.tensor_util", "MakeNdarray"): "make_ndarray"}
+_FORMER = {
+    ("python.framework.tensor_util", "MakeNdarray"): "make_ndarray",
+    ("python.data.ops.dataset_ops", "DatasetV2"): "Dataset",
+}
 _PROTO = re.compile(r"core\.(?:framework|protobuf|example|util)\.(?:\w+\.)*\w+_pb2$")
 _GENERATED = re.compile(r"python\.ops\.gen_\w+$")
 

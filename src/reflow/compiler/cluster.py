@@ -259,7 +259,7 @@ class Cluster:
             self._kind = Kind()
         else:
             parts = (self.nodes, self.inputs, self.constants, self.outputs, self.reads, self.writes)
-            self._kind = kind_of(*parts, self.device)
+            self._kind = kind_of(*parts, self.device, policy.forced[0])
         return self._kind
 
     def _leave_kind(self) -> None:

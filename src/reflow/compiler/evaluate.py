@@ -105,7 +105,7 @@ class Program:
             for slot in sources:
                 if slot in views:
                     last[slot] = i
-            if opdef.view:
+            if opdef.view or opdef.reads:
                 views.update(slot for slot in targets if slot not in kept)
         for slot, i in last.items():
             *step, free = self.steps[i]

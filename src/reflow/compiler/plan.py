@@ -38,7 +38,7 @@ from reflow.lang.resource import ResourceHandle
 from reflow.lang.tensor import SymbolicTensor
 
 _FOLD_LIMIT = 1 << 16  # elements: larger results are computed in the cluster
-MAX_NODES = 500  # per cluster: XLA's compile time grows faster than the number of nodes
+MAX_NODES = 1000  # per cluster: XLA's compile time grows faster than the number of nodes
 
 
 class Plan:

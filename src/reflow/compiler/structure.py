@@ -24,6 +24,7 @@ from reflow.lang.shapes import TensorShape
 from reflow.lang.tensor import SymbolicTensor
 
 _KEPT = 32  # kinds that live on when no cluster is of them any more
+_LARGE = 1 << 20  # bytes of constants: a cluster with more is its own, lest its executable lives on
 
 
 class Kind:
@@ -62,10 +63,11 @@ def kind_of(
     reads: Sequence[ResourceHandle],
     writes: Sequence[ResourceHandle],
     device: str,
+    tier: str,
 ) -> Kind:
-    """The kind of a cluster with these parts: see `Cluster`."""
+    """The kind of a cluster with these parts (see `Cluster`) under the rule `tier` of the policy."""
     try:
-        key = _structure(nodes, inputs, constants, outputs, reads, writes, device)
+        key = _structure(nodes, inputs, constants, outputs, reads, writes, (device, tier))
     except _Own:
         return Kind()
     with _lock:
@@ -92,13 +94,15 @@ def _structure(
     outputs: Sequence[SymbolicTensor],
     reads: Sequence[ResourceHandle],
     writes: Sequence[ResourceHandle],
-    device: str,
+    where: tuple[str, str],
 ) -> bytes:
+    if sum(getattr(value, "nbytes", 0) for _, value in constants) > _LARGE:
+        raise _Own
     state = {handle: i for i, handle in enumerate((*writes, *reads))}
     slots: dict[int, int] = {}
     for tensor in inputs:
         slots.setdefault(id(tensor), len(slots))
-    parts: list[Any] = [device, len(writes), [slots[id(t)] for t in inputs]]
+    parts: list[Any] = [where, len(writes), [slots[id(t)] for t in inputs]]
     parts.append([t.dtype.name for t in inputs])
     parts.append([_state(handle) for handle in state])
     for tensor, value in constants:
@@ -142,6 +146,8 @@ def _frozen(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_frozen(each) for each in value]
     if isinstance(value, (np.ndarray, np.generic)) and value.dtype != object:
+        if value.nbytes > _LARGE:
+            raise _Own
         value = np.asarray(value)
         content = value.tobytes() if value.size <= 16 else hashlib.blake2b(value.tobytes()).digest()
         return value.dtype.str, value.shape, content

@@ -12,7 +12,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ import numpy as np
 from reflow.data.pipeline import Element
 
 _ENDED = object()
-_PATIENCE = 0.5  # seconds between looks at the thread that should bring the next element
+_PATIENCE = 0.2  # seconds between looks at the thread that should bring the next element
 
 
 class _Failure:
@@ -77,11 +77,13 @@ def _fill(core: _Core) -> None:
 class Prefetched:
     """An iterator whose elements a thread makes ahead of time, at most `size` of them.
 
-    Errors come up in the place of the element that failed.
+    Errors come up in the place of the element that failed. `check`, which is called while the consumer
+    waits, raises what ends the waiting.
     """
 
-    def __init__(self, source: Iterator[Element], size: int):
+    def __init__(self, source: Iterator[Element], size: int, check: Callable[[], None]):
         self._core = core = _Core(source, size)
+        self._check = check
         self._thread: threading.Thread | None = None
         self._ended = False
         self._finalizer = weakref.finalize(self, core.stop)
@@ -105,6 +107,7 @@ class Prefetched:
                     raise StopIteration
                 core.waiting = True
                 core.changed.wait(_PATIENCE)
+                self._check()
             core.waiting = False
             full = len(core.items) >= core.size
             item = core.items.popleft()
@@ -123,50 +126,48 @@ class Prefetched:
 _CHEAP = 100e-6  # seconds: functions that take less are called where they are needed
 _TRIED = 8  # calls whose time is measured before that is decided
 
-_pools: dict[int, ThreadPoolExecutor] = {}
-_pools_lock = threading.Lock()
 
+class _Workers:
+    """Some daemon threads that take calls from a queue; they start when there is work.
 
-def _pool(workers: int) -> ThreadPoolExecutor:
-    """The threads for functions of elements: daemons, one set for each degree of parallelism."""
-    with _pools_lock:
-        found = _pools.get(workers)
-        if found is None:
-            found = _pools[workers] = _DaemonPool(workers)  # type: ignore[assignment]
-        return found
+    Each iterator has its own: calls that wait for calls of another one must not take its threads.
+    """
 
-
-class _DaemonPool:
-    """Some daemon threads that take calls from a queue; they start when there is work."""
-
-    def __init__(self, workers: int):
-        self._free = workers
+    def __init__(self, most: int):
+        self._free = most  # threads that may still be started
         self._calls: deque[tuple[Future, Callable, tuple]] = deque()
         self._changed = threading.Condition()
         self._idle = 0
+        self._stopped = False
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future:
         future: Future = Future()
         with self._changed:
             self._calls.append((future, function, args))
-            if self._idle:
+            if self._idle >= len(self._calls):
                 self._changed.notify()
             elif self._free:
                 self._free -= 1
-                threading.Thread(target=self._work, daemon=True).start()
+                threading.Thread(target=self._work, name="tf.data map", daemon=True).start()
         return future
+
+    def stop(self) -> None:
+        with self._changed:
+            self._stopped = True
+            self._calls.clear()
+            self._changed.notify_all()
 
     def _work(self) -> None:
         with np.errstate(all="ignore"):
             while True:
                 with self._changed:
                     self._idle += 1
-                    while not self._calls:
+                    while not self._calls and not self._stopped:
                         self._changed.wait()
                     self._idle -= 1
+                    if self._stopped:
+                        return
                     future, function, args = self._calls.popleft()
-                if not future.set_running_or_notify_cancel():
-                    continue
                 try:
                     future.set_result(function(*args))
                 except BaseException as error:
@@ -181,13 +182,22 @@ class ParallelCalls:
     consumer: handing an element to a thread costs more than they do.
     """
 
-    def __init__(self, source: Iterator[Element], function: Callable[..., Element], parallel: int):
+    def __init__(
+        self,
+        source: Iterator[Element],
+        function: Callable[..., Element],
+        parallel: int,
+        check: Callable[[], None],
+    ):
         self._source, self._function, self._parallel = source, function, parallel
+        self._check = check
         self._ahead: deque[Future] = deque()
         self._ended = False
         self._tried = 0
         self._took = float("inf")  # the shortest call so far
         self._in_threads = False
+        self._workers = _Workers(parallel)
+        self._finalizer = weakref.finalize(self, self._workers.stop)
 
     def __iter__(self) -> ParallelCalls:
         return self
@@ -200,8 +210,9 @@ class ParallelCalls:
         self._submit()
         if not self._ahead:
             raise StopIteration
-        future = self._ahead.popleft()
-        result = future.result()
+        while not wait([self._ahead[0]], _PATIENCE).done:
+            self._check()
+        result = self._ahead.popleft().result()
         self._submit()
         return result
 
@@ -227,4 +238,4 @@ class ParallelCalls:
                 failed.set_exception(error)
                 self._ahead.append(failed)
             else:
-                self._ahead.append(_pool(self._parallel).submit(self._function, *element))
+                self._ahead.append(self._workers.submit(self._function, *element))

@@ -34,6 +34,7 @@ from reflow.lang.tensor import Tensor
 from reflow.lang.type_spec import (
     BatchableTypeSpec,
     CompositeTensor,
+    NoneTensorSpec,
     TensorSpec,
     TypeSpec,
 )
@@ -78,8 +79,6 @@ class Dataset(CompositeTensor):
         self._options_attr = Options()
         for each in inputs:
             self._options_attr = self._options_attr.merge(each.options())
-        graph = current_graph()
-        self._graph_attr = graph
 
     # What it is ----------------------------------------------------------------------------------
 
@@ -434,6 +433,10 @@ class Dataset(CompositeTensor):
                     f"{_site()}: Invalid input to `zip`. Inputs are expected to be (nested) "
                     f"structures of `tf.data.Dataset` objects. Encountered {type(each)}.{hint}"
                 )
+        if not flat:
+            raise errors.InvalidArgumentError(
+                None, None, f"{_site()}: `zip` needs at least one dataset, got {datasets!r}"
+            )
         spec = structure.pack(datasets, [each.element_spec for each in flat])
         variant = combining.zip_dataset(
             [each._variant_tensor for each in flat], **Structure(spec).attrs
@@ -781,7 +784,24 @@ class Dataset(CompositeTensor):
             spec = structure.map_leaves(lambda leaf: leaf._unbatch(), self.element_spec)
         except ValueError as error:
             raise ValueError(f"{_site()}: {error}") from None
-        return self._with_spec("_UnbatchDataset", spec, batching.unbatch_dataset)
+        return self._as_rows()._with_spec("_UnbatchDataset", spec, batching.unbatch_dataset)
+
+    def _as_rows(self) -> Dataset:
+        """The same elements, with sparse and ragged tensors as parts that have a row each."""
+        leaves = self._structure.leaves
+        if all(isinstance(leaf, (TensorSpec, NoneTensorSpec)) for leaf in leaves):
+            return self
+
+        def convert(*element: Any) -> Any:
+            value = element if type(self.element_spec) is tuple else element[0]
+            parts = [
+                structure.to_rows(leaf, each)[0] if structure.part_specs(leaf) else each
+                for each, leaf in zip(structure.flatten(value), leaves)
+            ]
+            return structure.pack(self.element_spec, parts)
+
+        variants = self.map(convert)._variant_tensor
+        return self._derive("_MapDataset", variants, self.element_spec, [self])
 
     def rebatch(
         self, batch_size: Any, drop_remainder: Any = False, name: str | None = None

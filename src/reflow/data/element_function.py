@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -13,10 +14,11 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.opdef import REGISTRY
+from reflow.lang.services import service
 from reflow.lang.tensor import Tensor
 from reflow.lang.type_spec import TypeSpec
 from reflow.ops.script import py_function
-from reflow.runtime.function import autograph_converted, no_tapes, trace_graph
+from reflow.runtime.function import no_tapes, trace_graph
 
 _debugging = [False]
 
@@ -38,8 +40,21 @@ def enable_debug_mode() -> None:
 
 
 def call_user_function(function: Callable[..., Any], args: tuple) -> Any:
-    """Calls a program's function of elements while it is traced: the one place where that happens."""
-    return autograph_converted(function)(*args)
+    """Calls a program's function of elements while it is traced: the one place where that happens.
+
+    Raises:
+      TypeError: if it does not take so many arguments.
+    """
+    try:
+        inspect.signature(function).bind(*args)
+    except TypeError as error:
+        raise TypeError(
+            f"{errors.where(errors.user_frame())}: the function is called with {len(args)} arguments, "
+            f"the components of an element: {error}"
+        ) from None
+    except ValueError:  # a function of C, which does not say what it takes
+        return function(*args)
+    return service("autograph_tf_convert")(function, user_requested=True)(*args)
 
 
 class ElementFunction:
@@ -82,7 +97,7 @@ class ElementFunction:
     def _trace(
         self, function: Callable[..., Any], inputs: tuple, label: str, unpack: bool
     ) -> FuncGraph:
-        graph = trace_graph(label)
+        graph = trace_graph(label, _forbid_variables)
         with graph.as_default(), no_tapes():
             args = _arguments(graph, inputs, unpack)
             result = _as_element(call_user_function(function, args))
@@ -96,7 +111,7 @@ class ElementFunction:
     ) -> FuncGraph:
         """A graph that calls the Python function for every element."""
         output = self.output
-        graph = trace_graph(label)
+        graph = trace_graph(label, _forbid_variables)
 
         def call(*parts: Any) -> list[Any]:
             left = list(parts)
@@ -128,6 +143,14 @@ class ElementFunction:
                 f"{errors.where(self.site)}: Unsupported return value from function passed to "
                 f"Dataset.{self.what}(): {result!r:.200}. ({error})"
             ) from None
+
+
+def _forbid_variables(next_creator: Callable, **kwargs: Any) -> Any:
+    raise ValueError(
+        f"{errors.where(errors.user_frame())}: tf.function only supports singleton tf.Variables created "
+        "on the first call: a function of a data set's elements, which is called for each of them, "
+        "cannot create variables. Create them outside, and use them in the function."
+    )
 
 
 def _arguments(graph: FuncGraph, inputs: tuple, unpack: bool) -> tuple:

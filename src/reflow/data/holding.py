@@ -31,7 +31,7 @@ class Prefetch(Stage):
 
     def iterate(self, run: Run) -> Iterator[Element]:
         source = self.source.iterate(run)
-        return Prefetched(source, self.size) if self.size else source
+        return Prefetched(source, self.size, run.check) if self.size else source
 
     def cardinality(self) -> int:
         return self.source.cardinality()

@@ -30,14 +30,16 @@ class IteratorState:
 
     def __init__(self, dataset_factory: Any = None):
         self._source: Iterator[Element] | None = None
+        self._run = Run(None)
         self._factory = dataset_factory
         self._lock = threading.Lock()
 
     def begin(self, pipeline: Pipeline, store: Any) -> None:
         """Runs through `pipeline` from its first element on."""
-        source = pipeline.iterate(Run(store))
+        run = Run(store)
+        source = pipeline.iterate(run)
         with self._lock:
-            self._source = source
+            self._run, self._source = run, source
 
     def next(self, ctx: Any) -> Element | None:
         """The next element; None at the end.
@@ -48,6 +50,7 @@ class IteratorState:
         with self._lock:
             if self._source is None:
                 self._source = self._first(ctx)
+            self._run.waiting = getattr(ctx, "run_options", None)
             return next(self._source, None)
 
     def _first(self, ctx: Any) -> Iterator[Element]:
@@ -60,7 +63,8 @@ class IteratorState:
                 "element.",
             )
         (pipeline,) = ctx.call(self._factory, [])
-        return pipeline.iterate(Run(ctx.store))
+        self._run = Run(ctx.store)
+        return pipeline.iterate(self._run)
 
 
 class IteratorHandle(ResourceHandle):

@@ -52,7 +52,7 @@ class Map(Calling):
         function = self.call(run)
         source = self.source.iterate(run)
         if self.parallel:
-            return ParallelCalls(source, function, self.parallel)
+            return ParallelCalls(source, function, self.parallel, run.check)
         return itertools.starmap(function, source)
 
     def cardinality(self) -> int:

@@ -137,11 +137,20 @@ class Run:
 
     Args:
       store: the state of the session, or of eager code: variables that element functions read.
+
+    Attributes:
+      waiting: the run of a session that waits for the next element, if one does.
     """
 
     def __init__(self, store: Any):
         self.store = store
+        self.waiting: Any = None
         self._runners: dict[int, Runner] = {}
+
+    def check(self) -> None:
+        """Ends the waiting for an element when the session is closed or its deadline has passed."""
+        if self.waiting is not None:
+            self.waiting.check()
 
     def function(self, function: FuncGraph, captured: Sequence[Any]) -> Callable[..., Element]:
         """`function` as a call from the values of an element to those of the result.

@@ -111,7 +111,7 @@ class Range(Pipeline, Rows):
         if not step:
             raise errors.InvalidArgumentError(None, None, "step must be a non-zero integer.")
         self.numbers = range(start, stop, step)
-        self.count = len(self.numbers)
+        self.count = max(0, -((start - stop) // step))  # len() of so many may overflow
         self._type = self.types[0].np.type
 
     def element(self, row: int) -> Element:

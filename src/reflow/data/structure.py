@@ -332,7 +332,8 @@ def flatten_shapes(structure: Any, given: Any) -> list[Any]:
     theirs = _children(given)
     if isinstance(given, list):
         theirs = given
-    if theirs is None or len(theirs) != len(children):
+    same_keys = not nest.is_mapping(structure) or set(structure) == set(given)
+    if theirs is None or len(theirs) != len(children) or not same_keys:
         raise _mismatch(structure, given)
     return [s for child, shape in zip(children, theirs) for s in flatten_shapes(child, shape)]
 

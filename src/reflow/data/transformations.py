@@ -13,12 +13,15 @@ from reflow.data import holding, iterator_ops, reordering, structure
 from reflow.data.dataset import Dataset
 from reflow.data.dataset_v1 import DatasetV1
 from reflow.data.element_function import scalar
+from reflow.data.pipeline import Run
 from reflow.data.seeds import seed_tensors
 from reflow.lang import dtypes, errors
 from reflow.lang.dtypes import as_dtype
 from reflow.lang.export import export
 from reflow.lang.sparse_tensor import SparseTensorSpec
 from reflow.lang.type_spec import TensorSpec, TypeSpec
+from reflow.ops import shape_rules
+from reflow.ops.define import op
 
 Transformation = Callable[[Dataset], Dataset]
 
@@ -496,3 +499,59 @@ def TensorStructure(dtype: Any, shape: Any) -> TypeSpec:
 def SparseTensorStructure(dtype: Any, shape: Any) -> TypeSpec:
     """TF 1's name for `tf.SparseTensorSpec`."""
     return SparseTensorSpec(shape, as_dtype(dtype))
+
+
+# Files --------------------------------------------------------------------------------------------
+
+
+@op(
+    "DatasetToTFRecord(input_dataset: variant, filename: string, compression_type: string) -> ",
+    shape=shape_rules.none,
+    grad=None,
+    stateful=True,
+    compile=False,
+)
+def dataset_to_tf_record(ctx, input_dataset, filename, compression_type):
+    """Writes the elements of a data set, scalar strings, to a TFRecord file."""
+    from reflow.formats.tfrecord import TFRecordWriter as Writer
+
+    name, compression = (each.item().decode() for each in (filename, compression_type))
+    with Writer(name, compression or None) as writer:
+        for (record,) in input_dataset.iterate(Run(ctx.store)):
+            writer.write(record.item())
+    return ()
+
+
+@export("data.experimental.TFRecordWriter")
+class TFRecordWriter:
+    """Writes a data set of strings to a TFRecord file.
+
+    Args:
+      filename: the path.
+      compression_type: "", "ZLIB" or "GZIP".
+
+    >>> import pathlib, tempfile, reflow as tf
+    >>> path = str(pathlib.Path(tempfile.mkdtemp(), "records"))
+    >>> dataset = tf.data.Dataset.from_tensor_slices(["a", "b"])
+    >>> tf.data.experimental.TFRecordWriter(path).write(dataset)
+    >>> list(tf.data.TFRecordDataset(path).as_numpy_iterator())
+    [b'a', b'b']
+    """
+
+    def __init__(self, filename: Any, compression_type: Any = None):
+        self._filename = scalar(filename, dtypes.string, "filename")
+        self._compression = scalar(compression_type or "", dtypes.string, "compression_type")
+
+    def write(self, dataset: Dataset) -> Any:
+        """Writes the elements; in a graph, the node that does.
+
+        Raises:
+          TypeError: if the elements are no scalar strings.
+        """
+        if not isinstance(dataset, Dataset) or not TensorSpec([], dtypes.string).is_compatible_with(
+            dataset.element_spec
+        ):
+            raise TypeError(
+                f"{_site()}: `dataset` must be a tf.data.Dataset of scalar strings, got {dataset!r:.200}"
+            )
+        return dataset_to_tf_record(dataset._variant_tensor, self._filename, self._compression)

@@ -25,7 +25,7 @@ _REASON = 256  # bytes for the reason why something failed
 
 
 class Shape(NamedTuple):
-    """What a kernel is asked for: images have their channels last."""
+    """What a kernel is asked for."""
 
     kind: int
     dtype: np.dtype
@@ -34,6 +34,7 @@ class Shape(NamedTuple):
     channels: int
     filters: int  # of a pooling as many as channels
     geometry: Any  # `ops.conv_kernels.Geometry`
+    channels_first: bool = False  # images are [batch, channels, spatial...]
 
     def numbers(self) -> np.ndarray:
         """The shape as the library reads it (native/spec.h)."""
@@ -42,12 +43,17 @@ class Shape(NamedTuple):
             geo.sizes, geo.kernel, geo.outputs, geo.strides, geo.dilations, geo.pads, strict=True
         )
         numbers = [
-            *(self.kind, _TYPES[self.dtype.name], 0, self.batch),
+            *(self.kind, _TYPES[self.dtype.name], int(self.channels_first), self.batch),
             *(self.groups, self.channels, self.filters, len(geo.kernel)),
         ]
         for size, kernel, output, stride, dilation, (lo, hi) in axes:
             numbers += [size, kernel, output, stride, dilation, lo, hi]
         return np.array(numbers, np.int64)
+
+    def images(self, sizes: tuple[int, ...], channels: int) -> tuple[int, ...]:
+        """The shape of images with such sizes and channels."""
+        inner = (channels, *sizes) if self.channels_first else (*sizes, channels)
+        return (self.batch, *inner)
 
     def __str__(self) -> str:
         geo = self.geometry
@@ -58,7 +64,8 @@ class Shape(NamedTuple):
         for name, numbers in (("stride", geo.strides), ("dilation", geo.dilations)):
             if any(n != 1 for n in numbers):
                 text += f", {name} {_sizes(numbers)}"
-        return text + (f", {self.groups} groups" if self.groups > 1 else "")
+        text += f", {self.groups} groups" if self.groups > 1 else ""
+        return text + (", channels first" if self.channels_first else "")
 
 
 def _sizes(numbers: Any) -> str:

@@ -24,7 +24,8 @@ from typing import Any
 Handler = Callable[..., Any]
 
 _types: list[type] = []  # types that have handlers; empty until one is loaded
-_dispatched: dict[type, bool] = {}  # whether values of a type go to handlers, remembered by type
+_composite: set[type] = set()  # types of which values were seen, and go to handlers
+_plain: set[type] = set()  # and those that do not, nor hold other values
 Row = tuple[tuple[type, ...], Handler, bool]
 _named: list[tuple[tuple[str, str], Row]] = []
 _by_place: dict[str, list[Row]] = {}
@@ -66,7 +67,7 @@ def add_handler(
     for kind in types:
         if kind not in _types:
             _types.append(kind)
-            _dispatched.clear()
+            _plain.clear()
     for space, given in (("v1", (*names, *v1)), ("v2", (*names, *v2))):
         _named.extend(((space, name), (tuple(types), handler, with_function)) for name in given)
     _by_place.clear()
@@ -94,7 +95,12 @@ def _shell(place: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if _types:
-            found = composites((*args, *kwargs.values()))
+            for each in (*args, *kwargs.values()) if kwargs else args:
+                if type(each) not in _plain:
+                    found = composites((*args, *kwargs.values()))
+                    break
+            else:
+                return function(*args, **kwargs)
             if found:
                 for kinds, handler, with_function in _handlers(place):
                     if any(isinstance(each, kinds) for each in found):
@@ -113,13 +119,14 @@ def composites(values: Iterable[Any]) -> list[Any]:
         kind = type(value)
         if kind is list or kind is tuple:
             found += composites(value)
-        elif kind in _dispatched:
-            if _dispatched[kind]:
+        elif kind in _composite:
+            found.append(value)
+        elif kind not in _plain:
+            if issubclass(kind, tuple(_types)):
+                _composite.add(kind)
                 found.append(value)
-        else:
-            answer = _dispatched[kind] = issubclass(kind, tuple(_types))
-            if answer:
-                found.append(value)
+            else:
+                _plain.add(kind)
     return found
 
 

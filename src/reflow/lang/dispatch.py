@@ -178,10 +178,10 @@ def _convert(opdef: OpDef, arg: Any, value: Any, wanted: DType | None, index: in
     label = arg.name if index < 0 else f"{arg.name}_{index}"
     try:
         tensor = convert_to_tensor(value, wanted, name=label, preferred_dtype=hint)
-        if hint is not None and isinstance(value, (list, tuple)):
-            allowed = opdef.attrs[arg.type_attr or ""].allowed
+        if hint is not None and isinstance(value, (list, tuple)) and _holds_tensors(value):
+            allowed = opdef.attrs[arg.type_attr].allowed
             if allowed is not None and tensor.dtype.base_dtype not in allowed:
-                tensor = convert_to_tensor(value, hint, name=label)  # a list of tensors is cast
+                tensor = convert_to_tensor(value, hint, name=label)  # its tensors are cast
     except (TypeError, ValueError) as error:
         natural = getattr(value, "dtype", None)
         if wanted is not None and natural is None and context.executing_eagerly():
@@ -194,6 +194,10 @@ def _convert(opdef: OpDef, arg: Any, value: Any, wanted: DType | None, index: in
             text = f"{site}: {text}"
         raise type(error)(f"{text} (input '{arg.name}' of {opdef.name})") from None
     return tensor
+
+
+def _holds_tensors(values: Any) -> bool:
+    return any(_known_dtype(each) is not None for each in values)
 
 
 def _dtype_of_python(value: Any) -> DType | None:

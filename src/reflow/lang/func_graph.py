@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import context
+from reflow.lang import context, errors
 from reflow.lang.dtypes import DType, resource, variant
 from reflow.lang.graph import Graph, Operation
 from reflow.lang.opdef import REGISTRY
@@ -20,9 +20,7 @@ from reflow.lang.tensor import SymbolicTensor, Tensor
 
 _SMALL = 128  # elements: the values of smaller captured tensors are known while tracing
 _serial = itertools.count()
-
-
-_CURRENT: Any = object()  # the graph in which a function graph is made
+_AROUND: Any = object()  # the outer graph is the one that is being built
 
 
 class FuncGraph(Graph):
@@ -38,9 +36,13 @@ class FuncGraph(Graph):
       outer_controls: nodes of outer graphs that its nodes wait for: the caller has to.
     """
 
-    def __init__(self, name: str, outer_graph: Any = _CURRENT, capture_by_value: bool = False):
+    def __init__(self, name: str, outer_graph: Any = _AROUND, capture_by_value: bool = False):
         super().__init__()
-        if outer_graph is _CURRENT:
+        if capture_by_value:
+            raise errors.UnimplementedError(
+                None, None, f"the function graph {name!r} with capture_by_value=True"
+            )
+        if outer_graph is _AROUND:
             outer_graph = context.current_graph()
         self.name = name
         self.serial = next(_serial)
@@ -121,8 +123,6 @@ class FuncGraph(Graph):
             while outer is not None and not outer.sees(tensor):
                 outer = getattr(outer, "outer_graph", None)
             if outer is None:
-                from reflow.lang import errors
-
                 raise errors.InaccessibleTensorError(
                     f"{errors.where(errors.user_frame())}: {tensor!r} is out of scope: it was made "
                     f"in another function or graph than {self.name!r}. Return it from that "

@@ -91,6 +91,8 @@ for _name in [
 export_value(_L + "scopes", "name_scope", v1=["name_scope", "keras.backend.name_scope"])
 export_value(_L + "scopes", "name_scope_v2", v2=["name_scope"])
 export_value(_L + "scopes", "op_scope", v1=["op_scope"])
+_name_of_scope = ["__internal__.get_name_scope"]
+export_value(_L + "scopes", "get_name_scope", v1=_name_of_scope, v2=_name_of_scope)
 for _name in ["device", "control_dependencies"]:
     export_value(_L + "scopes", _name, _name)
 for _name in [

@@ -110,6 +110,12 @@ def colocate_with(op: Any, ignore_existing: bool = False) -> Iterator[None]:
         yield
 
 
+def get_name_scope() -> str:
+    """The name scope that ops are made in, without a final slash; "" at the root."""
+    graph = current_graph()
+    return context.state.scope_name.rstrip("/") if graph is None else graph.get_name_scope()
+
+
 @contextlib.contextmanager
 def container(container_name: str) -> Iterator[str]:
     """Stateful ops made within keep their state in this resource container."""

@@ -159,9 +159,18 @@ class SymbolicTensor(Tensor):
             )
         return iter([self[i] for i in range(sizes[0])])  # type: ignore[index]
 
+    def __getattr__(self, name: str) -> Any:
+        if name == "numpy":
+            raise AttributeError(
+                f"{errors.where(errors.user_frame(2))}: {self.name} is a symbolic tensor of a graph: it "
+                "has no value yet, and no numpy(). Use tf.print or tf.py_function to see values, or "
+                "tf.config.run_functions_eagerly(True) to debug a tf.function."
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise NotImplementedError(
-            f"Cannot convert a symbolic tf.Tensor ({self.name}) to a numpy array. A NumPy function "
+            f"{errors.where(errors.user_frame(2))}: Cannot convert a symbolic tf.Tensor ({self.name}) to a numpy array. A NumPy function "
             "was called on a tensor of a graph: use the tf function, or tf.numpy_function."
         )
 

@@ -18,9 +18,7 @@ from reflow.ops.conv_kernels import Geometry, geometry_of
 from reflow.ops.define import op
 from reflow.ops.windows import (
     Windows,
-    channels_back,
     channels_first,
-    channels_last,
     known_sizes,
     sizes_back,
     sizes_last,
@@ -57,20 +55,24 @@ def _check_depths(depth: Any, w_depth: Any, filters: Any) -> None:
 def convolve(xp: Any, name: str, x: Any, w: Any, windows: Windows, data_format: str) -> Any:
     """The lowering of a convolution."""
     _check(xp, name, x, w, len(windows.strides) + 2)
-    x = channels_last(xp, x, data_format)
-    _check_depths(x.shape[-1], w.shape[-2], w.shape[-1])
-    geometry = geometry_of(windows, x.shape[1:-1], w.shape[:-2])
-    return channels_back(xp, conv_kernels.forward(xp, x, w, geometry), data_format)
+    _, *inner, depth = sizes_last(x.shape, data_format)
+    _check_depths(depth, w.shape[-2], w.shape[-1])
+    geometry = geometry_of(windows, tuple(inner), w.shape[:-2])
+    if channels_first(data_format):
+        return conv_kernels.forward_channels_first(xp, x, w, geometry)
+    return conv_kernels.forward(xp, x, w, geometry)
 
 
-def _check_given(name: str, dy: Any, batch: int, geometry: Geometry, filters: int) -> None:
-    """Raises unless `dy` (channels last) has the shape of the convolution's output."""
+def _check_given(
+    name: str, given: tuple[int, ...], batch: int, geometry: Geometry, filters: int
+) -> None:
+    """Raises unless the gradient's shape, channels last, is that of the convolution's output."""
     wanted = (batch, *geometry.outputs, filters)
-    if tuple(dy.shape) != wanted:
+    if given != wanted:
         raise errors.InvalidArgumentError(
             None,
             None,
-            f"{name}: Size of out_backprop doesn't match computed: actual = {list(dy.shape)}, "
+            f"{name}: Size of out_backprop doesn't match computed: actual = {list(given)}, "
             f"computed = {list(wanted)}",
         )
 
@@ -91,9 +93,10 @@ def to_input(
     batch, *inner, depth = sizes_last(sizes, data_format)
     _check_depths(depth, w.shape[-2], w.shape[-1])
     geometry = geometry_of(windows, tuple(inner), w.shape[:-2])
-    dy = channels_last(xp, dy, data_format)
-    _check_given(name, dy, batch, geometry, w.shape[-1])
-    return channels_back(xp, conv_kernels.input_gradient(xp, depth, w, dy, geometry), data_format)
+    _check_given(name, sizes_last(dy.shape, data_format), batch, geometry, w.shape[-1])
+    if channels_first(data_format):
+        return conv_kernels.input_gradient_channels_first(xp, depth, w, dy, geometry)
+    return conv_kernels.input_gradient(xp, depth, w, dy, geometry)
 
 
 def to_filter(
@@ -107,11 +110,13 @@ def to_filter(
         raise errors.InvalidArgumentError(
             None, None, f"{name}: filter_sizes must have {rank} numbers, got {sizes}"
         )
-    x, dy = channels_last(xp, x, data_format), channels_last(xp, dy, data_format)
+    batch, *inner, channels = sizes_last(x.shape, data_format)
     *kernel, depth, filters = sizes
-    _check_depths(x.shape[-1], depth, filters)
-    geometry = geometry_of(windows, x.shape[1:-1], tuple(kernel))
-    _check_given(name, dy, x.shape[0], geometry, filters)
+    _check_depths(channels, depth, filters)
+    geometry = geometry_of(windows, tuple(inner), tuple(kernel))
+    _check_given(name, sizes_last(dy.shape, data_format), batch, geometry, filters)
+    if channels_first(data_format):
+        return conv_kernels.filter_gradient_channels_first(xp, x, depth, dy, geometry)
     return conv_kernels.filter_gradient(xp, x, depth, dy, geometry)
 
 

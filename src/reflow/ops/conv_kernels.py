@@ -23,7 +23,7 @@ from reflow.kernels.convolution import (
     INPUT_GRADIENT,
     convolution,
 )
-from reflow.kernels.kernel import Kernel
+from reflow.kernels.kernel import Kernel, Shape
 
 Pads = Sequence[tuple[int, int]]
 
@@ -125,6 +125,61 @@ def filter_gradient(xp: Any, x: Any, channels: int, dy: Any, geometry: Geometry)
     return natively(xp, kernel, otherwise, x, dy)
 
 
+# With the channels first -----------------------------------------------------------------------------
+#
+# The kernels take them as they are; otherwise the channels are moved to the end and back.
+
+
+def _last(xp: Any, x: Any) -> Any:
+    return xp.moveaxis(x, 1, -1)
+
+
+def _first(xp: Any, x: Any) -> Any:
+    return xp.moveaxis(x, -1, 1)
+
+
+def forward_channels_first(xp: Any, x: Any, w: Any, geometry: Geometry) -> Any:
+    """`forward` for `x` [batch, channels, spatial...]."""
+
+    def otherwise(x: Any, w: Any) -> Any:
+        return _first(xp, forward(xp, _last(xp, x), w, geometry))
+
+    kernel = None
+    if x.size and w.size and 0 not in geometry.outputs:
+        kernel = kernel_of(xp, FORWARD, x.dtype, x.shape[:2], w.shape, geometry, True)
+    return natively(xp, kernel, otherwise, x, w)
+
+
+def input_gradient_channels_first(
+    xp: Any, channels: int, w: Any, dy: Any, geometry: Geometry
+) -> Any:
+    """`input_gradient` for `dy` [batch, filters, spatial...]; so is the result."""
+
+    def otherwise(w: Any, dy: Any) -> Any:
+        return _first(xp, input_gradient(xp, channels, w, _last(xp, dy), geometry))
+
+    kernel = None
+    if dy.size and w.size:
+        given = (dy.shape[0], channels)
+        kernel = kernel_of(xp, INPUT_GRADIENT, dy.dtype, given, w.shape, geometry, True)
+    return natively(xp, kernel, otherwise, w, dy)
+
+
+def filter_gradient_channels_first(
+    xp: Any, x: Any, channels: int, dy: Any, geometry: Geometry
+) -> Any:
+    """`filter_gradient` for `x` and `dy` [batch, channels, spatial...]."""
+
+    def otherwise(x: Any, dy: Any) -> Any:
+        return filter_gradient(xp, _last(xp, x), channels, _last(xp, dy), geometry)
+
+    kernel = None
+    if x.size and dy.size:
+        given = (channels, dy.shape[1])
+        kernel = kernel_of(xp, FILTER_GRADIENT, dy.dtype, x.shape[:2], given, geometry, True)
+    return natively(xp, kernel, otherwise, x, dy)
+
+
 # Native kernels -----------------------------------------------------------------------------------
 
 
@@ -135,12 +190,13 @@ def kernel_of(
     x_shape: Sequence[int],
     w_shape: Sequence[int],
     geometry: Geometry,
+    channels_first: bool = False,
 ) -> Kernel | None:
     """A native kernel; of the shapes of images and filter the outer dimensions count."""
-    batch, channels = x_shape[0], x_shape[-1]
+    batch, channels, filters = x_shape[0], x_shape[-1], w_shape[-1]
     groups = channels // w_shape[-2]
-    compiled = not xp.is_numpy
-    return convolution(kind, dtype, batch, channels, groups, w_shape[-1], geometry, compiled)
+    shape = Shape(kind, dtype, batch, groups, channels, filters, geometry, channels_first)
+    return convolution(shape, not xp.is_numpy)
 
 
 def natively(xp: Any, kernel: Kernel | None, otherwise: Callable[..., Any], *args: Any) -> Any:

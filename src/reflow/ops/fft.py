@@ -51,7 +51,7 @@ def _check_lengths(lengths: tuple[int, ...], rank: int, shape: Any) -> None:
             )
 
 
-def _check_sizes(x: Any, axes: tuple[int, ...], sizes: tuple[int, ...]) -> None:
+def check_sizes(x: Any, axes: tuple[int, ...], sizes: tuple[int, ...]) -> None:
     """Refuses an input that is shorter than the transform along a dimension."""
     for axis, size in zip(axes, sizes):
         if x.shape[axis] < size:
@@ -63,7 +63,8 @@ def _check_sizes(x: Any, axes: tuple[int, ...], sizes: tuple[int, ...]) -> None:
             )
 
 
-def _cropped(x: Any, axes: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
+def cropped(x: Any, axes: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
+    """`x` cut to `sizes` along its dimensions `axes`."""
     index: list[Any] = [slice(None)] * x.ndim
     for axis, size in zip(axes, sizes):
         index[axis] = slice(size)
@@ -158,7 +159,7 @@ def _real_shape(rank: int, inverse: bool) -> Callable:
     return rule
 
 
-def _check_real_dtypes(real_dtype: Any, complex_dtype: Any, kind: str) -> None:
+def check_real_dtypes(real_dtype: Any, complex_dtype: Any, kind: str) -> None:
     if (real_dtype is float32) != (complex_dtype is complex64):
         raise errors.InvalidArgumentError(
             None,
@@ -167,28 +168,32 @@ def _check_real_dtypes(real_dtype: Any, complex_dtype: Any, kind: str) -> None:
         )
 
 
-def _rfft(xp: Any, x: Any, lengths: tuple[int, ...], axes: tuple[int, ...], dtype: Any) -> Any:
+def real_transform(
+    xp: Any, x: Any, lengths: tuple[int, ...], axes: tuple[int, ...], dtype: Any
+) -> Any:
     shape = list(x.shape)
     for axis, size in zip(axes, _half(lengths)):
         shape[axis] = size
     if 0 in x.shape or 0 in lengths:
         return xp.zeros(shape, dtype)
-    _check_sizes(x, axes, lengths)
-    x = xp.fft.rfft(_cropped(x, axes, lengths), axis=axes[-1])
+    check_sizes(x, axes, lengths)
+    x = xp.fft.rfft(cropped(x, axes, lengths), axis=axes[-1])
     if len(axes) > 1:
         x = xp.fft.fftn(x, axes=axes[:-1])
     return x.astype(dtype)
 
 
-def _irfft(xp: Any, x: Any, lengths: tuple[int, ...], axes: tuple[int, ...], dtype: Any) -> Any:
+def inverse_real_transform(
+    xp: Any, x: Any, lengths: tuple[int, ...], axes: tuple[int, ...], dtype: Any
+) -> Any:
     shape = list(x.shape)
     for axis, size in zip(axes, lengths):
         shape[axis] = size
     if 0 in x.shape or 0 in lengths:
         return xp.zeros(shape, dtype)
     halves = _half(lengths)
-    _check_sizes(x, axes, halves)
-    x = _cropped(x, axes, halves)
+    check_sizes(x, axes, halves)
+    x = cropped(x, axes, halves)
     if len(axes) > 1:
         x = xp.fft.ifftn(x, axes=axes[:-1])
     return xp.fft.irfft(x, lengths[-1], axis=axes[-1]).astype(dtype)
@@ -196,18 +201,18 @@ def _irfft(xp: Any, x: Any, lengths: tuple[int, ...], axes: tuple[int, ...], dty
 
 def _real(name: str, rank: int, inverse: bool, grad: Callable) -> OpDef:
     def forward(xp, input, fft_length, *, Treal, Tcomplex):
-        _check_real_dtypes(Treal, Tcomplex, "forward")
+        check_real_dtypes(Treal, Tcomplex, "forward")
         _check_rank(input, rank)
         lengths = _lengths(fft_length)
         _check_lengths(lengths, rank, np.shape(fft_length))
-        return _rfft(xp, input, lengths, _inner(rank), Tcomplex.np)
+        return real_transform(xp, input, lengths, _inner(rank), Tcomplex.np)
 
     def backward(xp, input, fft_length, *, Treal, Tcomplex):
-        _check_real_dtypes(Treal, Tcomplex, "backward")
+        check_real_dtypes(Treal, Tcomplex, "backward")
         _check_rank(input, rank)
         lengths = _lengths(fft_length)
         _check_lengths(lengths, rank, np.shape(fft_length))
-        return _irfft(xp, input, lengths, _inner(rank), Treal.np)
+        return inverse_real_transform(xp, input, lengths, _inner(rank), Treal.np)
 
     tensors = ("input: Tcomplex", "Treal") if inverse else ("input: Treal", "Tcomplex")
     what = "of half a spectrum to real numbers" if inverse else "of real numbers, half of it"
@@ -270,14 +275,14 @@ irfft2d_op = _real("IRFFT2D", 2, True, _irfft_grad("RFFT2D", 2))
 irfft3d_op = _real("IRFFT3D", 3, True, _irfft_grad("RFFT3D", 3))
 
 
-def _real_input(x: Any) -> Any:
+def real_input(x: Any) -> Any:
     x = convert_to_tensor(x, preferred_dtype=float32)
     if x.dtype.base_dtype not in (float32, float64):
         raise ValueError(f"RFFT requires tf.float32 or tf.float64 inputs, got: {x.dtype.name}")
     return x, complex64 if x.dtype.base_dtype is float32 else complex128
 
 
-def _complex_input(x: Any) -> Any:
+def complex_input(x: Any) -> Any:
     x = convert_to_tensor(x, preferred_dtype=complex64)
     if x.dtype.base_dtype not in (complex64, complex128):
         raise ValueError(
@@ -286,7 +291,7 @@ def _complex_input(x: Any) -> Any:
     return x, x.dtype.base_dtype.real_dtype
 
 
-def _sizes_along(x: Any, axes: Sequence[int]) -> Any:
+def sizes_along(x: Any, axes: Sequence[int]) -> Any:
     """The sizes of the dimensions `axes` of `x`: a list of integers where known, else a tensor."""
     sizes = x.shape.as_list() if x.shape.rank is not None else None
     if sizes is not None and all(sizes[a] is not None for a in axes):
@@ -295,7 +300,7 @@ def _sizes_along(x: Any, axes: Sequence[int]) -> Any:
     return stack([whole[a] for a in axes])
 
 
-def _padded_to(x: Any, lengths: Any, axes: Sequence[int]) -> Any:
+def padded_to(x: Any, lengths: Any, axes: Sequence[int]) -> Any:
     """`x` with zeros at the ends of its dimensions `axes` where these are shorter than `lengths`."""
     known = constant_value(lengths)
     sizes = x.shape.as_list() if x.shape.rank is not None else None
@@ -306,7 +311,7 @@ def _padded_to(x: Any, lengths: Any, axes: Sequence[int]) -> Any:
         for axis, length in zip(axes, known.tolist()):
             after[axis] = max(length - sizes[axis], 0)
         return pad(x, [[0, n] for n in after]) if any(after) else x
-    missing = maximum(0, lengths - _sizes_along(x, axes))
+    missing = maximum(0, lengths - sizes_along(x, axes))
     rank = rank_of(x) if sizes is None else len(sizes)
     if sizes is not None:
         axes = [a % len(sizes) for a in axes]
@@ -316,27 +321,27 @@ def _padded_to(x: Any, lengths: Any, axes: Sequence[int]) -> Any:
 
 def _forward_real(opdef: OpDef, rank: int, x: Any, fft_length: Any, name: Any, scope: str) -> Any:
     with name_scope(name, scope):
-        x, dtype = _real_input(x)
+        x, dtype = real_input(x)
         x.shape.with_rank_at_least(rank)
         axes = _inner(rank)
-        given = _sizes_along(x, axes) if fft_length is None else fft_length
+        given = sizes_along(x, axes) if fft_length is None else fft_length
         lengths = convert_to_tensor(given, int32, name="fft_length")
-        return opdef(_padded_to(x, lengths, axes), lengths, Tcomplex=dtype)
+        return opdef(padded_to(x, lengths, axes), lengths, Tcomplex=dtype)
 
 
 def _inverse_real(opdef: OpDef, rank: int, x: Any, fft_length: Any, name: Any, scope: str) -> Any:
     with name_scope(name, scope):
-        x, dtype = _complex_input(x)
+        x, dtype = complex_input(x)
         x.shape.with_rank_at_least(rank)
         axes = _inner(rank)
         lengths, halves = _real_lengths(x, fft_length, axes)
-        return opdef(_padded_to(x, halves, axes), lengths, Treal=dtype)
+        return opdef(padded_to(x, halves, axes), lengths, Treal=dtype)
 
 
 def _real_lengths(x: Any, fft_length: Any, axes: Sequence[int]) -> tuple[Any, Any]:
     """The lengths of the real result, and those of the half spectrum that it needs."""
     if fft_length is None:
-        sizes = _sizes_along(x, axes)
+        sizes = sizes_along(x, axes)
         if isinstance(sizes, list):
             fft_length = [*sizes[:-1], max(0, 2 * (sizes[-1] - 1))]
         else:

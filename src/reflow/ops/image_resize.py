@@ -23,6 +23,7 @@ from reflow.ops.shape_rules import constant_value_as_shape
 Taps = Sequence[tuple[np.ndarray, np.ndarray]]
 
 _F = np.float32
+_MATRIX_SIZE = 220  # per tap
 _IMAGES = "{int8,uint8,int16,uint16,int32,int64,half,float,double,bfloat16}"
 _CENTERS = "align_corners: bool = False, half_pixel_centers: bool = False"
 _WITH_GRADIENT = frozenset((bfloat16, float16, float32, float64))
@@ -160,13 +161,24 @@ def _column(weights: Any, axis: int, rank: int) -> Any:
     return weights.reshape([-1 if d == axis else 1 for d in range(rank)])
 
 
-def gather_taps(xp: Any, x: Any, taps: Taps, axis: int) -> Any:
-    """The weighted sums along `axis`, by looking the taps up."""
+def apply_taps(xp: Any, x: Any, taps: Taps, axis: int) -> Any:
+    """The weighted sums along `axis`."""
+    if _as_matrix(xp, x.shape[axis], taps):
+        return multiply_along(xp, tap_matrix(xp, taps, x.shape[axis]), x, axis)
     total: Any = None
     for places, weights in taps:
         part = xp.take(x, places, axis=axis) * _column(weights, axis, len(x.shape))
         total = part if total is None else total + part
     return total
+
+
+def _as_matrix(xp: Any, size: int, taps: Taps) -> bool:
+    """Whether to multiply by the map's matrix rather than look its taps up.
+
+    XLA computes a tap anew for every element that uses it, and looks up one element at a time: on the
+    CPU (docs/decisions.md) it is slower for images that grow and are not very large.
+    """
+    return not xp.is_numpy and size < len(taps[0][0]) and size <= _MATRIX_SIZE * len(taps)
 
 
 def tap_matrix(xp: Any, taps: Taps, size: int) -> Any:
@@ -231,6 +243,8 @@ def resize_bilinear_op(xp, images, size, *, align_corners, half_pixel_centers):
 
 
 def _interpolated(xp: Any, x: Any, taps: Taps, axis: int) -> Any:
+    if _as_matrix(xp, x.shape[axis], taps):
+        return apply_taps(xp, x, taps, axis)
     (lower, _), (upper, share) = taps
     first = xp.take(x, lower, axis=axis)
     return first + (xp.take(x, upper, axis=axis) - first) * _column(share, axis, 4)
@@ -345,7 +359,7 @@ def resize_bicubic_op(xp, images, size, *, align_corners, half_pixel_centers):
     images = xp.astype(images, _F)
     for axis, out in ((1, height), (2, width)):
         taps = cubic_taps(images.shape[axis], out, align_corners, half_pixel_centers)
-        images = gather_taps(xp, images, taps, axis)
+        images = apply_taps(xp, images, taps, axis)
     return images
 
 

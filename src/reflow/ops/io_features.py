@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -160,23 +161,21 @@ class _Wanted:
 
     def __init__(self, features: Mapping[str, Any] | None, kinds: tuple[type, ...]):
         self.sparse: dict[str, Any] = {}
+        self.ragged: dict[str, tuple[Any, Any]] = {}  # the dtypes of values and of splits
         self.dense: dict[str, tuple[Any, shapes.TensorShape]] = {}
         self.defaults: dict[str, Any] = {}
         for key in sorted(features or {}):
             feature = features[key]  # type: ignore[index]
-            if isinstance(feature, RaggedFeature):
-                raise errors.UnimplementedError(
-                    None,
-                    None,
-                    f"the feature '{key}' is a RaggedFeature, which tf.io does not parse yet: take "
-                    "a VarLenFeature, which gives a SparseTensor",
-                )
             if not isinstance(feature, kinds):
                 raise ValueError(f"Unsupported {type(feature).__name__} {feature} for key '{key}'")
             self._add(key, feature)
-        both = self.sparse.keys() & self.dense.keys()
-        if both:
-            raise ValueError(f"Dense and sparse keys must not intersect; intersection: {both}")
+        groups = (("Dense", self.dense), ("sparse", self.sparse), ("ragged", self.ragged))
+        for (first, held), (second, other) in itertools.combinations(groups, 2):
+            both = held.keys() & other.keys()
+            if both:
+                raise ValueError(
+                    f"{first} and {second} keys must not intersect; intersection: {sorted(both)}"
+                )
 
     def _add(self, key: str, feature: Any) -> None:
         if not feature.dtype:
@@ -185,6 +184,11 @@ class _Wanted:
             self._add_sparse(key, feature.dtype)
         elif isinstance(feature, SparseFeature):
             self._add_indexed(feature)
+        elif isinstance(feature, RaggedFeature):
+            self._add_ragged(feature.value_key or key, feature.dtype, feature)
+            for partition in feature.partitions:
+                if not isinstance(partition, RaggedFeature.UniformRowLength):
+                    self._add_ragged(partition.key, int64, feature)
         else:
             if feature.shape is None:
                 raise ValueError(f"Missing shape for feature {key}. Received feature={feature}.")
@@ -211,8 +215,25 @@ class _Wanted:
             self._add_sparse(key, int64)
         self._add_sparse(feature.value_key, feature.dtype)
 
+    def _add_ragged(self, key: str, dtype: Any, feature: RaggedFeature) -> None:
+        kinds = (dtype, feature.row_splits_dtype)
+        if self.ragged.setdefault(key, kinds) != kinds:
+            raise ValueError(f"Conflicting type {self.ragged[key]} vs {kinds} for feature {key}.")
+
     def __len__(self) -> int:
-        return len(self.sparse) + len(self.dense)
+        return len(self.sparse) + len(self.dense) + len(self.ragged)
+
+    def ragged_tensors(self, serialized: Any, values: Any, splits: Any) -> dict[str, Any]:
+        """The ragged features: of a batch ragged tensors, of one example vectors."""
+        if not self.ragged:
+            return {}
+        from reflow.ops.io_ragged import from_splits
+
+        if serialized.shape.rank is None:
+            raise ValueError("serialized must have statically-known rank to parse ragged features.")
+        if serialized.shape.rank:
+            values = [from_splits(*each) for each in zip(values, splits)]
+        return dict(zip(self.ragged, values))
 
     def default_tensors(self) -> list[Any]:
         """A default for each dense feature: a vector without elements where there is none."""
@@ -296,34 +317,46 @@ def parse_example(
     )
     with name_scope(name, "ParseExample"):
         serialized = convert_to_tensor(serialized, name="serialized")
-        indices, values, sizes, dense, _, _ = parse_example_v2_op(
+        indices, values, sizes, dense, ragged, splits = parse_example_v2_op(
             serialized,
             _names(example_names),
             _strings(wanted.sparse),
             _strings(wanted.dense),
-            _strings([]),
+            _strings(wanted.ragged),
             wanted.default_tensors(),
             num_sparse=len(wanted.sparse),
             sparse_types=list(wanted.sparse.values()),
             Tdense=[dtype for dtype, _ in wanted.dense.values()],
-            ragged_value_types=[],
-            ragged_split_types=[],
+            ragged_value_types=[dtype for dtype, _ in wanted.ragged.values()],
+            ragged_split_types=[dtype for _, dtype in wanted.ragged.values()],
             dense_shapes=[shape for _, shape in wanted.dense.values()],
             name="ParseExampleV2",
         )
     found = dict(zip(wanted.sparse, _sparse_tensors(indices, values, sizes)))
     found.update(zip(wanted.dense, dense))
+    found.update(wanted.ragged_tensors(serialized, ragged, splits))
+    return _composed(features, found)
+
+
+def _composed(features: Mapping[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """The tensors by the keys of the features, of which some are made of several tensors."""
+    made = {}
     for key in sorted(features):
         feature = features[key]
         if isinstance(feature, SparseFeature):
             keys = feature.index_key
             ids = found[keys] if isinstance(keys, str) else [found[each] for each in keys]
-            found[key] = sparse_merge(
+            made[key] = sparse_merge(
                 ids,
                 found[feature.value_key],
                 vocab_size=feature.size,
                 already_sorted=feature.already_sorted,
             )
+        elif isinstance(feature, RaggedFeature):
+            from reflow.ops.io_ragged import assembled
+
+            made[key] = assembled(key, feature, found)
+    found = {**found, **made}
     return {key: found[key] for key in found if key in features}
 
 
@@ -404,7 +437,12 @@ def parse_single_example_v1(
 
 
 def _parse_sequences(
-    serialized: Any, context: _Wanted, lists: _Wanted, names: Any, name: str | None
+    serialized: Any,
+    features: Mapping[str, Any],
+    context: _Wanted,
+    lists: _Wanted,
+    names: Any,
+    name: str | None,
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     if not len(context) + len(lists):
         raise ValueError("Must provide at least one feature key.")
@@ -412,12 +450,20 @@ def _parse_sequences(
         for key, value in lists.defaults.items():
             if value is not None:
                 raise ValueError(f"Value feature_list.dense_defaults[{key}] must be None")
+        if lists.ragged:
+            raise errors.UnimplementedError(
+                None,
+                None,
+                f"the features {sorted(lists.ragged)} are a RaggedFeature of a sequence, which tf.io "
+                "does not parse yet: take a VarLenFeature, which gives a SparseTensor",
+            )
+        serialized = convert_to_tensor(serialized, name="serialized")
         out = parse_sequence_example_v2_op(
-            convert_to_tensor(serialized, name="serialized"),
+            serialized,
             _names(names),
             _strings(context.sparse),
             _strings(context.dense),
-            _strings([]),
+            _strings(context.ragged),
             _strings(lists.sparse),
             _strings(lists.dense),
             _strings([]),
@@ -427,6 +473,8 @@ def _parse_sequences(
             Tcontext_dense=[dtype for dtype, _ in context.dense.values()],
             context_sparse_types=list(context.sparse.values()),
             context_dense_shapes=[shape for _, shape in context.dense.values()],
+            context_ragged_value_types=[dtype for dtype, _ in context.ragged.values()],
+            context_ragged_split_types=[dtype for _, dtype in context.ragged.values()],
             Nfeature_list_sparse=len(lists.sparse),
             Nfeature_list_dense=len(lists.dense),
             feature_list_dense_types=[dtype for dtype, _ in lists.dense.values()],
@@ -436,9 +484,10 @@ def _parse_sequences(
         )
     contexts = dict(zip(context.sparse, _sparse_tensors(*out[0:3])))
     contexts.update(zip(context.dense, out[3]))
+    contexts.update(context.ragged_tensors(serialized, *out[4:6]))
     sequences = dict(zip(lists.sparse, _sparse_tensors(*out[6:9])))
     sequences.update(zip(lists.dense, out[9]))
-    return contexts, sequences, dict(zip(lists.dense, out[10]))
+    return _composed(features, contexts), sequences, dict(zip(lists.dense, out[10]))
 
 
 def _wanted_of(context_features: Any, sequence_features: Any) -> tuple[_Wanted, _Wanted]:
@@ -490,7 +539,9 @@ def parse_sequence_example(
     """
     context, lists = _wanted_of(context_features, sequence_features)
     with name_scope(name, "ParseSequenceExample"):
-        return _parse_sequences(serialized, context, lists, example_names, name)
+        return _parse_sequences(
+            serialized, context_features or {}, context, lists, example_names, name
+        )
 
 
 @export("io.parse_single_sequence_example", v1=("parse_single_sequence_example",))
@@ -529,4 +580,4 @@ def parse_single_sequence_example(
         with name_scope(name, "ParseSingleExample"):
             serialized = _as_scalar(convert_to_tensor(serialized, name="serialized"), "serialized")
         names = None if example_name is None else [example_name]
-        return _parse_sequences(serialized, context, lists, names, name)[:2]
+        return _parse_sequences(serialized, context_features or {}, context, lists, names, name)[:2]

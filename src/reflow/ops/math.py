@@ -710,7 +710,7 @@ def truediv(x: Any, y: Any, name: str | None = None) -> Any:
     [3.5 0.5]
     """
     dtype = getattr(x, "dtype", None) or getattr(y, "dtype", None)
-    if dtype is not None and getattr(dtype, "is_floating", False):
+    if getattr(dtype, "is_floating", False) or getattr(dtype, "is_complex", False):
         return real_div(x, y, name=name or "truediv")
     with name_scope(name, "truediv") as scope:
         hint = getattr(y, "dtype", None)

@@ -627,6 +627,30 @@ def random_crop(value: Any, size: Any, seed: int | None = None, name: str | None
     Raises:
       tf.errors.InvalidArgumentError: if the block is larger than `value`.
     """
+
+    def draw(shape: Any) -> Any:
+        return random_uniform(shape, 0, int32.max, int32, seed)
+
+    return _crop(value, size, draw, name)
+
+
+@export(v2=("image.stateless_random_crop",))
+def stateless_random_crop(value: Any, size: Any, seed: Any, name: str | None = None) -> Any:
+    """`tf.image.random_crop` that depends on nothing but `seed`, two integers.
+
+    >>> import reflow as tf
+    >>> print(tf.image.stateless_random_crop(tf.range(9), [3], (1, 2)).numpy())
+    [5 6 7]
+    """
+
+    def draw(shape: Any) -> Any:
+        return stateless_uniform(shape, seed, 0, int32.max, int32)
+
+    return _crop(value, size, draw, name)
+
+
+def _crop(value: Any, size: Any, draw: Callable, name: str | None) -> Any:
+    """The block of `value` at a place that `draw(shape)` draws."""
     from reflow.lang.scopes import control_dependencies
     from reflow.ops import array
     from reflow.ops.debugging import Assert
@@ -640,8 +664,8 @@ def random_crop(value: Any, size: Any, seed: int | None = None, name: str | None
         with control_dependencies([check]):
             shape = REGISTRY["Identity"](shape)
         limit = shape - size + 1
-        place = random_uniform(array.shape(shape), 0, int32.max, int32, seed)
-        return REGISTRY["Slice"](value, place % limit, size, name=scope or None)
+        place = draw(array.shape(shape)) % limit
+        return REGISTRY["Slice"](value, place, size, name=scope or None)
 
 
 @export(v1=("multinomial", "random.multinomial"))

@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from reflow.lang import errors
 from reflow.lang.dtypes import NUMBER, QUANTIZED_DTYPES
 from reflow.lang.opdef import OpDef
@@ -19,6 +21,7 @@ from reflow.ops import shape_rules
 from reflow.ops.define import op
 
 _T = NUMBER | QUANTIZED_DTYPES
+_BLOCK = 16384  # elements: the temporary arrays of a rule stay in the cache
 
 
 def _update(signature: str, sparse: bool = True, dense: bool = True, refs: bool = True) -> Any:
@@ -80,6 +83,12 @@ def _define(
             rows = held
         named.update(zip(variables, rows))
         attrs = {key: ctx.op.attrs[key] for key in options}
+        if indices is None and ctx.xp.is_numpy and _is_long(held, [named[key] for key in wanted]):
+            del held, rows
+            for variable in variables:
+                del named[variable]
+            _update_in_blocks(ctx, rule, wanted, attrs, dict(zip(variables, handles)), named)
+            return handles[0] if not resource else ()
         new = rule(ctx.xp, *[named[key] for key in wanted], **attrs)
         dtypes = [value.dtype for value in held]
         del held, rows, named  # so that whoever overwrites a variable finds himself alone with it
@@ -105,6 +114,31 @@ def _define(
         writes=variables,
         T=_T,
     )(lower)
+
+
+def _is_long(held: list[Any], arguments: list[Any]) -> bool:
+    """Whether an update goes block by block: its temporary arrays would not stay in the cache."""
+    shape = held[0].shape
+    return held[0].size > 2 * _BLOCK and all(
+        x.ndim == 0 or (x.shape == shape and x.flags.c_contiguous) for x in arguments
+    )
+
+
+def _update_in_blocks(
+    ctx: Any, rule: Callable, wanted: Any, attrs: Any, handles: dict[str, Any], given: Any
+) -> None:
+    """Runs an update rule on NumPy arrays, some elements at a time, and in place where that may be."""
+    tables = {name: np.ascontiguousarray(ctx.take(handle)) for name, handle in handles.items()}
+    flat = {name: table.reshape(-1) for name, table in tables.items()}
+    flat.update((name, x.reshape(-1) if x.ndim else x) for name, x in given.items())
+    size = next(iter(tables.values())).size
+    for start in range(0, size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        new = rule(ctx.xp, *[x[block] if x.ndim else x for x in map(flat.get, wanted)], **attrs)
+        for name, value in zip(handles, new):
+            flat[name][block] = value
+    for name, handle in handles.items():
+        ctx.write(handle, tables[name])
 
 
 def _check_shapes(

@@ -38,7 +38,7 @@ class EagerTensor(Tensor):
 
     @property
     def shape(self) -> TensorShape:
-        if isinstance(self._value, ResourceHandle):  # its own shape is that of the state
+        if self.dtype is dtypes.resource:  # a handle says the shape of what is behind it
             return shapes.SCALAR
         return shapes.of(tuple(np.shape(self._value)))
 
@@ -47,7 +47,7 @@ class EagerTensor(Tensor):
         return self.shape
 
     def _shape_tuple(self) -> tuple[int, ...]:
-        return tuple(np.shape(self._value))
+        return () if self.dtype is dtypes.resource else tuple(np.shape(self._value))
 
     def set_shape(self, shape: Any) -> None:
         if not self.shape.is_compatible_with(shape):

@@ -293,8 +293,10 @@ class Function:
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         """The function as a method of `instance`, with traces of its own."""
-        if instance is None:
-            return self
+        return self if instance is None else BoundFunction(self._of(instance), instance)
+
+    def _of(self, instance: Any) -> Function:
+        """The function with the traces of `instance`, which it does not keep alive."""
         try:
             found = self._by_instance.get(instance)
         except TypeError:  # an instance that is not hashable
@@ -344,6 +346,27 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<tf.function {self._name} at {id(self):#x}>"
+
+
+class BoundFunction(Function):
+    """A function got from an object: keeps the object alive for as long as it is held itself."""
+
+    def __init__(self, function: Function, instance: Any):
+        self._function = function
+        self.__self__ = instance
+        self.__doc__ = function.__doc__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._function(*args, **kwargs)
+
+    def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
+        return self._function.get_concrete_function(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._function, name)
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        return self
 
 
 def _remade(*args: Any) -> Function:
@@ -403,11 +426,28 @@ def _context_key() -> Any:
 
 
 def trace_graph(name: str, creator: Callable | None = None) -> FuncGraph:
-    """An empty graph for tracing a function in the current context."""
+    """An empty graph for tracing a function in the current context.
+
+    Args:
+      name: the name of the function.
+      creator: makes the variables that the function creates. What the functions around say about
+        theirs does not concern this one.
+    """
     graph = FuncGraph(name, context.current_graph())
     if creator is not None:
-        graph._variable_creator_stack = [*graph._variable_creator_stack, (100, creator)]
+        stack = [row for row in graph._variable_creator_stack if not isinstance(row[1], _OfFunction)]
+        graph._variable_creator_stack = [*stack, (100, _OfFunction(creator))]
     return graph
+
+
+class _OfFunction:
+    """A variable creator that holds while a function is traced."""
+
+    def __init__(self, creator: Callable):
+        self._creator = creator
+
+    def __call__(self, next_creator: Callable, **kwargs: Any) -> Any:
+        return self._creator(next_creator, **kwargs)
 
 
 class no_tapes:

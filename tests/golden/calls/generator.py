@@ -105,6 +105,16 @@ def stateless(tf, np):
     ]  # fmt: skip
 
 
+def in_functions(tf, np):
+    g = tf.random.Generator.from_seed(11)
+
+    @tf.function
+    def draw():
+        return g.normal([2]), g.uniform([3])
+
+    return [*draw(), *draw(), g.state.numpy()]
+
+
 ARRAYS = {}
 CALLS = ""
-PROGRAMS = [drawing, states, the_global_generator, stateless]
+PROGRAMS = [drawing, states, the_global_generator, stateless, in_functions]

@@ -224,7 +224,32 @@ def table_in_a_tape(tf, np):
     return [y, tape.gradient(y, x)]
 
 
+def tables_in_functions(tf, np):
+    static = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(["a", "b"], [1, 2]), -1)
+    changing = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, -1)
+
+    @tf.function
+    def look(words):
+        return static.lookup(words), static.size()
+
+    @tf.function
+    def insert(words, numbers):
+        changing.insert(words, numbers)
+        return changing.lookup(words), changing.size()
+
+    result = [
+        *look(tf.constant(["b", "z"])),
+        *insert(tf.constant(["q"]), tf.constant([5], tf.int64)),
+    ]
+    return [
+        *result,
+        *insert(tf.constant(["q", "r"]), tf.constant([6, 7], tf.int64)),
+        changing.size(),
+    ]
+
+
 PROGRAMS = [
+    tables_in_functions,
     static_tables,
     raw_static_table,
     raw_text_tables,

@@ -8,6 +8,7 @@
 
 #include "convolution.h"
 #include "pooling.h"
+#include "scratch.h"
 #include "spec.h"
 #include "threads.h"
 #include "xla/ffi/api/ffi.h"
@@ -65,6 +66,7 @@ ffi::Error compute_for_xla(ffi::ThreadPool threads, ffi::RemainingArgs operands,
     Pool pool;
     pool.threads = static_cast<int>(std::max<int64_t>(threads.num_threads(), 1));
     pool.schedule = [&threads](std::function<void()> work) { threads.Schedule(std::move(work)); };
+    expect_writes(result->untyped_data(), result->size_bytes());
     compute(spec, pool, given.data(), result->untyped_data());
     return ffi::Error::Success();
   } catch (const std::exception& error) {

@@ -1,5 +1,8 @@
 #include "scratch.h"
 
+#include <sys/mman.h>
+
+#include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -20,6 +23,14 @@ Shelf& shelf() {
 }
 
 }  // namespace
+
+void expect_writes(void* data, std::size_t size) {
+  constexpr std::uintptr_t kPage = std::uintptr_t{2} << 20;
+  const std::uintptr_t start = reinterpret_cast<std::uintptr_t>(data);
+  const std::uintptr_t begin = (start + kPage - 1) / kPage * kPage, end = (start + size) / kPage * kPage;
+  // It is advice: where it cannot be taken, everything works all the same.
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+}
 
 Scratch::Scratch(std::size_t size) : data_(nullptr), size_(aligned(size)) {
   if (size == 0) return;

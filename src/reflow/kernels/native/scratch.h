@@ -23,6 +23,10 @@ class Scratch {
   std::size_t size_;
 };
 
+// Asks for large pages where `size` bytes at `data` will be written for the first time: XLA gets the memory of
+// large arrays anew for each run, and a fault for every 4096 bytes can cost a quarter of a convolution.
+void expect_writes(void* data, std::size_t size);
+
 // `size` rounded up so that what follows is aligned.
 constexpr std::size_t aligned(std::size_t size) { return (size + 63) / 64 * 64; }
 

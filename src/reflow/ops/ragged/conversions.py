@@ -12,7 +12,6 @@ from reflow.lang.dtypes import as_dtype
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.sparse_tensor import SparseTensor
-from reflow.lang.static_value import constant_value
 from reflow.lang.tensor import is_tensor
 from reflow.ops import array, cast, masking, repeating
 from reflow.ops.ragged.kernels import ragged_tensor_to_sparse_op, ragged_tensor_to_tensor_op
@@ -230,21 +229,10 @@ def _shape_tensor(rt: RaggedTensor, shape: Any, kind: Any) -> Any:
         if not shape.dtype.is_integer:
             raise ValueError("shape must be an integer tensor")
         return shape if shape.dtype in (dtypes.int32, dtypes.int64) else cast.cast(shape, kind)
-    asked = (
-        shapes.as_shape(_sizes_of(shape)) if not isinstance(shape, shapes.TensorShape) else shape
-    )
-    dims = asked._dims
+    dims = shapes.as_shape(shape)._dims
     if dims is None:
         return convert_to_tensor(np.array(-1, kind.np))
     return convert_to_tensor(np.array([-1 if d is None else d for d in dims], kind.np))
-
-
-def _sizes_of(shape: Any) -> Any:
-    """A Python shape; in lists, tensors with known values and -1 stand for sizes too."""
-    if not isinstance(shape, (list, tuple)):
-        return shape
-    sizes = [constant_value(each) if is_tensor(each) else each for each in shape]
-    return [None if each is None or each == -1 else each for each in sizes]
 
 
 def to_sparse(rt: RaggedTensor, name: str | None = None) -> SparseTensor:

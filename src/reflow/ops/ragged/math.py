@@ -30,7 +30,6 @@ from reflow.ops.ragged.row_partition import (
     after,
     repeat_rows,
     require,
-    rowids_of,
     same_splits,
 )
 
@@ -207,7 +206,7 @@ def reduce_ragged(
             zero, lengths, convert_to_tensor(1, kind), Tsplits=kind
         ).rt_dense_values
     else:
-        count, ids = rt.nrows(), rowids_of(splits)
+        count, ids = rt.nrows(), rt.value_rowids()
     result = segment_aggregate(functools.partial(segment, **more), rt.values, ids, count)
     if keepdims:
         from reflow.ops.ragged.array_ops import expand_dims
@@ -271,9 +270,6 @@ def _min(rt: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _mean(rt: Any, axis: Any, keepdims: bool) -> Any:
-    axis = known_axis(axis)
-    if axis is None:
-        return reduce_ragged(reduce.reduce_mean, segments.unsorted_segment_mean, rt, axis, keepdims)
     ones = rt.with_flat_values(REGISTRY["OnesLike"](rt.flat_values))
     total, count = _sum(rt, axis, keepdims), _sum(ones, axis, keepdims)
     if is_ragged(total):

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from reflow.lang import dtypes, errors
+from reflow.lang.context import current_graph
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import control_dependencies
 from reflow.lang.static_value import constant_value
-from reflow.lang.tensor import is_tensor
+from reflow.lang.tensor import SymbolicTensor, is_tensor
 from reflow.ops import array, cast, debugging
 
 SPLITS_DTYPES = (dtypes.int32, dtypes.int64)
@@ -254,11 +255,12 @@ class RowPartition:
         return self._splits[1:]
 
     def row_lengths(self) -> Any:
-        if self._lengths is None:
-            self._lengths = _remembered(self._splits[1:] - self._splits[:-1], self._splits)
-            if self._lengths is None:
-                return self._splits[1:] - self._splits[:-1]
-        return self._lengths if _reachable(self._lengths) else self._splits[1:] - self._splits[:-1]
+        if self._lengths is None or not _reachable(self._lengths):
+            lengths = self._splits[1:] - self._splits[:-1]
+            if self._lengths is None and _lives_with(lengths, self._splits):
+                self._lengths = lengths
+            return lengths
+        return self._lengths
 
     def nrows(self, out_type: Any = None) -> Any:
         kind = self.dtype if out_type is None else dtypes.as_dtype(out_type)
@@ -271,9 +273,12 @@ class RowPartition:
         return self._splits[-1]
 
     def value_rowids(self) -> Any:
-        if self._rowids is not None and _reachable(self._rowids):
-            return self._rowids
-        return rowids_of(self._splits)
+        if self._rowids is None or not _reachable(self._rowids):
+            rowids = rowids_of(self._splits)
+            if self._rowids is None and _lives_with(rowids, self._splits):
+                self._rowids = rowids
+            return rowids
+        return self._rowids
 
     def __repr__(self) -> str:
         known = constant_value(self._splits)
@@ -354,22 +359,16 @@ def _zero(kind: Any) -> Any:
     return convert_to_tensor(np.zeros(1, kind.np))
 
 
+def _graph_of(tensor: Any) -> Any:
+    return tensor.op.graph if isinstance(tensor, SymbolicTensor) else None
+
+
 def _reachable(tensor: Any) -> bool:
     """Whether a remembered tensor may be used where code runs now: not one of another graph."""
-    from reflow.lang.context import current_graph
-
-    graph = getattr(getattr(tensor, "op", None), "graph", None) if _symbolic(tensor) else None
+    graph = _graph_of(tensor)
     return graph is None or graph is current_graph()
 
 
-def _symbolic(tensor: Any) -> bool:
-    from reflow.lang.tensor import SymbolicTensor
-
-    return isinstance(tensor, SymbolicTensor)
-
-
-def _remembered(lengths: Any, splits: Any) -> Any:
-    """What may be kept of a tensor made now: nothing that lives in another graph than the splits."""
-    if _symbolic(lengths) and (not _symbolic(splits) or lengths.op.graph is not splits.op.graph):
-        return None
-    return lengths
+def _lives_with(tensor: Any, splits: Any) -> bool:
+    """Whether a tensor made now may be remembered beside the splits: not one of another graph."""
+    return _graph_of(tensor) is _graph_of(splits)

@@ -1,0 +1,194 @@
+"""Calls of tf.linalg.LinearOperator and its kin."""
+
+import numpy as np
+
+_rng = np.random.default_rng(8)
+
+
+def _normal(*shape):
+    return _rng.standard_normal(shape).astype(np.float32)
+
+
+_A = _normal(3, 3)
+ARRAYS = {
+    "m": _A + 3 * np.eye(3, dtype=np.float32),
+    "p": (_A @ _A.T + np.eye(3)).astype(np.float32),
+    "w": _normal(2, 3),
+    "b": _normal(2, 3, 3) + 3 * np.eye(3, dtype=np.float32),
+    "d": np.array([1.5, -2.0, 3.0], np.float32),
+    "c": (_normal(3) + 1j * _normal(3)).astype(np.complex64),
+    "cm": (_normal(3, 3) + 1j * _normal(3, 3)).astype(np.complex64),
+    "cx": (_normal(3, 2) + 1j * _normal(3, 2)).astype(np.complex64),
+    "x": _normal(3, 2),
+    "xt": _normal(2, 3),
+    "y": _normal(2, 3, 4),
+    "v": _normal(3),
+    "x6": _normal(6, 2),
+    "x9": _normal(9, 2),
+    "s": np.array([2.0, -3.0], np.float32),
+}
+
+OPERATORS = {
+    "full": "tf.linalg.LinearOperatorFullMatrix(m)",
+    "definite": "tf.linalg.LinearOperatorFullMatrix(p, is_self_adjoint=True, is_positive_definite=True)",
+    "batch": "tf.linalg.LinearOperatorFullMatrix(b)",
+    "lower": "tf.linalg.LinearOperatorLowerTriangular(m)",
+    "diag": "tf.linalg.LinearOperatorDiag(d)",
+    "identity": "tf.linalg.LinearOperatorIdentity(3)",
+    "scaled": "tf.linalg.LinearOperatorScaledIdentity(3, 2.5)",
+    "scales": "tf.linalg.LinearOperatorScaledIdentity(3, s)",
+    "adjoint": "tf.linalg.LinearOperatorAdjoint(tf.linalg.LinearOperatorFullMatrix(m))",
+    "inverse": "tf.linalg.LinearOperatorInversion(tf.linalg.LinearOperatorFullMatrix(m))",
+    "composed": "tf.linalg.LinearOperatorComposition([tf.linalg.LinearOperatorFullMatrix(m), tf.linalg.LinearOperatorDiag(d)])",
+    "house": "tf.linalg.LinearOperatorHouseholder(v)",
+}
+_COMMON = """
+{o}.matmul(x)
+{o}.matmul(xt, adjoint_arg=True)
+{o}.matmul(x, adjoint=True)
+{o}.matmul(y)
+{o}.matvec(v)
+{o}.matvec(v, adjoint=True)
+{o}.solve(x)
+{o}.solve(x, adjoint=True)
+{o}.solvevec(v)
+{o}.to_dense()
+{o}.diag_part()
+{o}.trace()
+{o}.determinant()
+{o}.log_abs_determinant()
+{o}.adjoint().to_dense()
+{o}.inverse().to_dense()
+{o}.add_to_tensor(m)
+{o}.shape_tensor()
+"""
+
+# TensorFlow cannot add a matrix to an operator with a batch of multipliers.
+_NOT = "(3, s).add_to_tensor(m)"
+_LINES = "".join(_COMMON.format(o=text) for text in OPERATORS.values()).splitlines()
+CALLS = "\n".join(line for line in _LINES if _NOT not in line)
+CALLS += """
+tf.linalg.LinearOperatorZeros(2, 3, is_square=False, is_self_adjoint=False).matmul(x)
+tf.linalg.LinearOperatorZeros(2, 3, is_square=False, is_self_adjoint=False).to_dense()
+tf.linalg.LinearOperatorFullMatrix(w).matmul(x)
+tf.linalg.LinearOperatorFullMatrix(w).matvec(v)
+tf.linalg.LinearOperatorFullMatrix(w).matvec(d[:2], adjoint=True)
+tf.linalg.LinearOperatorFullMatrix(w).determinant()
+tf.linalg.LinearOperatorFullMatrix(w).solve(x)
+tf.linalg.LinearOperatorFullMatrix(w).inverse()
+tf.linalg.LinearOperatorFullMatrix(v)
+tf.linalg.LinearOperatorFullMatrix([[1, 2], [3, 4]])
+tf.linalg.LinearOperatorFullMatrix(m).matmul(xt)
+tf.linalg.LinearOperatorFullMatrix(m).matmul(cx)
+tf.linalg.LinearOperatorFullMatrix(m).cholesky()
+tf.linalg.LinearOperatorFullMatrix(m).eigvals()
+tf.linalg.LinearOperatorFullMatrix(m).cond()
+tf.linalg.LinearOperatorFullMatrix(m, is_non_singular=False).solve(x)
+tf.linalg.LinearOperatorFullMatrix(m, is_non_singular=True, is_square=False)
+tf.linalg.LinearOperatorFullMatrix(p, is_self_adjoint=True, is_positive_definite=True).cholesky().to_dense()
+tf.linalg.LinearOperatorFullMatrix(p, is_self_adjoint=True, is_positive_definite=True).eigvals()
+tf.linalg.LinearOperatorFullMatrix(p, is_self_adjoint=True, is_positive_definite=True).cond()
+tf.linalg.LinearOperatorFullMatrix(cm).matmul(cx, adjoint=True)
+tf.linalg.LinearOperatorFullMatrix(cm).H.to_dense()
+tf.linalg.LinearOperatorFullMatrix(cm).solve(cx, adjoint=True)
+tf.linalg.LinearOperatorDiag(c).matmul(cx, adjoint=True)
+tf.linalg.LinearOperatorDiag(c).adjoint().diag_part()
+tf.linalg.LinearOperatorDiag(c).solve(cx)
+tf.linalg.LinearOperatorDiag(d).cond()
+tf.linalg.LinearOperatorDiag(d).eigvals()
+tf.linalg.LinearOperatorDiag(tf.abs(d), is_positive_definite=True).cholesky().to_dense()
+tf.linalg.LinearOperatorDiag(d, is_self_adjoint=False)
+tf.linalg.LinearOperatorDiag(d).matmul(tf.linalg.LinearOperatorDiag(d)).to_dense()
+(tf.linalg.LinearOperatorDiag(d) @ tf.linalg.LinearOperatorFullMatrix(m)).to_dense()
+(tf.linalg.LinearOperatorIdentity(3) @ tf.linalg.LinearOperatorFullMatrix(m)).to_dense()
+(tf.linalg.LinearOperatorFullMatrix(m) @ tf.linalg.LinearOperatorIdentity(3)).to_dense()
+tf.linalg.LinearOperatorDiag(d).solve(tf.linalg.LinearOperatorFullMatrix(m)).to_dense()
+tf.linalg.LinearOperatorFullMatrix(m).matmul(tf.linalg.LinearOperatorFullMatrix(w), adjoint_arg=True).to_dense()
+tf.linalg.LinearOperatorIdentity(3, batch_shape=[2]).matmul(x)
+tf.linalg.LinearOperatorIdentity(3, batch_shape=[2]).to_dense()
+tf.linalg.LinearOperatorIdentity(3, batch_shape=[2]).trace()
+tf.linalg.LinearOperatorIdentity(3, dtype=tf.float64).to_dense()
+tf.linalg.LinearOperatorIdentity(3).cond()
+tf.linalg.LinearOperatorIdentity(-3)
+tf.linalg.LinearOperatorIdentity(3, is_non_singular=False)
+tf.linalg.LinearOperatorScaledIdentity(3, s).to_dense()
+tf.linalg.LinearOperatorScaledIdentity(3, s).cond()
+tf.linalg.LinearOperatorScaledIdentity(3, 4.0, is_positive_definite=True).cholesky().to_dense()
+tf.linalg.LinearOperatorZeros(3).matmul(x)
+tf.linalg.LinearOperatorZeros(2, 3).matmul(x)
+tf.linalg.LinearOperatorZeros(2, 3).to_dense()
+tf.linalg.LinearOperatorZeros(3).solve(x)
+tf.linalg.LinearOperatorKronecker([tf.linalg.LinearOperatorFullMatrix(m), tf.linalg.LinearOperatorDiag(s)]).matmul(x6)
+tf.linalg.LinearOperatorKronecker([tf.linalg.LinearOperatorFullMatrix(m), tf.linalg.LinearOperatorDiag(s)]).matmul(x6, adjoint=True)
+tf.linalg.LinearOperatorKronecker([tf.linalg.LinearOperatorFullMatrix(m), tf.linalg.LinearOperatorDiag(s)]).solve(x6)
+tf.linalg.LinearOperatorKronecker([tf.linalg.LinearOperatorFullMatrix(m), tf.linalg.LinearOperatorDiag(s)]).to_dense()
+tf.linalg.LinearOperatorKronecker([tf.linalg.LinearOperatorFullMatrix(m), tf.linalg.LinearOperatorDiag(s)]).determinant()
+tf.linalg.LinearOperatorKronecker([tf.linalg.LinearOperatorFullMatrix(m), tf.linalg.LinearOperatorDiag(s)]).log_abs_determinant()
+tf.linalg.LinearOperatorKronecker([tf.linalg.LinearOperatorFullMatrix(m), tf.linalg.LinearOperatorDiag(s)]).trace()
+tf.linalg.LinearOperatorKronecker([tf.linalg.LinearOperatorFullMatrix(w), tf.linalg.LinearOperatorFullMatrix(m)]).matmul(x9)
+tf.linalg.LinearOperatorKronecker([tf.linalg.LinearOperatorFullMatrix(b), tf.linalg.LinearOperatorDiag(s)]).matmul(x6)
+tf.linalg.LinearOperatorBlockDiag([tf.linalg.LinearOperatorFullMatrix(m), tf.linalg.LinearOperatorLowerTriangular(m)]).matmul(x6)
+tf.linalg.LinearOperatorBlockDiag([tf.linalg.LinearOperatorFullMatrix(m), tf.linalg.LinearOperatorLowerTriangular(m)]).matmul([x, x])
+tf.linalg.LinearOperatorBlockDiag([tf.linalg.LinearOperatorFullMatrix(m), tf.linalg.LinearOperatorLowerTriangular(m)]).solve(x6, adjoint=True)
+tf.linalg.LinearOperatorBlockDiag([tf.linalg.LinearOperatorFullMatrix(m), tf.linalg.LinearOperatorLowerTriangular(m)]).to_dense()
+tf.linalg.LinearOperatorBlockDiag([tf.linalg.LinearOperatorFullMatrix(m), tf.linalg.LinearOperatorLowerTriangular(m)]).determinant()
+tf.linalg.LinearOperatorBlockDiag([tf.linalg.LinearOperatorFullMatrix(w), tf.linalg.LinearOperatorFullMatrix(m)]).matmul(x6)
+tf.linalg.LinearOperatorBlockDiag([tf.linalg.LinearOperatorFullMatrix(b), tf.linalg.LinearOperatorFullMatrix(m)]).to_dense()
+tf.linalg.LinearOperatorComposition([])
+tf.linalg.LinearOperatorHouseholder(v).cond()
+"""
+
+
+def _raised(call):
+    try:
+        call()
+    except Exception as error:
+        return type(error).__name__
+    return "nothing"
+
+
+def properties(tf, np):
+    make = tf.linalg
+    full = make.LinearOperatorFullMatrix([[1.0, 2.0], [3.0, 4.0]])
+    diag = make.LinearOperatorDiag([1.0, 2.0])
+    wide = make.LinearOperatorFullMatrix([[1.0, 2.0, 3.0]])
+    every = [
+        full, diag, wide, make.LinearOperatorIdentity(2), make.LinearOperatorScaledIdentity(2, 3.0),
+        make.LinearOperatorComposition([diag, full]), make.LinearOperatorKronecker([full, diag]),
+        make.LinearOperatorBlockDiag([full, diag]), make.LinearOperatorAdjoint(full),
+        make.LinearOperatorInversion(full), make.LinearOperatorZeros(2),
+        make.LinearOperatorLowerTriangular([[1.0, 0.0], [2.0, 3.0]]),
+        make.LinearOperatorHouseholder([1.0, 2.0]), diag @ diag, full @ diag,
+    ]  # fmt: skip
+    result = []
+    for each in every:
+        hints = [
+            each.is_square,
+            each.is_non_singular,
+            each.is_self_adjoint,
+            each.is_positive_definite,
+        ]
+        result += [each.name, str(hints), str(each.shape), str(each.batch_shape), each.dtype.name]
+        result += [str((each.tensor_rank, each.domain_dimension, each.range_dimension))]
+    result += [
+        full.domain_dimension_tensor(), full.range_dimension_tensor(), full.batch_shape_tensor(),
+        full.tensor_rank_tensor(), type(full.H).__name__, type(diag.inverse()).__name__,
+        type(diag @ diag).__name__, type(make.LinearOperatorIdentity(2) @ full).__name__,
+        str(sorted(full.parameters)[:1]),
+    ]  # fmt: skip
+    for call in (
+        full.assert_non_singular, full.assert_self_adjoint, full.assert_positive_definite,
+        make.LinearOperatorFullMatrix([[1.0, 2.0], [2.0, 4.0]]).assert_non_singular,
+        make.LinearOperatorDiag([1.0, 0.0]).assert_non_singular, diag.assert_non_singular,
+        make.LinearOperatorDiag([1.0, -1.0]).assert_positive_definite, diag.assert_positive_definite,
+        make.LinearOperatorDiag([1.0 + 1j, 1.0]).assert_self_adjoint, diag.assert_self_adjoint,
+        make.LinearOperatorScaledIdentity(2, 0.0).assert_non_singular,
+        make.LinearOperatorFullMatrix([[1.0, 2.0], [2.0, 1.0]], is_self_adjoint=True).assert_positive_definite,
+        make.LinearOperatorDiag([1.0, 2.0], is_non_singular=False).inverse,
+        lambda: make.LinearOperatorAdjoint(diag, is_self_adjoint=False),
+    ):  # fmt: skip
+        result.append(_raised(call))
+    return result
+
+
+PROGRAMS = [properties]
