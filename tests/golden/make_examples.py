@@ -32,6 +32,7 @@ TF2_RUNS = {
     "gan": ["--steps", "1500"],
     "dqn": [],
     "attention": [],
+    "mnist_keras": ["--epochs", "1", "--train_size", "1000", "--verbose", "0"],
 }
 
 RUNNER = """

@@ -86,6 +86,16 @@ def executing_eagerly() -> bool:
     return current_graph() is None
 
 
+def inside_function() -> bool:
+    """Whether a function is being traced.
+
+    >>> import reflow as tf
+    >>> tf.inside_function()
+    False
+    """
+    return bool(get_default_graph().building_function)
+
+
 def executing_eagerly_outside_functions() -> bool:
     """Whether code outside of all functions being traced runs eagerly."""
     if executing_eagerly():

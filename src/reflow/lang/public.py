@@ -77,13 +77,14 @@ export_value(_L + "static_value", "constant_value", "get_static_value")
 for _name in [
     "executing_eagerly",
     "init_scope",
+    "inside_function",
     "get_default_graph",
     "reset_default_graph",
     "enable_eager_execution",
     "disable_eager_execution",
     "executing_eagerly_outside_functions",
 ]:
-    _v2 = _name in ("executing_eagerly", "init_scope")
+    _v2 = _name in ("executing_eagerly", "init_scope", "inside_function")
     if _v2:
         export_value(_L + "context", _name, _name)
     else:
