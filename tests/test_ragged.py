@@ -485,3 +485,22 @@ def test_shapes():
         Shape.from_row_partitions([])
     with pytest.raises(tf.errors.InvalidArgumentError, match="does not match inner_shape"):
         Shape(shape.row_partitions, [4], validate=True)
+
+
+@pytest.mark.parametrize("axis", [1, 2, -1])
+def test_gather_of_a_dense_tensor_at_ragged_indices(axis):
+    dense = np.arange(24.0).reshape(2, 3, 4)
+    rows = [[2], [0, 1, 1]]
+    found = tf.gather(dense, tf.ragged.constant(rows), axis=axis)
+    taken = [np.take(dense, row, axis) for row in rows]
+    place = axis % 3
+    for at in np.ndindex(*dense.shape[:place]):
+        for i, each in enumerate(taken):
+            np.testing.assert_array_equal(found[at][i].numpy(), each[at])
+
+
+def test_sparse_sums_over_no_dimension():
+    sparse = tf.SparseTensor([[0, 1]], [2.0], [2, 3])
+    assert tf.sparse.reduce_sum(sparse, axis=[]).shape == (2, 3)
+    kept = tf.sparse.reduce_sum(sparse, axis=(), output_is_sparse=True)
+    assert kept.indices.numpy().tolist() == [[0, 1]]

@@ -12,7 +12,7 @@ import numpy as np
 
 from reflow.lang import shapes
 from reflow.lang.convert import convert_to_tensor
-from reflow.lang.dtypes import NUMBER, REAL, float16, float32, float64, int64
+from reflow.lang.dtypes import NUMBER, REAL, float16, float32, float64, int32, int64
 from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
@@ -655,7 +655,7 @@ def _axes_of(sp_input: SparseTensor, axis: Any) -> Any:
         if rank is not None:
             return constant(np.arange(rank, dtype=np.int32))
         return sequences.range(array.size_op(sp_input.dense_shape))
-    axes = convert_to_tensor(axis)
+    axes = convert_to_tensor(axis, dtype_hint=int32)  # an empty list has no dtype of its own
     return REGISTRY["Cast"](axes, DstT="int32") if axes.dtype is int64 else axes
 
 

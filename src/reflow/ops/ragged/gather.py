@@ -87,6 +87,8 @@ def _gather(params: Any, indices: Any, axis: int, batch_dims: int) -> Any:
         return indexing.gather(params, indices, axis=axis, batch_dims=batch_dims)
     if batch_dims > 0:
         return _batch_gather(params, indices, axis, batch_dims)
+    if axis > 0 and not is_ragged(params):
+        return _gather_dense(params, indices, axis)
     if axis > 0:
         return _gather_within(params, indices, axis)
     if is_ragged(indices):
@@ -184,6 +186,24 @@ def _checked(ids: Any, limit: Any) -> Any:
         [ids, limit],
     )
     return after(checks, ids)[0]
+
+
+def _gather_dense(params: Any, indices: RaggedTensor, axis: int) -> RaggedTensor:
+    """Slices of a dense tensor along `axis` at ragged indices, which take the place of the dimension."""
+    kind = indices.row_splits.dtype
+    flat = indexing.gather(params, indices.flat_values, axis=axis)
+    sizes = array.shape(flat, out_type=kind)
+    before = [sizes[i] for i in range(axis)]
+    count = REGISTRY["Prod"](sizes[:axis], [0])
+    rows = indices.nrows(out_type=kind)
+    folded = REGISTRY["ConcatV2"]([[count * sizes[axis]], sizes[axis + 1 :]], 0)
+    result = array.reshape(flat, folded)
+    for lengths in reversed(indices.nested_row_lengths()):
+        every = REGISTRY["Tile"](lengths, [count])
+        result = RaggedTensor.from_row_lengths(result, every, validate=False)
+    for size in reversed([*before[1:], rows]):
+        result = RaggedTensor.from_uniform_row_length(result, size, validate=False)
+    return result
 
 
 def _gather_within(params: RaggedTensor, indices: Any, axis: int) -> Any:
