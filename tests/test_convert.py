@@ -78,3 +78,17 @@ def test_dtypes_of_numbers():
     kinds = {d.name: d.is_numeric for d in (tf.int8, tf.qint8, tf.complex64, tf.bfloat16)}
     assert all(kinds.values()), kinds
     assert not (tf.bool.is_numeric or tf.string.is_numeric or tf.resource.is_numeric)
+
+
+def test_a_list_of_tensors_as_a_shape_is_cast():
+    assert tf.reshape(tf.range(6), (tf.constant(2.0), 3)).shape == (2, 3)
+
+    @tf.function
+    def reshaped(n):
+        return tf.reshape(tf.range(6), (n, 3))
+
+    assert reshaped(tf.constant(2.0)).shape == (2, 3)
+
+
+def test_the_handle_of_a_variable_is_a_scalar():
+    assert tf.Variable([1.0, 2.0]).handle.shape == ()
