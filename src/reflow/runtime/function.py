@@ -435,7 +435,9 @@ def trace_graph(name: str, creator: Callable | None = None) -> FuncGraph:
     """
     graph = FuncGraph(name, context.current_graph())
     if creator is not None:
-        stack = [row for row in graph._variable_creator_stack if not isinstance(row[1], _OfFunction)]
+        stack = [
+            row for row in graph._variable_creator_stack if not isinstance(row[1], _OfFunction)
+        ]
         graph._variable_creator_stack = [*stack, (100, _OfFunction(creator))]
     return graph
 
