@@ -131,6 +131,14 @@ def test_png_of_a_batch():
     assert len(small.numpy()) < len(large.numpy())
 
 
+def test_encoders_in_a_graph():
+    with Graph().as_default():
+        nodes = [tf2.io.encode_jpeg(PHOTO), tf2.io.encode_png(PHOTO)]
+        assert [each.op.type for each in nodes] == ["EncodeJpeg", "EncodePng"]
+        jpeg, png = Session().run([*map(tf2.io.decode_image, nodes)])
+    assert np.abs(jpeg.astype(int) - PHOTO).mean() < 3 and np.array_equal(png, PHOTO)
+
+
 def test_jpeg_keeps_the_picture():
     contents = tf2.io.encode_jpeg(PHOTO, quality=95)
     assert tf2.io.is_jpeg(contents).numpy()

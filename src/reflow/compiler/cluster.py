@@ -354,16 +354,19 @@ class Cluster:
             )
         donated, read = store.arrays(bound[1]), store.arrays(bound[2])
         if self.device:
-            import jax
+            from reflow.compiler.jax_setup import jax, wide_types
 
             device = targets.jax_device(self.device)
-            donated, read, arguments = jax.device_put((donated, read, arguments), device)
+            with wide_types():
+                donated, read, arguments = jax.device_put((donated, read, arguments), device)
         return executable.call(donated, read, arguments)
 
     def _at_boundary(self, values: Sequence[Any]) -> list[Any]:
+        from reflow.compiler.jax_setup import wide_types
         from reflow.compiler.list_buffer import at_boundary
 
-        return [at_boundary(v) if i in self.lists else v for i, v in enumerate(values)]
+        with wide_types():
+            return [at_boundary(v) if i in self.lists else v for i, v in enumerate(values)]
 
     # Compiling -----------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ perhaps in another thread: a seeded program would go on with other numbers.
 """
 
 import contextlib
+import functools
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -38,7 +39,10 @@ keep_freed_memory()
 with _draws_of_its_own():
     import jax
 
-jax.config.update("jax_enable_x64", True)  # TensorFlow has 64-bit types
 record("cache", **cache_directory.use(jax.config))
 
-__all__ = ["jax"]
+# TensorFlow has 64-bit types, and JAX has them where it is told so: `with wide_types():` around all that
+# makes arrays, traces or calls executables. A program that uses JAX itself keeps its own setting.
+wide_types = functools.partial(jax.enable_x64, True)
+
+__all__ = ["jax", "wide_types"]

@@ -10,10 +10,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from reflow.compiler import jax_setup, targets  # noqa: F401
+from reflow.compiler import targets
 from reflow.compiler.cluster import Cluster, Executable
 from reflow.compiler.evaluate import Tracer, Unusual
 from reflow.compiler.jax_namespace import jax_namespace
+from reflow.compiler.jax_setup import wide_types
 from reflow.compiler.list_buffer import ListBuffer
 from reflow.lang.tensor_list import TensorList
 
@@ -24,6 +25,11 @@ _QUICKLY = {"xla_backend_optimization_level": 0}
 
 def build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
     """Traces and compiles `cluster` for the shapes of `values` and of the state in `store`."""
+    with wide_types():
+        return _build(cluster, values, store)
+
+
+def _build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
     dynamic = [i for i, v in enumerate(values) if i not in cluster.static and _is_array(v)]
     donated = [i for i, h in enumerate(cluster.writes) if store.get(h) is not None]
     given = [i for i, h in enumerate(cluster.reads) if store.get(h) is not None]
@@ -75,8 +81,13 @@ def build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
             staged = jax.jit(traced).trace(*specs)
         quick = not cluster.accelerated and len(cluster.nodes) >= MANY and _is_small(staged.jaxpr)
         compiled = staged.lower().compile(_QUICKLY if quick else None)
+
+    def call(*arguments: Any) -> Any:
+        with wide_types():
+            return compiled(*arguments)
+
     return Executable(
-        compiled, donated, given, found["written"], dynamic, found["layout"], found["checks"]
+        call, donated, given, found["written"], dynamic, found["layout"], found["checks"]
     )
 
 

@@ -48,9 +48,10 @@ def from_dlpack(dlcapsule: Any) -> EagerTensor:
     if source.__dlpack_device__()[0] == _CPU:
         value = np.from_dlpack(source)
         return EagerTensor(value, as_dtype(value.dtype))
-    import jax
+    from reflow.compiler.jax_setup import jax, wide_types
 
-    value = jax.dlpack.from_dlpack(source)
+    with wide_types():
+        value = jax.dlpack.from_dlpack(source)
     return EagerTensor(value, as_dtype(value.dtype))
 
 

@@ -253,10 +253,9 @@ _NUMBERS = (int, float)
 class Ready:
     """An op for inputs of certain dtypes and with certain attributes: all that is left is to run it."""
 
-    __slots__ = ("lower", "keywords", "kind", "attrs")
+    __slots__ = ("keywords", "kind", "attrs")
 
     def __init__(self, opdef: OpDef, attrs: dict[str, Any]):
-        self.lower = opdef.lower
         self.keywords = opdef.lower_attrs(attrs)
         (self.kind,) = output_dtypes(opdef, attrs)
         self.attrs = attrs
@@ -273,7 +272,7 @@ def execute(opdef: OpDef, args: Sequence[Any], kwargs: dict[str, Any], name: str
         if found is not None:
             entry, values, inputs = found
             try:
-                result = _quiet.context.run(entry.lower, numpy_namespace, *values, **entry.keywords)
+                result = _quiet.context.run(opdef.lower, numpy_namespace, *values, **entry.keywords)
             except Exception:  # the long way says what is wrong
                 result = None
             if result is not None:

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from reflow.compiler import jax_setup  # noqa: F401
 from reflow.compiler.jax_namespace import jax_namespace
+from reflow.compiler.jax_setup import wide_types
 from reflow.lang.opdef import OpDef, ValueNeeded, arg_length, group_inputs
 
 # The inputs whose values a lowering turned out to need, by op and attributes.
@@ -37,7 +37,8 @@ def compiled_call(
         known = tuple((i, _Frozen(np.asarray(args[i]))) for i in static)
         function = _compiled(opdef, known, lengths, frozen)
         try:
-            return function([a for i, a in enumerate(args) if i not in static])
+            with wide_types():
+                return function([a for i, a in enumerate(args) if i not in static])
         except ValueNeeded as need:
             if need.name in needed:
                 raise

@@ -52,10 +52,11 @@ class Store:
         for handle in handles:
             value = values[handle]
             if isinstance(value, (np.ndarray, np.generic)):
-                import jax
+                from reflow.compiler.jax_setup import jax, wide_types
 
                 # A copy: the array may be a constant of the graph, and the executable overwrites.
-                value = values[handle] = jax.numpy.array(value, copy=True)
+                with wide_types():
+                    value = values[handle] = jax.numpy.array(value, copy=True)
             result.append(value)
         return result
 
