@@ -8,6 +8,7 @@ import test_ops
 from records.base import RECORDS, bad, digest, f32, sample
 from test_ops import REGISTRY
 
+from reflow.compiler import structure
 from reflow.lang import errors, shapes
 from reflow.lang.opdef import ZERO
 
@@ -18,10 +19,12 @@ def identity(monkeypatch):
     opdef = REGISTRY["Identity"]
 
     def change(**parts):
+        structure.forget()  # executables of the op as it was
         for name, value in parts.items():
             monkeypatch.setattr(opdef, name, value)
 
-    return change
+    yield change
+    structure.forget()
 
 
 def one(*samples, bad=(), **changes):

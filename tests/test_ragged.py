@@ -396,6 +396,10 @@ def test_variants():
         )
         y = tf.reduce_sum(whole.output_dense_values**2)
     assert tape.gradient(y, values).numpy().tolist() == [2.0, 4.0, 6.0]
+    dense = R.RaggedTensorToVariantGradient(
+        encoded_ragged_grad=rows, row_splits=splits[0], dense_values_shape=[3], Tvalues=tf.float32
+    )
+    assert dense.numpy().tolist() == [1.0, 2.0, 3.0]
     for wrong, message in (
         ({"input_ragged_rank": 1, "output_ragged_rank": 2}, "has ragged_rank=0.  Expected"),
         ({"input_ragged_rank": 0, "output_ragged_rank": 2}, "output_ragged_rank must be equal"),

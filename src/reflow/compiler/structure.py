@@ -77,6 +77,13 @@ def kind_of(
         return kind if not kind.void else Kind()
 
 
+def forget() -> None:
+    """Lets clusters made from now on share nothing with those made before: an op was redefined."""
+    with _lock:
+        _kinds.clear()
+        _recent.clear()
+
+
 def keep(kind: Kind) -> None:
     """Lets a kind, whose executables were worth compiling, live on for a while without clusters."""
     if kind.common and kind not in _recent:
