@@ -53,3 +53,20 @@ def test_factors_that_do_not_fit():
         sparse_csr.sparse_matrix_sparse_mat_mul(matrix, matrix, tf.float32)
     with pytest.raises(tf.errors.InvalidArgumentError, match="rank 2 or 3"):
         sparse_csr.sparse_tensor_to_csr_sparse_matrix([[0]], tf.constant([1.0]), [2])
+
+
+def test_nodes_of_a_graph():
+    (a, a_parts), (b, b_parts) = sparse(4, 5), sparse(5, 3)
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
+        parts = [[np.asarray(each) for each in p] for p in (a_parts, b_parts)]
+        left, right = (sparse_csr.sparse_tensor_to_csr_sparse_matrix(*p) for p in parts)
+        product = sparse_csr.sparse_matrix_sparse_mat_mul(left, right, tf.float32)
+        found = sparse_csr.csr_sparse_matrix_to_sparse_tensor(product, tf.float32)
+        got = session.run(tf.sparse.to_dense(tf.SparseTensor(*found)))
+    np.testing.assert_allclose(got, a @ b, rtol=1e-5, atol=1e-6)
+    kinds = {op.type for op in graph.get_operations()}
+    assert kinds >= {
+        "SparseTensorToCSRSparseMatrix",
+        "SparseMatrixSparseMatMul",
+        "CSRSparseMatrixToSparseTensor",
+    }
