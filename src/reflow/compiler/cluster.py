@@ -7,11 +7,13 @@ interpreted in NumPy. The state that the nodes touch comes in as arguments and g
 from __future__ import annotations
 
 import atexit
+import contextlib
 import queue
+import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -578,9 +580,31 @@ def _compile_loop() -> None:
         _idle.clear()
         try:
             if not _ending.is_set():
-                work()
+                with _prompt_turns():
+                    work()
         finally:
             _idle.set()
+
+
+@contextlib.contextmanager
+def _prompt_turns() -> Iterator[None]:
+    """The interpreter's lock changes hands more often.
+
+    The compiling thread lets go of it at every file that it reads and every call of XLA, and the program,
+    busy interpreting, gives it back after 5 ms as a rule: importing JAX, some thousand files, would
+    take ten seconds.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN)
+    turn = sys.getswitchinterval()
+    try:
+        yield
+    finally:
+        if sys.getswitchinterval() == turn:  # else the program has said something meanwhile
+            sys.setswitchinterval(before)
+
+
+_TURN = 1e-4  # seconds
 
 
 def is_compiling() -> bool:
