@@ -487,29 +487,29 @@ def test_a_wrong_gradient_shows(monkeypatch):
 
 
 def test_benchmarks(capsys):
-    class Adding(benchmark.Benchmark):
+    class AddingTwo(benchmark.Benchmark):
         def benchmark_add(self):
             with Graph().as_default() as graph, TestCase("evaluate").session() as session:
                 y = add_v2(constant(1.0), 2.0)
                 assert y.graph is graph
                 report = self.run_op_benchmark(session, y, min_iters=3, extras={"note": 'a "b"'})
                 assert report["iters"] == 3 and report["wall_time"] > 0
-                assert report["name"] == "Adding.benchmark_add"
+                assert report["name"] == "AddingTwo.benchmark_add"
 
         def other(self):
             raise AssertionError
 
-    benchmark.run_benchmarks("Adding")
+    benchmark.run_benchmarks("AddingTwo")
     text = capsys.readouterr().out
-    assert 'name: "Adding.benchmark_add"' in text and "iters: 3" in text
+    assert 'name: "AddingTwo.benchmark_add"' in text and "iters: 3" in text
     assert 'extras { key: "note" value { string_value: "a \\"b\\"" } }' in text
     with pytest.raises(ValueError, match="No benchmarks matched the pattern: 'nothing'"):
         benchmark.run_benchmarks("nothing")
     assert benchmark.chosen(["p", "--benchmarks=x"]) == "x" and benchmark.chosen(["p"]) is None
-    assert not Adding.is_abstract() and benchmark.Benchmark.is_abstract()
-    Adding().report_benchmark(name="n", metrics=[{"name": "m", "value": 1, "min_value": 0}])
+    assert not AddingTwo.is_abstract() and benchmark.Benchmark.is_abstract()
+    AddingTwo().report_benchmark(name="n", metrics=[{"name": "m", "value": 1, "min_value": 0}])
     text = capsys.readouterr().out
-    assert 'name: "Adding.n"' in text
+    assert 'name: "AddingTwo.n"' in text
     assert 'metrics { name: "m" value: 1 min_value { value: 0 } }' in text
 
 
