@@ -303,13 +303,6 @@ def _source_of(source: Any) -> Any:
     return convert_to_tensor(found)
 
 
-def variable_accessed(variable: Any) -> None:
-    """Tells the active tapes that a trainable variable is read."""
-    for tape in context.state.tapes:
-        if tape._watch_variables and variable.trainable:
-            tape.watch_variable(variable)
-
-
 @contextlib.contextmanager
 def stop_all() -> Iterator[None]:
     """Ops within are recorded by no tape."""

@@ -61,9 +61,7 @@ class ConcreteFunction:
         try:
             bound = self._bind_values(args, kwargs)
             return self._types.to_tensors(bound)
-        except (TypeError, ValueError) as error:
-            if any(leaf for leaf in nest.flatten([args, kwargs]) if not isinstance(leaf, Tensor)):
-                self._why = error
+        except (TypeError, ValueError):
             return None
 
     def _bind_values(self, args: tuple, kwargs: dict[str, Any]) -> Sequence[Any]:

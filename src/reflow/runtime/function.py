@@ -148,13 +148,14 @@ class Function:
                 concrete = self._trace_for(self._signature_types)
                 self._by_key[key] = concrete
                 return concrete, tensors
-            typing = Typing()
-            wanted = ArgumentTypes(
-                [typing.type_of(v, n) for v, n in zip(values, self._parameters.names)]
-            )
-            concrete = self._trace_for(wanted, warn=True)
+            concrete = self._trace_for(self._types_of(values), warn=True)
             self._by_key[key] = concrete
             return concrete, None
+
+    def _types_of(self, values: Sequence[Any]) -> ArgumentTypes:
+        """The trace types of one value per parameter."""
+        typing = Typing()
+        return ArgumentTypes([typing.type_of(v, n) for v, n in zip(values, self._parameters.names)])
 
     def _trace_for(self, wanted: ArgumentTypes, warn: bool = False) -> ConcreteFunction:
         """A trace that serves for arguments of these types: one that is there, or a new one."""
@@ -265,21 +266,12 @@ class Function:
             if self._input_signature is not None:
                 if args or kwargs:
                     values = self._parameters.bind(args, kwargs)
-                    typing = Typing()
-                    given = ArgumentTypes(
-                        [typing.type_of(v, n) for v, n in zip(values, self._parameters.names)]
-                    )
-                    if not given.is_subtype_of(self._signature_types):
+                    if not self._types_of(values).is_subtype_of(self._signature_types):
                         self._cast(values)
                 concrete = self._trace_for(self._signature_types)
             else:
                 values = self._parameters.bind(args, kwargs)
-                typing = Typing()
-                concrete = self._trace_for(
-                    ArgumentTypes(
-                        [typing.type_of(v, n) for v, n in zip(values, self._parameters.names)]
-                    )
-                )
+                concrete = self._trace_for(self._types_of(values))
             return concrete
 
     def _list_all_concrete_functions(self) -> list[ConcreteFunction]:
@@ -314,9 +306,7 @@ class Function:
         python_function = self._python_function
         if not hasattr(python_function, "__get__"):
             raise TypeError(f"{python_function!r} cannot be a method")
-        bound = _weakly_bound(python_function, held)
-        function = self._clone(bound)
-        return function
+        return self._clone(_WeakMethod(python_function, held))
 
     def _clone(self, python_function: Callable) -> Function:
         return Function(
@@ -397,10 +387,6 @@ class _WeakMethod:
         import inspect
 
         return inspect.signature(types.MethodType(self.__func__, self.__self__))
-
-
-def _weakly_bound(function: Callable, instance: Callable[[], Any]) -> Callable:
-    return _WeakMethod(function, instance)
 
 
 def _forbid_variables(next_creator: Callable, **kwargs: Any) -> Any:
