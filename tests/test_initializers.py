@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import reflow as tf
-from reflow.ops import initializers, initializers_v2
+from reflow.ops.variables import initializers, initializers_v2
 
 v1 = tf.compat.v1
 FROM_TF1 = [

@@ -15,7 +15,7 @@ from reflow.formats import tfrecord
 from reflow.formats.crc32c import crc32c, mask, masked_crc32c, unmask
 from reflow.lang import errors
 from reflow.lang.graph import Graph
-from reflow.ops.example_kernels import _packed, _varints
+from reflow.ops.io.example_kernels import _packed, _varints
 
 
 def example(**features):

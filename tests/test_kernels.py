@@ -14,9 +14,9 @@ from reflow.kernels.convolution import FILTER_GRADIENT, FORWARD, INPUT_GRADIENT,
 from reflow.kernels.kernel import Shape
 from reflow.kernels.pooling import AVERAGE, AVERAGE_GRADIENT, MAXIMUM, MAXIMUM_GRADIENT
 from reflow.lang.numpy_namespace import numpy_namespace
-from reflow.ops import conv_kernels, depthwise_kernels, pool_kernels
-from reflow.ops.conv_kernels import Geometry
-from reflow.ops.windows import windows_of
+from reflow.ops.spatial import conv_kernels, depthwise_kernels, pool_kernels
+from reflow.ops.spatial.conv_kernels import Geometry
+from reflow.ops.spatial.windows import windows_of
 
 needs_kernels = pytest.mark.skipif(
     library.library() is None, reason=f"native kernels: {library.status()}"

@@ -195,7 +195,7 @@ def test_groups_are_convolutions_of_their_own(tier, groups, kernel):
 
 @both_tiers
 def test_convolution_in_pieces(tier, monkeypatch):
-    from reflow.ops import conv_kernels
+    from reflow.ops.spatial import conv_kernels
 
     x, w, d = rand(3, 7, 6, 2), rand(3, 2, 2, 4), rand(3, 2, 2, 3)
     wanted = run_with_gradients(lambda x, w: tf2.nn.conv2d(x, w, 2, "SAME"), x, w)

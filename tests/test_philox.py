@@ -12,10 +12,8 @@ import numpy as np
 import pytest
 
 from reflow.lang import errors
-from reflow.ops import igamma_grad, philox
-from reflow.ops import random_kernels as kernels
-from reflow.ops import random_rejection as rejection
-from reflow.ops import random_truncated as truncated
+from reflow.ops import igamma_grad
+from reflow.ops.random import kernels, philox, rejection, truncated
 
 # --------------------------------------------------------------------------- golden records
 

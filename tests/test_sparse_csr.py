@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import reflow as tf
-from reflow.ops import sparse_csr
+from reflow.ops.sparse import csr as sparse_csr
 
 RNG = np.random.default_rng(7)
 

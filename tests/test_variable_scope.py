@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import reflow as tf
-from reflow.ops.variable_scope import (
+from reflow.ops.variables.scope import (
     EagerVariableStore,
     _get_default_variable_store,
     get_variable_scope_store,
@@ -378,7 +378,7 @@ def test_partitioners():
 
 
 def test_wrong_partition_infos():
-    from reflow.ops.partitioned import PartitionedVariable, PartitionInfo
+    from reflow.ops.variables.partitioned import PartitionedVariable, PartitionInfo
 
     with pytest.raises(TypeError, match="`full_shape` must be a sequence"):
         PartitionInfo(3, [0])

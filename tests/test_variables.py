@@ -27,7 +27,7 @@ sys.path.insert(0, str(HERE / "golden"))
 import variable_programs  # noqa: E402
 from variable_programs import ERRORS, PROGRAMS  # noqa: E402
 
-from reflow.ops import initializers_v2  # noqa: E402
+from reflow.ops.variables import initializers_v2  # noqa: E402
 
 variable_programs.TF2 = initializers_v2
 
@@ -42,7 +42,7 @@ both_kinds = pytest.mark.parametrize("use_resource", [False, True], ids=["refere
 def tf1(monkeypatch):
     """TF 1's behaviour, as after `tf.compat.v1.disable_v2_behavior()`."""
     from reflow.lang import shapes
-    from reflow.ops import variables
+    from reflow.ops.variables import variable as variables
 
     monkeypatch.setattr(context, "_eager_by_default", [False])
     monkeypatch.setattr(variables, "_resource_by_default", [False])
@@ -395,8 +395,8 @@ def test_slice_specifications():
 
 
 def test_which_kind_is_made(tf1):
-    from reflow.ops.ref_variable import RefVariable
-    from reflow.ops.resource_variable import ResourceVariable
+    from reflow.ops.variables.reference import RefVariable
+    from reflow.ops.variables.resource import ResourceVariable
 
     with tf.Graph().as_default():
         assert type(v1.Variable(1.0)) is RefVariable

@@ -1,4 +1,4 @@
-"""Records of ops/blocks.py."""
+"""Records of ops/spatial/blocks.py."""
 
 from .base import bad, f32, i32, i64, ints, record, sample
 

@@ -1,4 +1,4 @@
-"""Records of ops/conv.py, conv3d.py, depthwise.py and morphology.py."""
+"""Records of ops/spatial/conv.py, conv3d.py, depthwise.py and morphology.py."""
 
 from .base import bad, f32, f64, floats, i32, ints, record, sample
 

@@ -1,4 +1,4 @@
-"""Records of ops/ctc.py."""
+"""Records of ops/nn/ctc.py."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Records of Fourier transforms: ops/fft.py."""
+"""Records of Fourier transforms: ops/signal/fft.py."""
 
 from .base import bad, c64, f32, f64, floats, i32, record, sample
 

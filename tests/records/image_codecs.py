@@ -1,7 +1,7 @@
 """Samples for `image_codecs.py` and `audio.py` of `reflow/ops`.
 
 Where TensorFlow is asked, JPEG is decoded with the accurate transform: its default, the fast one, gives
-other values (see `reflow/ops/image_files.py`).
+other values (see `reflow/ops/image/files.py`).
 """
 
 import pathlib

@@ -1,4 +1,4 @@
-"""Samples for `reflow/ops/image_color.py`."""
+"""Samples for `reflow/ops/image/color.py`."""
 
 import numpy as np
 

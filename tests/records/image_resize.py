@@ -1,4 +1,4 @@
-"""Samples for `reflow/ops/image_resize.py`."""
+"""Samples for `reflow/ops/image/resize.py`."""
 
 import numpy as np
 

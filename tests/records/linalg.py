@@ -1,4 +1,4 @@
-"""Records of linear algebra: ops/matmul.py, einsum.py, matrix_diag.py, solve.py, decompositions.py."""
+"""Records of linear algebra: ops/linalg/matmul.py, einsum.py, matrix_diag.py, solve.py, decompositions.py."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Ops on lookup tables: ops/lookup_ops.py."""
+"""Ops on lookup tables: ops/lookup/ops.py."""
 
 from .base import tested_elsewhere
 

@@ -1,4 +1,4 @@
-"""Records of ops/activations.py, nn.py, cross_entropy.py, normalization.py, fused_batch_norm.py."""
+"""Records of ops/nn/activations.py, nn.py, cross_entropy.py, normalization.py, fused_batch_norm.py."""
 
 import numpy as np
 

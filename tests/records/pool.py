@@ -1,4 +1,4 @@
-"""Records of ops/pool.py."""
+"""Records of ops/spatial/pool.py."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Ops of ops/queue_ops.py: what they do depends on the order of runs and threads."""
+"""Ops of ops/queues/ops.py: what they do depends on the order of runs and threads."""
 
 from .base import tested_elsewhere
 

@@ -1,4 +1,4 @@
-"""Records of ops/regex.py."""
+"""Records of ops/strings/regex.py."""
 
 from .base import bad, record, s, sample
 

@@ -1,4 +1,4 @@
-"""Records of ops/sampling.py."""
+"""Records of ops/nn/sampling.py."""
 
 from .base import bad, i64, record, sample
 

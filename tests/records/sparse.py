@@ -1,4 +1,4 @@
-"""Records of ops/sparse.py."""
+"""Records of ops/sparse/tensors.py."""
 
 from .base import arr, bad, f32, f64, i32, i64, record, s, sample
 

@@ -1,4 +1,4 @@
-"""Records of counts as sparse tensors: ops/sparse_counts.py."""
+"""Records of counts as sparse tensors: ops/sparse/counts.py."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Records of ops/sparse_cross.py."""
+"""Records of ops/sparse/cross.py."""
 
 from .base import bad, i64, record, s, sample
 

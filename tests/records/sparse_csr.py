@@ -1,4 +1,4 @@
-"""Ops of ops/sparse_csr.py: their matrices are variants, which no record can describe."""
+"""Ops of ops/sparse/csr.py: their matrices are variants, which no record can describe."""
 
 from .base import tested_elsewhere
 

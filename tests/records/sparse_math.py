@@ -1,4 +1,4 @@
-"""Records of ops/sparse_math.py."""
+"""Records of ops/sparse/math.py."""
 
 from .base import arr, bad, c64, f32, f64, floats, i32, i64, ints, record, sample
 

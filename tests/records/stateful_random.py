@@ -1,4 +1,4 @@
-"""Records of random ops whose state is a variable: ops/stateful_random.py."""
+"""Records of random ops whose state is a variable: ops/random/stateful.py."""
 
 import numpy as np
 

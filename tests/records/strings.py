@@ -1,4 +1,4 @@
-"""Records of ops/strings.py."""
+"""Records of ops/strings/text.py."""
 
 from .base import arr, bad, bools, c64, f32, f64, i32, i64, record, s, sample
 

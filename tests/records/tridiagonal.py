@@ -1,4 +1,4 @@
-"""Records of tridiagonal matrices: ops/tridiagonal.py."""
+"""Records of tridiagonal matrices: ops/linalg/tridiagonal.py."""
 
 import numpy as np
 

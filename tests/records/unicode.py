@@ -1,4 +1,4 @@
-"""Records of Unicode ops: ops/unicode.py."""
+"""Records of Unicode ops: ops/strings/unicode.py."""
 
 import numpy as np
 

@@ -18,7 +18,7 @@ from reflow.lang.func_graph import FuncGraph, functions_of
 from reflow.lang.graph import Operation
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.tensor import SymbolicTensor
-from reflow.ops.branches import add_call, base_dtypes, has_side_effects, unify_captures
+from reflow.ops.control_flow.branches import add_call, base_dtypes, has_side_effects, unify_captures
 
 _FUNCTIONS = {
     "If": ("then_branch", "else_branch"),

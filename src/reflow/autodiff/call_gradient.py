@@ -16,7 +16,7 @@ from reflow.lang.func_graph import FuncGraph, functions_of
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.resource import handle_type
 from reflow.lang.tensor import SymbolicTensor
-from reflow.ops.branches import call_attributes
+from reflow.ops.control_flow.branches import call_attributes
 
 
 class Backward:

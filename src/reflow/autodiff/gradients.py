@@ -334,7 +334,8 @@ def hessians(
     Raises:
       ValueError: if an x has no connection to `ys`, or `xs` are not differentiable twice.
     """
-    from reflow.ops import array, functional, joining
+    from reflow.ops import array, joining
+    from reflow.ops.control_flow import functional
 
     xs = _as_list(xs)
     first = gradients(

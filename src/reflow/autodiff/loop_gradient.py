@@ -31,8 +31,8 @@ from reflow.lang.opdef import REGISTRY
 from reflow.lang.resource import handle_type
 from reflow.lang.shapes import SCALAR
 from reflow.lang.tensor import SymbolicTensor
-from reflow.ops.branches import add_call, base_dtypes, has_side_effects, unify_captures
-from reflow.ops.tensor_list import element_shape_tensor
+from reflow.ops.control_flow.branches import add_call, base_dtypes, has_side_effects, unify_captures
+from reflow.ops.control_flow.tensor_list import element_shape_tensor
 
 
 def while_gradient(op: Operation, grads: Sequence[Any]) -> list[Any]:

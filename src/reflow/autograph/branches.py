@@ -30,7 +30,7 @@ def if_stmt(
     if not staged(test):
         (body if test else orelse)()
         return
-    from reflow.ops.control_flow import cond
+    from reflow.ops.control_flow.cond import cond
 
     test = condition(test, "if statement")
     before = get_state() if get_state is not None else ()
@@ -59,7 +59,7 @@ def if_exp(test: Any, body: Callable[[], Any], orelse: Callable[[], Any], text: 
     """`body() if test else orelse()`; `text` is the condition as it is written."""
     if not staged(test):
         return body() if test else orelse()
-    from reflow.ops.control_flow import cond
+    from reflow.ops.control_flow.cond import cond
 
     test = condition(test, "if expression")
     results: list[Any] = []
@@ -88,7 +88,7 @@ def and_(left: Any, right: Callable[[], Any]) -> Any:
     """`left and right()`."""
     if not staged(left):
         return left and right()
-    from reflow.ops.control_flow import cond
+    from reflow.ops.control_flow.cond import cond
 
     return cond(condition_value(left), right, lambda: left)
 
@@ -97,7 +97,7 @@ def or_(left: Any, right: Callable[[], Any]) -> Any:
     """`left or right()`."""
     if not staged(left):
         return left or right()
-    from reflow.ops.control_flow import cond
+    from reflow.ops.control_flow.cond import cond
 
     return cond(condition_value(left), lambda: left, right)
 

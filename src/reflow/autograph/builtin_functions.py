@@ -185,7 +185,7 @@ def next_(iterator: Any, default: Any = _UNSAID) -> Any:
     if current_graph() is not None and has_all(iterator, "get_next_as_optional"):
         if default is _UNSAID:
             return iterator.get_next()
-        from reflow.ops.control_flow import cond
+        from reflow.ops.control_flow.cond import cond
 
         optional = iterator.get_next_as_optional()
         return cond(optional.has_value(), optional.get_value, lambda: default)
@@ -205,7 +205,7 @@ def sorted_(iterable: Any, key: Any = _UNSAID, reverse: Any = _UNSAID) -> Any:
     direction = "ASCENDING" if reverse is _UNSAID or not reverse else "DESCENDING"
     if key is _UNSAID or key is None:
         return sort(iterable, direction=direction)
-    from reflow.ops.functional import map_fn
+    from reflow.ops.control_flow.functional import map_fn
 
     keys = map_fn(key, iterable)
     return gather(iterable, argsort(keys, direction=direction))

@@ -9,8 +9,8 @@ from reflow.autograph.loops import State, WithOwn, both
 from reflow.autograph.policy import artifact
 from reflow.autograph.staged_loop import check_initial, check_iteration, staged_loop
 from reflow.lang import nest
-from reflow.ops.branches import again, as_output
-from reflow.ops.control_flow import cond
+from reflow.ops.control_flow.branches import again, as_output
+from reflow.ops.control_flow.cond import cond
 
 
 def iterator_for(

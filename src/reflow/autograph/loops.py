@@ -238,7 +238,7 @@ def _rows_for(
     """Over the rows of a tensor."""
     from reflow.autograph.builtin_functions import len_
     from reflow.lang.convert import convert_to_tensor
-    from reflow.ops.tensor_array import TensorArray
+    from reflow.ops.control_flow.tensor_array import TensorArray
 
     iterated = convert_to_tensor(iterated)
     if iterated.shape.rank == 0:

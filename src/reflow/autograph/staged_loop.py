@@ -17,8 +17,8 @@ from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import control_dependencies
 from reflow.lang.shapes import TensorShape
 from reflow.lang.tensor import Tensor, is_tensor
-from reflow.ops.branches import is_tensor_array
 from reflow.ops.constant import identity
+from reflow.ops.control_flow.branches import is_tensor_array
 
 _LEGAL = "Tensor, int, float, bool or a list, tuple or dict thereof"
 
@@ -32,7 +32,7 @@ def staged_loop(
     options: dict[str, Any] | None,
 ) -> None:
     """Makes the node of a loop and gives the variables their values after it."""
-    from reflow.ops.while_loop import while_loop
+    from reflow.ops.control_flow.while_loop import while_loop
 
     options = dict(options or {})
     get = get_state if get_state is not None else tuple

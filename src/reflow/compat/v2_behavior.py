@@ -26,7 +26,7 @@ def enable_v2_behavior() -> None:
 
 
 def _resource_variables(on: bool) -> None:
-    from reflow.ops import variables
+    from reflow.ops.variables import variable as variables
 
     (variables.enable_resource_variables if on else variables.disable_resource_variables)()
 

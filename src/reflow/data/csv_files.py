@@ -23,7 +23,7 @@ from reflow.lang.dtypes import DType, as_dtype
 from reflow.lang.export import export
 from reflow.lang.tensor import Tensor
 from reflow.lang.type_spec import TensorSpec
-from reflow.ops.io_csv import converted, split_record
+from reflow.ops.io.csv import converted, split_record
 from reflow.platform import file_io
 
 _TYPES = (dtypes.float32, dtypes.float64, dtypes.int32, dtypes.int64, dtypes.string)

@@ -36,7 +36,7 @@ def parse_example_dataset(
         raise ValueError(f"{_site()}: Argument `features` is missing.")
 
     def apply(dataset: Dataset) -> Dataset:
-        from reflow.ops.io_features import parse_example
+        from reflow.ops.io.features import parse_example
 
         spec = dataset.element_spec
         if not isinstance(spec, TensorSpec) or not spec.is_compatible_with(

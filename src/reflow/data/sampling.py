@@ -185,7 +185,7 @@ def _acceptance(initial: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 def _filtered(
     dataset: Dataset, acceptance: Dataset, initial: Dataset, class_func: Callable, seed: Any
 ) -> Dataset:
-    from reflow.ops.random import random_uniform
+    from reflow.ops.random.values import random_uniform
 
     def with_probability(acceptance: Any, data: Any) -> Any:
         found = call_user_function(class_func, data if isinstance(data, tuple) else (data,))
@@ -203,7 +203,7 @@ def _filtered(
 
 def _warn_of_waste(acceptance: Any, initial: Any) -> Any:
     """`acceptance`; says so when more than half of the elements will be left out."""
-    from reflow.ops.control_flow import cond
+    from reflow.ops.control_flow.cond import cond
     from reflow.ops.script import Print
 
     rejected = REGISTRY["Sum"](

@@ -14,7 +14,7 @@ import numpy as np
 from reflow.lang import dtypes, random_seed
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.tensor import Tensor
-from reflow.ops.philox import initial_state, split_state, words
+from reflow.ops.random.philox import initial_state, split_state, words
 
 _FIRST = 64  # how many words are made at first; then ever more at once
 _MOST = 1 << 14

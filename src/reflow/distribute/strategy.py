@@ -20,9 +20,9 @@ from reflow.lang.devices import DeviceSpec
 from reflow.lang.export import export
 from reflow.lang.scopes import colocate_with, device
 from reflow.ops.constant import constant, identity
-from reflow.ops.control_flow import group as group_ops
+from reflow.ops.control_flow.cond import group as group_ops
 from reflow.ops.reduce import reduce_mean, reduce_sum
-from reflow.ops.variables import Variable, variable_creator_scope
+from reflow.ops.variables.variable import Variable, variable_creator_scope
 
 
 class _Place(threading.local):

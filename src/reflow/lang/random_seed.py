@@ -1,4 +1,4 @@
-"""The global seed, and the seeds that ops get from it: `ops/philox.py` says how they are used."""
+"""The global seed, and the seeds that ops get from it: `ops/random/philox.py` says how they are used."""
 
 from __future__ import annotations
 

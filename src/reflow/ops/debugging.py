@@ -136,7 +136,7 @@ def add_check_numerics_ops() -> Any:
     """
     if executing_eagerly():
         raise RuntimeError("add_check_numerics_ops() is not compatible with eager execution.")
-    from reflow.ops.grouping import group
+    from reflow.ops.control_flow.grouping import group
 
     checks: list[Any] = []
     for node in get_default_graph().get_operations():
@@ -556,7 +556,7 @@ def assert_shapes(shapes, data=None, summarize=None, message=None, name=None):
             checks += _check_symbols(tensor, symbols, sizes, text, data, summarize)
         if executing_eagerly():
             return None
-        from reflow.ops.grouping import group
+        from reflow.ops.control_flow.grouping import group
 
         return group(*checks, name="shape_checks")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.ops.philox import is_numpy, while_loop
+from reflow.ops.random.philox import is_numpy, while_loop
 
 _MAX_ITERATIONS = {"float32": 200, "float64": 500}
 

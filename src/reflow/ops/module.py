@@ -11,7 +11,7 @@ from reflow.lang import errors, nest
 from reflow.lang.export import export
 from reflow.lang.scopes import name_scope_v2
 from reflow.lang.trackable import AutoTrackable
-from reflow.ops.variables import Variable
+from reflow.ops.variables.variable import Variable
 
 _IDENTIFIER = re.compile(r"^[a-zA-Z_]([a-zA-Z0-9_])*$")
 

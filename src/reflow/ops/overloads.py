@@ -16,7 +16,8 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import string
 from reflow.lang.scopes import name_scope
 from reflow.lang.tensor import Tensor, use_equality
-from reflow.ops import bitwise, compare, math, matmul
+from reflow.ops import bitwise, compare, math
+from reflow.ops.linalg import matmul
 
 OPERATORS: dict[str, Callable[..., Any]] = {}  # method name -> function; variables have them too
 

@@ -13,7 +13,7 @@ from reflow.lang.func_graph import FuncGraph
 from reflow.lang.services import service
 from reflow.lang.tensor import SymbolicTensor, Tensor
 from reflow.lang.type_spec import TensorSpec
-from reflow.ops.branches import is_tensor_array
+from reflow.ops.control_flow.branches import is_tensor_array
 from reflow.runtime.function_call import call_function
 from reflow.runtime.function_type import ArgumentTypes, Literal, Parameters
 

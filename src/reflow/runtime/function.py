@@ -459,7 +459,7 @@ def convert_outputs(result: Any, name: str) -> Any:
     Raises:
       TypeError: if it is no structure of tensors.
     """
-    from reflow.ops.branches import is_tensor_array
+    from reflow.ops.control_flow.branches import is_tensor_array
 
     graph: Any = context.current_graph()
     outputs: list[SymbolicTensor] = []

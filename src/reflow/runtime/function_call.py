@@ -12,7 +12,7 @@ from reflow.lang import context
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.tensor import SymbolicTensor
-from reflow.ops.branches import add_call, call_attributes, has_side_effects
+from reflow.ops.control_flow.branches import add_call, call_attributes, has_side_effects
 from reflow.runtime.config import get_soft_device_placement
 from reflow.runtime.devices import Placer
 from reflow.runtime.eager import EagerTensor, store

@@ -17,7 +17,7 @@ from reflow.lang import errors, nest
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.tensor import SymbolicTensor
 from reflow.lang.type_spec import TensorSpec, TraceType, TypeSpec, type_spec_from_value
-from reflow.ops.resource_variable import BaseResourceVariable, VariableSpec
+from reflow.ops.variables.resource import BaseResourceVariable, VariableSpec
 from reflow.runtime.eager import EagerTensor
 
 _EMPTY: Any = inspect.Parameter.empty

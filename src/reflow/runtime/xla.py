@@ -14,7 +14,7 @@ from reflow.lang.export import export
 from reflow.lang.graph import Operation
 from reflow.lang.scopes import control_dependencies, name_scope
 from reflow.ops.constant import identity
-from reflow.ops.grouping import group
+from reflow.ops.control_flow.grouping import group
 
 
 @export("xla.experimental.compile")

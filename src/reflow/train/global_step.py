@@ -49,7 +49,9 @@ def create_global_step(graph: Graph | None = None) -> Any:
     Raises:
       ValueError: if the graph has one.
     """
-    from reflow.ops import initializers, variable_scope, variables
+    from reflow.ops.variables import initializers
+    from reflow.ops.variables import scope as variable_scope
+    from reflow.ops.variables import variable as variables
 
     graph = graph or get_default_graph()
     if get_global_step(graph) is not None:

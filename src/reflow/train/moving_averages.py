@@ -11,7 +11,9 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.scopes import GraphKeys, colocate_with, name_scope
 from reflow.lang.tensor import Tensor
-from reflow.ops import grouping, variable_collections, variable_scope
+from reflow.ops.control_flow import grouping
+from reflow.ops.variables import collections as variable_collections
+from reflow.ops.variables import scope as variable_scope
 from reflow.train import slot_creator
 
 
@@ -40,7 +42,8 @@ def assign_moving_average(
 
 def _zero_debias(unbiased: Any, value: Any, decay: Any, name: str | None) -> Any:
     """A moving average that starts at zero, divided by the weight it has gathered so far."""
-    from reflow.ops import initializers, math
+    from reflow.ops import math
+    from reflow.ops.variables import initializers
 
     dtype = unbiased.dtype.base_dtype
     scope = variable_scope.variable_scope(unbiased.op.name, values=[unbiased, value, decay])
@@ -83,7 +86,8 @@ def weighted_moving_average(
     name: str | None = None,
 ) -> Any:
     """The moving average of `value` in which each value counts by its `weight`."""
-    from reflow.ops import initializers, math
+    from reflow.ops import math
+    from reflow.ops.variables import initializers
 
     if collections is None:
         collections = [GraphKeys.GLOBAL_VARIABLES]
@@ -140,8 +144,9 @@ class ExponentialMovingAverage:
         Raises:
           TypeError: if something in it is not of a floating-point dtype.
         """
-        from reflow.ops import initializers, math
+        from reflow.ops import math
         from reflow.ops.cast import cast
+        from reflow.ops.variables import initializers
 
         var_list = list(
             variable_collections.trainable_variables() if var_list is None else var_list

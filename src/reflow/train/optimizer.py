@@ -17,8 +17,9 @@ from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import GraphKeys, colocate_with, control_dependencies, name_scope
 from reflow.lang.tensor import Tensor
-from reflow.ops import grouping, variable_collections
-from reflow.ops.variables import VariableV1
+from reflow.ops.control_flow import grouping
+from reflow.ops.variables import collections as variable_collections
+from reflow.ops.variables.variable import VariableV1
 from reflow.train import slot_creator
 
 

@@ -10,7 +10,8 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import colocate_with, control_dependencies
-from reflow.ops import grouping, initializers
+from reflow.ops.control_flow import grouping
+from reflow.ops.variables import initializers
 from reflow.train.optimizer import Optimizer
 
 

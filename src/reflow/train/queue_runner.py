@@ -10,7 +10,7 @@ from reflow.lang import errors
 from reflow.lang.context import executing_eagerly, get_default_graph
 from reflow.lang.export import export
 from reflow.lang.scopes import GraphKeys, add_to_collection, get_collection
-from reflow.ops.queues import QueueBase
+from reflow.ops.queues.classes import QueueBase
 from reflow.platform import tf_logging as logging
 from reflow.train.coordinator import Coordinator
 

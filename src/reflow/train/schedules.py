@@ -129,7 +129,7 @@ def piecewise_constant(x: Any, boundaries: Any, values: Any, name: str | None = 
 
     def compute() -> Any:
 
-        from reflow.ops import control_flow
+        from reflow.ops.control_flow import cond as control_flow
 
         with name_scope(name, "PiecewiseConstant"):
             position = convert_to_tensor(x)
@@ -240,7 +240,7 @@ def cosine_decay_restarts(
     _need_step(global_step, "cosine decay restarts")
 
     def compute() -> Any:
-        from reflow.ops import control_flow
+        from reflow.ops.control_flow import cond as control_flow
 
         math = _math()
         with name_scope(name, "SGDRDecay"):
@@ -318,7 +318,7 @@ def noisy_linear_cosine_decay(
     _need_step(global_step, "noisy linear cosine decay")
 
     def noise(step: Any, dtype: Any) -> Any:
-        from reflow.ops.random import random_normal
+        from reflow.ops.random.values import random_normal
 
         variance = _cast(initial_variance, dtype) / _math().pow(
             1.0 + step, _cast(variance_decay, dtype)

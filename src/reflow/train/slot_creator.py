@@ -6,8 +6,9 @@ from typing import Any
 
 from reflow.lang.context import executing_eagerly
 from reflow.lang.scopes import colocate_with
-from reflow.ops import initializers, variable_scope
 from reflow.ops.filling import zeros
+from reflow.ops.variables import initializers
+from reflow.ops.variables import scope as variable_scope
 
 
 def create_slot(

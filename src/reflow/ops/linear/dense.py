@@ -11,13 +11,15 @@ from reflow.lang.export import export
 from reflow.lang.scopes import name_scope
 from reflow.lang.shapes import TensorShape
 from reflow.lang.static_value import constant_value_as_shape, static_int
-from reflow.ops import debugging, linalg
+from reflow.ops import debugging
 from reflow.ops.array import expand_dims
 from reflow.ops.array import shape as shape_of
 from reflow.ops.cast import cast
 from reflow.ops.complex import imag, real
 from reflow.ops.filling import broadcast_dynamic_shape, broadcast_to, ones, zeros
 from reflow.ops.joining import concat
+from reflow.ops.linalg import composed as linalg
+from reflow.ops.linalg.matrix_diag import band_part, matrix_diag, matrix_diag_part, matrix_set_diag
 from reflow.ops.linear.operator import (
     LinearOperator,
     check_dtype,
@@ -27,7 +29,6 @@ from reflow.ops.linear.operator import (
 )
 from reflow.ops.math import abs as abs_of
 from reflow.ops.math import add, conj, log, pow_op, sqrt
-from reflow.ops.matrix_diag import band_part, matrix_diag, matrix_diag_part, matrix_set_diag
 from reflow.ops.reduce import reduce_max, reduce_min, reduce_prod, reduce_sum
 
 Hint = bool | None

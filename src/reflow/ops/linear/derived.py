@@ -12,7 +12,6 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import int32
 from reflow.lang.export import export
 from reflow.lang.shapes import TensorShape
-from reflow.ops import linalg
 from reflow.ops.array import expand_dims, reshape, transpose
 from reflow.ops.array import shape as shape_of
 from reflow.ops.cast import cast
@@ -20,6 +19,7 @@ from reflow.ops.complex import real
 from reflow.ops.constant import constant
 from reflow.ops.filling import broadcast_dynamic_shape, broadcast_to, zeros
 from reflow.ops.joining import concat, split
+from reflow.ops.linalg import composed as linalg
 from reflow.ops.linear.operator import LinearOperator, check_dtype, check_rank
 from reflow.ops.math import conj, pow_op
 from reflow.ops.reduce import reduce_sum

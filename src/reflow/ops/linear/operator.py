@@ -17,7 +17,7 @@ from reflow.lang.dtypes import as_dtype, complex64, complex128, float16, float32
 from reflow.lang.export import export
 from reflow.lang.scopes import name_scope
 from reflow.lang.shapes import Dimension, TensorShape
-from reflow.ops import debugging, linalg
+from reflow.ops import debugging
 from reflow.ops.array import expand_dims, squeeze
 from reflow.ops.array import shape as shape_of
 from reflow.ops.cast import cast
@@ -25,13 +25,14 @@ from reflow.ops.complex import real
 from reflow.ops.constant import constant
 from reflow.ops.filling import broadcast_dynamic_shape, broadcast_to
 from reflow.ops.joining import concat
+from reflow.ops.linalg import composed as linalg
+from reflow.ops.linalg.matmul import matmul
+from reflow.ops.linalg.matrix_diag import eye, matrix_diag_part
+from reflow.ops.linalg.solve import det, slogdet, solve
 from reflow.ops.math import abs as abs_of
 from reflow.ops.math import add, exp
-from reflow.ops.matmul import matmul
-from reflow.ops.matrix_diag import eye, matrix_diag_part
 from reflow.ops.module import Module
 from reflow.ops.reduce import reduce_max, reduce_min, reduce_sum
-from reflow.ops.solve import det, slogdet, solve
 
 DTYPES = (float16, float32, float64, complex64, complex128)
 

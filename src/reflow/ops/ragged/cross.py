@@ -17,7 +17,7 @@ from reflow.ops import cast
 from reflow.ops.define import op
 from reflow.ops.ragged.kernels import invalid
 from reflow.ops.ragged.ragged_tensor import RaggedTensor, is_ragged
-from reflow.ops.string_hash import fingerprint64
+from reflow.ops.strings.hashes import fingerprint64
 
 _MASK = (1 << 64) - 1
 _MUL = 0xC6A4A7935BD1E995

@@ -16,7 +16,8 @@ from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.static_value import constant_value
 from reflow.lang.tensor import is_tensor
-from reflow.ops import array, cast, matmul, reduce, scan, segments
+from reflow.ops import array, cast, reduce, scan, segments
+from reflow.ops.linalg import matmul
 from reflow.ops.ragged.elementwise import TYPES, apply
 from reflow.ops.ragged.kernels import ragged_range_op
 from reflow.ops.ragged.ragged_tensor import (

@@ -17,6 +17,7 @@ from reflow.lang.opdef import REGISTRY
 from reflow.lang.sparse_tensor import SparseTensor, SparseTensorSpec
 from reflow.lang.tensor import Tensor
 from reflow.ops import array, cast
+from reflow.ops.control_flow.tensor_array import TensorArray
 from reflow.ops.ragged.ragged_tensor import (
     RaggedTensor,
     RaggedTensorSpec,
@@ -24,7 +25,6 @@ from reflow.ops.ragged.ragged_tensor import (
     is_ragged,
 )
 from reflow.ops.ragged.row_partition import rowids_of, rows_of
-from reflow.ops.tensor_array import TensorArray
 
 # Reading ------------------------------------------------------------------------------------------
 

@@ -13,13 +13,14 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
-from reflow.ops import array, cast, strings
+from reflow.ops import array, cast
 from reflow.ops.define import op
 from reflow.ops.ragged.concat import concat
 from reflow.ops.ragged.elementwise import TYPES, apply
 from reflow.ops.ragged.kernels import check_splits, ragged_range_op
 from reflow.ops.ragged.math import reduce_ragged
 from reflow.ops.ragged.ragged_tensor import RaggedTensor, convert_to_tensor_or_ragged, is_ragged
+from reflow.ops.strings import text as strings
 
 # Cutting ------------------------------------------------------------------------------------------
 

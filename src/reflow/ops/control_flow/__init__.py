@@ -1,0 +1,1 @@
+"""Branches, loops, functions of functions, and the lists that loops write to."""

@@ -1,0 +1,361 @@
+"""Inverses, determinants and systems of linear equations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from reflow.lang import errors, shapes
+from reflow.lang.opdef import REGISTRY
+from reflow.lang.shapes import TensorShape
+from reflow.ops.define import op
+from reflow.ops.linalg.matmul import matmul, product, transposed
+from reflow.ops.linalg.matrix_diag import band_part_op
+from reflow.ops.math import conj, neg
+from reflow.ops.public import public
+from reflow.ops.reduce import accumulator
+
+# What ops on square matrices share ----------------------------------------------------------------
+
+
+def check_square(x: Any) -> None:
+    """
+    Raises:
+      ValueError: if the last two dimensions of an array differ.
+    """
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise ValueError(f"Input matrix must be square, got the shape {list(x.shape)}.")
+
+
+def square_shape(input: Any, *rest: Any) -> TensorShape:
+    """Like the first input, whose last two dimensions are equal."""
+    sizes = input._shape._dims
+    if sizes is None:
+        return shapes.UNKNOWN
+    if len(sizes) < 2:
+        raise ValueError(f"Shape must be at least rank 2 but is rank {len(sizes)}")
+    rows, columns = sizes[-2:]
+    if rows is not None and columns is not None and rows != columns:
+        raise ValueError(f"Dimensions must be equal, but are {rows} and {columns}")
+    size = columns if rows is None else rows
+    return shapes.of((*sizes[:-2], size, size))
+
+
+def batch_shape(input: Any) -> TensorShape:
+    """The dimensions before those of a square matrix."""
+    sizes = square_shape(input)._dims
+    return shapes.UNKNOWN if sizes is None else shapes.of(sizes[:-2])
+
+
+def widened(x: Any) -> Any:
+    """`x` in a dtype that linear algebra libraries have: half-precision floats as float32."""
+    return x.astype(accumulator(x.dtype))
+
+
+def not_invertible(what: str = "Input") -> errors.InvalidArgumentError:
+    return errors.InvalidArgumentError(None, None, f"{what} is not invertible.")
+
+
+_SOLVABLE = "{double,float,half,complex64,complex128}"
+_OLD = "{double,float}"
+
+
+def _named(name: str, signature: str, T: str) -> str:
+    return f"{name}{signature.replace('TYPES', T)}"
+
+
+# The inverse --------------------------------------------------------------------------------------
+
+
+def _inverse(xp, input, *, adjoint):
+    check_square(input)
+    x = widened(transposed(xp, input, True) if adjoint else input)
+    try:
+        return xp.linalg.inv(x).astype(input.dtype)
+    except np.linalg.LinAlgError:
+        raise not_invertible() from None
+
+
+def _inverse_grad(g, output, *, adjoint):
+    inner = matmul(g, output, adjoint_a=adjoint, adjoint_b=not adjoint)
+    return neg(matmul(output, inner, adjoint_a=not adjoint))
+
+
+matrix_inverse_op, batch_matrix_inverse_op = (
+    op(
+        _named(name, "(input: T, *, adjoint: bool = False, T: TYPES) -> output: T", T),
+        "The inverses of square matrices, or of their adjoints.",
+        shape=square_shape,
+        grad=_inverse_grad,
+    )(_inverse)
+    for name, T in (("MatrixInverse", _SOLVABLE), ("BatchMatrixInverse", _OLD))
+)
+
+# Determinants -------------------------------------------------------------------------------------
+
+
+def _determinant(xp, input):
+    check_square(input)
+    return xp.linalg.det(widened(input)).astype(input.dtype)
+
+
+def _as_column(g: Any) -> Any:
+    """One number per matrix, ready to multiply matrices."""
+    return REGISTRY["ExpandDims"](REGISTRY["ExpandDims"](g, -1), -1)
+
+
+def _determinant_grad(g, input, output):
+    return _as_column(g * conj(output)) * matrix_inverse_op(input, adjoint=True)
+
+
+determinant_op, batch_determinant_op = (
+    op(
+        f"{name}(input: T, *, T: {T}) -> output: T",
+        "The determinants of square matrices.",
+        shape=batch_shape,
+        grad=_determinant_grad,
+    )(_determinant)
+    for name, T in (
+        ("MatrixDeterminant", "{half,float,double,complex64,complex128}"),
+        ("BatchMatrixDeterminant", "{float,double,complex64,complex128}"),
+    )
+)
+
+
+@op(
+    "LogMatrixDeterminant(input: T, *, T: {half,float,double,complex64,complex128})"
+    " -> sign: T, log_abs_determinant: T",
+    shape=lambda input: [batch_shape(input), batch_shape(input)],
+    grad=lambda g_log_abs_determinant, input: (
+        _as_column(g_log_abs_determinant) * matrix_inverse_op(input, adjoint=True)
+    ),
+)
+def log_determinant_op(xp, input):
+    """The signs and the logarithms of the absolute values of the determinants of square matrices."""
+    check_square(input)
+    sign, logarithm = xp.linalg.slogdet(widened(input))
+    return sign.astype(input.dtype), logarithm.astype(input.dtype)
+
+
+# Systems of equations -----------------------------------------------------------------------------
+
+
+def _solve_shape(matrix, rhs):
+    left, right = square_shape(matrix)._dims, rhs._shape._dims
+    if left is None or right is None:
+        return shapes.UNKNOWN
+    if len(right) < 2:
+        raise ValueError(f"Shape must be at least rank 2 but is rank {len(right)}")
+    batch = shapes.of(left[:-2]).merge_with(shapes.of(right[:-2]))._dims
+    return shapes.of((*batch, _same_rows(left[-1], right[-2]), right[-1]))
+
+
+def _same_rows(size: int | None, rows: int | None) -> int | None:
+    if size is not None and rows is not None and size != rows:
+        raise ValueError(f"Dimensions must be equal, but are {size} and {rows}")
+    return size if rows is None else rows
+
+
+def _check_rows(matrix: Any, rhs: Any) -> None:
+    if matrix.shape[-1] != rhs.shape[-2]:
+        raise errors.InvalidArgumentError(
+            None,
+            None,
+            f"Input matrix and rhs are incompatible: {list(matrix.shape)} and {list(rhs.shape)}",
+        )
+
+
+def _solve(xp, matrix, rhs, *, adjoint):
+    check_square(matrix)
+    _check_rows(matrix, rhs)
+    if matrix.shape[:-2] != rhs.shape[:-2]:
+        raise ValueError(
+            f"All input tensors must have the same outer dimensions: {list(matrix.shape)} and "
+            f"{list(rhs.shape)}"
+        )
+    left = widened(transposed(xp, matrix, True) if adjoint else matrix)
+    try:
+        return xp.linalg.solve(left, widened(rhs)).astype(rhs.dtype)
+    except np.linalg.LinAlgError:
+        raise not_invertible("Input matrix") from None
+
+
+def _solve_grad(g, matrix, output, *, adjoint):
+    to_rhs = matrix_solve_op(matrix, g, adjoint=not adjoint)
+    if adjoint:
+        return neg(matmul(output, to_rhs, adjoint_b=True)), to_rhs
+    return neg(matmul(to_rhs, output, adjoint_b=True)), to_rhs
+
+
+matrix_solve_op, batch_matrix_solve_op = (
+    op(
+        _named(name, "(matrix: T, rhs: T, *, adjoint: bool = False, T: TYPES) -> output: T", T),
+        "The solutions of matrix @ output = rhs, or of its adjoint.",
+        shape=_solve_shape,
+        grad=_solve_grad,
+    )(_solve)
+    for name, T in (("MatrixSolve", _SOLVABLE), ("BatchMatrixSolve", _OLD))
+)
+
+
+def _triangular_shape(matrix, rhs):
+    left, right = square_shape(matrix)._dims, rhs._shape._dims
+    if left is None or right is None:
+        return shapes.UNKNOWN
+    if len(right) < 2:
+        raise ValueError(f"Shape must be at least rank 2 but is rank {len(right)}")
+    batch = shapes.broadcast(shapes.of(left[:-2]), shapes.of(right[:-2]))._dims
+    return shapes.of((*batch, _same_rows(left[-1], right[-2]), right[-1]))
+
+
+def triangular_solution(xp: Any, matrix: Any, rhs: Any, lower: bool, adjoint: bool) -> Any:
+    """The solution of a triangular system of arrays; the other triangle is not looked at."""
+    batch = np.broadcast_shapes(matrix.shape[:-2], rhs.shape[:-2])
+    size = matrix.shape[-1]
+    rhs = xp.broadcast_to(rhs, (*batch, *rhs.shape[-2:]))
+    if not xp.is_numpy:
+        matrix = xp.broadcast_to(matrix, (*batch, size, size))
+        return xp.lax.linalg.triangular_solve(
+            matrix, rhs, left_side=True, lower=lower, transpose_a=adjoint, conjugate_a=adjoint
+        )
+    if adjoint:
+        matrix, lower = transposed(xp, matrix, True), not lower
+    result = np.zeros(rhs.shape, rhs.dtype)
+    for i in range(size) if lower else range(size - 1, -1, -1):
+        done = slice(0, i) if lower else slice(i + 1, size)
+        row = matrix[..., i : i + 1, done] @ result[..., done, :]
+        result[..., i, :] = (rhs[..., i, :] - row[..., 0, :]) / matrix[..., i, i, None]
+    return result
+
+
+def _triangular_solve(xp, matrix, rhs, *, lower, adjoint):
+    check_square(matrix)
+    _check_rows(matrix, rhs)
+    result = triangular_solution(xp, widened(matrix), widened(rhs), lower, adjoint)
+    return result.astype(rhs.dtype)
+
+
+def _triangular_grad(g, matrix, output, *, lower, adjoint):
+    to_rhs = triangular_solve_op(matrix, g, lower=lower, adjoint=not adjoint)
+    first, second = (output, to_rhs) if adjoint else (to_rhs, output)
+    to_matrix = neg(matmul(first, second, adjoint_b=True))
+    return band_part_op(to_matrix, *((-1, 0) if lower else (0, -1))), to_rhs
+
+
+triangular_solve_op, batch_triangular_solve_op = (
+    op(
+        _named(
+            name,
+            "(matrix: T, rhs: T, *, lower: bool = True, adjoint: bool = False, T: TYPES)"
+            " -> output: T",
+            T,
+        ),
+        "The solutions of triangular systems matrix @ output = rhs, or of their adjoints.",
+        shape=_triangular_shape,
+        grad=_triangular_grad,
+        broadcast=True,
+    )(_triangular_solve)
+    for name, T in (
+        ("MatrixTriangularSolve", "{bfloat16,double,float,half,complex64,complex128}"),
+        ("BatchMatrixTriangularSolve", _OLD),
+    )
+)
+
+# Least squares ------------------------------------------------------------------------------------
+
+
+def _least_squares_shape(matrix, rhs, l2_regularizer):
+    left, right = matrix._shape._dims, rhs._shape._dims
+    if left is None or right is None:
+        return shapes.UNKNOWN
+    if len(left) < 2 or len(right) < 2:
+        raise ValueError(f"Shape must be at least rank 2 but is rank {min(len(left), len(right))}")
+    _same_rows(left[-2], right[-2])
+    batch = shapes.of(left[:-2]).merge_with(shapes.of(right[:-2]))._dims
+    return shapes.of((*batch, left[-1], right[-1]))
+
+
+def _least_squares(xp, matrix, rhs, l2_regularizer, *, fast):
+    if matrix.shape[-2] != rhs.shape[-2]:
+        raise ValueError(
+            f"Input matrix and rhs must have the same number of rows, got {matrix.shape[-2]} != "
+            f"{rhs.shape[-2]}"
+        )
+    a, b = widened(matrix), widened(rhs)
+    dtype = a.dtype
+    if not fast:  # the least of the solutions, by the complete decomposition
+        return product(xp, xp.linalg.pinv(a), b, dtype).astype(rhs.dtype)
+    adjoint = transposed(xp, a, True)
+    over = a.shape[-2] >= a.shape[-1]
+    gramian = product(xp, adjoint, a, dtype) if over else product(xp, a, adjoint, dtype)
+    regular = xp.asarray(l2_regularizer).astype(dtype)
+    gramian = gramian + regular * np.eye(gramian.shape[-1], dtype=dtype)
+    try:
+        if over:
+            return xp.linalg.solve(gramian, product(xp, adjoint, b, dtype)).astype(rhs.dtype)
+        return product(xp, adjoint, xp.linalg.solve(gramian, b), dtype).astype(rhs.dtype)
+    except np.linalg.LinAlgError:
+        raise not_invertible("Input matrix was rank deficient or ill-conditioned: it") from None
+
+
+def _least_squares_grad(g, matrix, rhs, output, l2_regularizer, *, fast):
+    if not fast:
+        raise ValueError("Gradient not defined for fast=False")
+    sizes = matrix.shape.sizes
+    if sizes is None or sizes[-1] is None or sizes[-2] is None:
+        raise NotImplementedError("the gradient of MatrixSolveLs needs a known matrix size")
+    over = sizes[-2] >= sizes[-1]
+    gramian = matmul(matrix, matrix, adjoint_a=over, adjoint_b=not over)
+    size = min(sizes[-1], sizes[-2])
+    identity = REGISTRY["Cast"](np.eye(size, dtype=np.float32), DstT=gramian.dtype.base_dtype)
+    regular = REGISTRY["Cast"](l2_regularizer, DstT=gramian.dtype.base_dtype)
+    gramian = gramian + regular * identity
+    if over:
+        z = _solved(gramian, g)
+        xz = matmul(output, z, adjoint_b=True)
+        both = xz + matmul(z, output, adjoint_b=True)
+        return matmul(rhs, z, adjoint_b=True) - matmul(matrix, both), matmul(matrix, z), None
+    to_rhs = _solved(gramian, matmul(matrix, g))
+    inner = _solved(gramian, rhs)
+    first = matmul(to_rhs, matmul(inner, matrix, adjoint_a=True))
+    rest = g - matmul(matrix, to_rhs, adjoint_a=True)
+    return matmul(inner, rest, adjoint_b=True) - first, to_rhs, None
+
+
+def _solved(gramian: Any, rhs: Any) -> Any:
+    """The solution for a positive definite matrix, by its Cholesky factors."""
+    factor = REGISTRY["Cholesky"](gramian)
+    half = triangular_solve_op(factor, rhs)
+    return triangular_solve_op(factor, half, adjoint=True)
+
+
+matrix_solve_ls_op, batch_matrix_solve_ls_op = (
+    op(
+        _named(
+            name,
+            "(matrix: T, rhs: T, l2_regularizer: double, *, T: TYPES, fast: bool = True)"
+            " -> output: T",
+            T,
+        ),
+        "The least-squares solutions of matrix @ output = rhs, with a penalty on their size.",
+        shape=_least_squares_shape,
+        grad=_least_squares_grad,
+    )(_least_squares)
+    for name, T in (("MatrixSolveLs", _SOLVABLE), ("BatchMatrixSolveLs", _OLD))
+)
+
+# Public functions ---------------------------------------------------------------------------------
+
+# fmt: off
+inv = public(matrix_inverse_op, "linalg.inv", v1=("matrix_inverse",), attribute="inv",
+             example=("[[2.0, 0.0], [0.0, 4.0]]", "[[0.5  0.  ]\n [0.   0.25]]"),
+             errors="InvalidArgumentError: if a matrix has no inverse.")
+det = public(determinant_op, "linalg.det", v1=("matrix_determinant",), attribute="det",
+             example=("[[1.0, 0.0], [0.0, 4.0]]", "4.0"))
+slogdet = public(log_determinant_op, "linalg.slogdet", attribute="slogdet",
+                 example=("[[1.0, 0.0], [0.0, -4.0]]", "-1.0"))
+solve = public(matrix_solve_op, "linalg.solve", v1=("matrix_solve",), attribute="solve",
+               example=("[[2.0, 0.0], [0.0, 4.0]], [[1.0], [1.0]]", "[[0.5 ]\n [0.25]]"),
+               errors="InvalidArgumentError: if a matrix has no inverse.")
+# fmt: on

@@ -1,0 +1,1 @@
+"""Sparse tensors: what makes, changes, combines and counts them."""

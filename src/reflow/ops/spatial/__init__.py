@@ -1,0 +1,1 @@
+"""What slides over space: convolutions, poolings, morphology, and blocks moved between dimensions."""

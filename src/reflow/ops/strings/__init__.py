@@ -1,0 +1,1 @@
+"""Strings: their parts and forms, regular expressions, hashes, and Unicode."""
