@@ -1,4 +1,4 @@
-"""Samples for `image_boxes.py` and `image_projective.py` of `reflow/ops`."""
+"""Samples for `image/boxes.py` and `image/projective.py` of `reflow/ops`."""
 
 import numpy as np
 

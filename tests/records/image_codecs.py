@@ -1,4 +1,4 @@
-"""Samples for `image_codecs.py` and `audio.py` of `reflow/ops`.
+"""Samples for `image/codecs.py` and `audio.py` of `reflow/ops`.
 
 Where TensorFlow is asked, JPEG is decoded with the accurate transform: its default, the fast one, gives
 other values (see `reflow/ops/image/files.py`).

@@ -1,4 +1,4 @@
-"""Samples for `image_suppression.py` and `image_distortion.py` of `reflow/ops`."""
+"""Samples for `image/suppression.py` and `image/distortion.py` of `reflow/ops`."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Samples for `io_raw.py`, `io_csv.py` and `io_example.py` of `reflow/ops`.
+"""Samples for `io/raw.py`, `io/csv.py` and `io/example.py` of `reflow/ops`.
 
 Messages are made here byte by byte, since the script that asks TensorFlow reads this file too.
 """

@@ -1,6 +1,6 @@
 """The ops that decode and encode images: https://www.tensorflow.org/api_docs/python/tf/io
 
-They run on the host, through Pillow: see `image_files` for what of it is TensorFlow's to the bit.
+They run on the host, through Pillow: see `files` for what of it is TensorFlow's to the bit.
 """
 
 from __future__ import annotations

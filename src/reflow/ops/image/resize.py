@@ -1,4 +1,4 @@
-"""The ops that resize images, and their gradients; `tf.image.resize` is in `image_resizing`.
+"""The ops that resize images, and their gradients; `tf.image.resize` is in `resizing`.
 
 Images are [batch, height, width, channels]. Resizing is linear and separable: along each of the two
 dimensions an element of the output is a weighted sum of a few elements of the input, its *taps*. The

@@ -1,4 +1,4 @@
-"""`tf.image.resize` and its kin. The ops are in `image_resize`."""
+"""`tf.image.resize` and its kin. The ops are in `resize`."""
 
 from __future__ import annotations
 

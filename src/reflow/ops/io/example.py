@@ -1,7 +1,7 @@
 """The ops that parse `tf.train.Example` and `tf.train.SequenceExample` messages.
 
 Features are dense (of one shape), sparse or ragged (of any number of values). The functions of tf.io
-that use the ops are in `io_features`.
+that use the ops are in `features`.
 """
 
 from __future__ import annotations

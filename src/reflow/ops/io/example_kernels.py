@@ -1,4 +1,4 @@
-"""What `tf.train.Example` messages hold, as arrays: the work of the ops in `io_example`.
+"""What `tf.train.Example` messages hold, as arrays: the work of the ops in `example`.
 
 A message is parsed by protobuf. Numbers are taken out of it in their packed form, which is what an
 array of floats is in memory, rather than one by one.

@@ -1,6 +1,6 @@
 """Lookup tables that are changed key by key: https://www.tensorflow.org/api_docs/python/tf/lookup
 
-`lookup.py` has the static ones, `lookup_ops.py` the ops beneath.
+`lookup.py` has the static ones, `ops.py` the ops beneath.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ops on lookup tables, which live in the store of the session (or of eager code): see `lookup_state.py`."""
+"""Ops on lookup tables, which live in the store of the session (or of eager code): see `state.py`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Lookup tables: https://www.tensorflow.org/api_docs/python/tf/lookup
 
-Static tables are here, those that change in `lookup_mutable.py`; the ops beneath are in `lookup_ops.py`,
-the tables themselves in `lookup_state.py`.
+Static tables are here, those that change in `mutable.py`; the ops beneath are in `ops.py`,
+the tables themselves in `state.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Queues: https://www.tensorflow.org/api_docs/python/tf/queue
 
-The ops beneath are in `queue_ops.py`, the queues themselves in `queue_state.py`.
+The ops beneath are in `ops.py`, the queues themselves in `state.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ops on queues, which live in the store of the session (or of eager code): see `queue_state.py`."""
+"""Ops on queues, which live in the store of the session (or of eager code): see `state.py`."""
 
 from __future__ import annotations
 

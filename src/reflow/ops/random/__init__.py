@@ -1,1 +1,1 @@
-"""Random numbers: the generator, the distributions drawn from it, and the ops with and without state."""
+"""Random numbers: the generator, its distributions, and the ops with and without state."""

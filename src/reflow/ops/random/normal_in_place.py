@@ -1,4 +1,4 @@
-"""The float32 Box-Muller transform of `random_kernels`, in NumPy, in place.
+"""The float32 Box-Muller transform of `kernels`, in NumPy, in place.
 
 Its values are those of `random_kernels.box_muller_float32`, bit for bit: the same operations in the same
 order. But they go through a few buffers that stay in the cache, where that function would allocate some

@@ -16,8 +16,8 @@ Representation
 Stateful ops (RandomUniform, TruncatedNormal, Multinomial, ...)
     A kernel starts at `initial_state(seed, seed2)`. A run samples from the present state and then
     skips a number of blocks that depends on the shapes only, 256 for each output in most kernels,
-    whether they were used or not: see the `reserve_*` functions of `random_kernels` and
-    `random_rejection`. A second run of the same kernel continues from there; a new session, or in
+    whether they were used or not: see the `reserve_*` functions of `kernels` and
+    `rejection`. A second run of the same kernel continues from there; a new session, or in
     eager mode `tf.random.set_seed`, begins anew. In eager mode calls of one op with equal
     attributes (the seeds among them), input dtypes and device share one kernel, and so one state.
 

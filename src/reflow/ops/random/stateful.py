@@ -1,6 +1,6 @@
 """Random ops whose state is a variable: an int64 vector, the counter and then the key.
 
-`random_generator.py` has the class that programs use.
+`generator.py` has the class that programs use.
 """
 
 from __future__ import annotations
