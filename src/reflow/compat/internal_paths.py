@@ -44,7 +44,10 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.framework.graph_util": (("reflow.formats.graph_util",), ("graph_util.",)),
     "python.framework.importer": ((), ("graph_util.", "")),
     "python.framework.indexed_slices": ((_LANG + "indexed_slices",), ("",)),
-    "python.framework.sparse_tensor": (("reflow.ops.sparse.tensors",), ("sparse.", "")),
+    "python.framework.sparse_tensor": (
+        ("reflow.ops.sparse.tensors", "reflow.ops.sparse.joining", "reflow.ops.sparse.indicators"),
+        ("sparse.", ""),
+    ),
     "python.framework.test_util": (("reflow.testing.test_util",), ("test.",)),
     "python.client.session": (("reflow.runtime.session", "reflow.runtime.fetches"), ("",)),
     "python.client.timeline": (("reflow.runtime.timeline",), ()),

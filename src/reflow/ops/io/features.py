@@ -18,7 +18,7 @@ from reflow.ops import array, compare, debugging
 from reflow.ops.constant import constant
 from reflow.ops.control_flow.grouping import with_dependencies
 from reflow.ops.io.example import parse_example_v2_op, parse_sequence_example_v2_op
-from reflow.ops.sparse.tensors import sparse_merge
+from reflow.ops.sparse.indicators import sparse_merge
 
 # What to expect -----------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from reflow.ops.lookup import ops as lookup_ops
 from reflow.ops.lookup import state as lookup_state
 from reflow.ops.masking import where
 from reflow.ops.math import add
-from reflow.ops.strings.text import as_string, string_to_hash_bucket_fast
+from reflow.ops.strings.conversions import as_string, string_to_hash_bucket_fast
 
 _numbers = itertools.count()
 

@@ -20,6 +20,7 @@ from reflow.ops.ragged.elementwise import TYPES, apply
 from reflow.ops.ragged.kernels import check_splits, ragged_range_op
 from reflow.ops.ragged.math import reduce_ragged
 from reflow.ops.ragged.ragged_tensor import RaggedTensor, convert_to_tensor_or_ragged, is_ragged
+from reflow.ops.strings import conversions
 from reflow.ops.strings import text as strings
 
 # Cutting ------------------------------------------------------------------------------------------
@@ -318,7 +319,7 @@ def as_text(rt: Any, summarize: int) -> Any:
     elif flat.dtype.is_bool:
         shown = REGISTRY["SelectV2"](flat, "True", "False")
     else:
-        shown = strings.as_string(flat)
+        shown = conversions.as_string(flat)
     text: Any = rt.with_flat_values(shown)
     for depth in range(rt.ragged_rank, 0, -1):
         text = _brackets(text, depth, summarize)

@@ -6,7 +6,6 @@ Arithmetic on them is in `ops/sparse/math.py`. https://www.tensorflow.org/api_do
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,12 @@ import numpy as np
 from reflow.lang import shapes
 from reflow.lang.context import executing_eagerly
 from reflow.lang.convert import convert_to_tensor
-from reflow.lang.dtypes import as_dtype, float32, int32, int64, string
+from reflow.lang.dtypes import int32, int64, string
 from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.shapes import UNKNOWN
-from reflow.lang.sparse_tensor import SparseTensor, SparseTensorValue, convert_to_sparse
+from reflow.lang.sparse_tensor import SparseTensor, convert_to_sparse
 from reflow.lang.static_value import constant_value, constant_value_as_shape, static_int
 from reflow.lang.tensor import Tensor
 from reflow.ops import array, filling, indexing, joining, sequences
@@ -98,15 +97,34 @@ def size_of(tensor: Any, axis: int = 0) -> int | None:
     return None if dims is None or len(dims) <= axis else dims[axis]
 
 
-def _rank(indices: Any, shape: Any) -> int | None:
+def rank_of(indices: Any, shape: Any) -> int | None:
     known = size_of(indices, 1)
     return size_of(shape) if known is None else known
 
 
-def _new_entries(indices: Any, values: Any, shape: Any) -> list[Any]:
+def new_entries(indices: Any, values: Any, shape: Any) -> list[Any]:
     """The static shapes of a sparse result with as many dimensions, and an unknown count."""
-    rank = _rank(indices, shape)
+    rank = rank_of(indices, shape)
     return [shapes.of((None, rank)), shapes.of((None,)), shapes.of((rank,))]
+
+
+def as_int64(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value if value.dtype is int64 else REGISTRY["Cast"](value, DstT=int64)
+    return convert_to_tensor(value, int64)
+
+
+def found_at(rows: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each coordinate of `rows` where it stands in `among`, and whether it does."""
+    both = np.concatenate([among, rows])
+    if not len(among) or not len(rows):
+        return np.zeros(len(rows), np.int64), np.zeros(len(rows), bool)
+    _, numbers = np.unique(both, axis=0, return_inverse=True)
+    numbers = numbers.reshape(-1)
+    place = np.full(len(both), -1, np.int64)
+    place[numbers[: len(among)]] = np.arange(len(among))
+    at = place[numbers[len(among) :]]
+    return at, at >= 0
 
 
 # To and from dense tensors ------------------------------------------------------------------------
@@ -387,12 +405,10 @@ def sparse_reorder(sp_input: Any, name: str | None = None) -> SparseTensor:
     indices, values = sparse_reorder_op(
         sp_input.indices, sp_input.values, sp_input.dense_shape, name=name
     )
-    return _with_shape(
-        SparseTensor(indices, values, identity(sp_input.dense_shape)), sp_input.shape
-    )
+    return with_shape(SparseTensor(indices, values, identity(sp_input.dense_shape)), sp_input.shape)
 
 
-def _with_shape(sparse: SparseTensor, static: Any) -> SparseTensor:
+def with_shape(sparse: SparseTensor, static: Any) -> SparseTensor:
     """`sparse`, known to have (at least) the static shape `static`."""
     sparse._dense_shape_default = sparse._dense_shape_default.merge_with(static)
     return sparse
@@ -553,7 +569,7 @@ def sparse_transpose(sp_input: Any, perm: Any = None, name: str | None = None) -
         result = sparse_reorder(SparseTensor(indices, sp_input.values, dense_shape))
         if known is not None and sp_input.shape.rank is not None:
             sizes = sp_input.shape.as_list()
-            _with_shape(result, shapes.of(tuple(sizes[p] for p in known)))
+            with_shape(result, shapes.of(tuple(sizes[p] for p in known)))
         return result
 
 
@@ -598,7 +614,7 @@ def sparse_expand_dims(sp_input: Any, axis: Any = None, name: str | None = None)
             [sp_input.indices[:, :axis], zeros, sp_input.indices[:, axis:]], axis=1
         )
         sizes = joining.concat([shape[:axis], constant([1], int64), shape[axis:]], axis=0)
-        return _with_shape(SparseTensor(indices, sp_input.values, sizes), static)
+        return with_shape(SparseTensor(indices, sp_input.values, sizes), static)
 
 
 @export("sparse.retain", v1=("sparse_retain",))
@@ -623,9 +639,7 @@ def sparse_retain(sp_input: Any, to_retain: Any) -> SparseTensor:
     kept = array.reshape(REGISTRY["Where"](to_retain), [-1])
     indices = indexing.gather_op(sp_input.indices, kept, 0)
     values = indexing.gather_op(sp_input.values, kept, 0)
-    return _with_shape(
-        SparseTensor(indices, values, identity(sp_input.dense_shape)), sp_input.shape
-    )
+    return with_shape(SparseTensor(indices, values, identity(sp_input.dense_shape)), sp_input.shape)
 
 
 @export("sparse.reset_shape", v1=("sparse_reset_shape",))
@@ -676,357 +690,6 @@ def sparse_reset_shape(sp_input: Any, new_shape: Any = None) -> SparseTensor:
     return SparseTensor(indices, values, sizes)
 
 
-# Joining and cutting ------------------------------------------------------------------------------
-
-
-@op(
-    "SparseConcat(indices: N*int64, values: N*T, shapes: N*int64, *, concat_dim: int)"
-    " -> output_indices: int64, output_values: T, output_shape: int64",
-    compile=False,
-    grad=None,
-)
-def sparse_concat_op(xp, indices, values, shapes, *, concat_dim):
-    """Sparse tensors one after the other along a dimension, in lexicographic order."""
-    for each in zip(indices, values, shapes):
-        check_sparse(*each)
-    first = shapes[0].tolist()
-    rank = len(first)
-    if not -rank <= concat_dim < rank:
-        raise ValueError(f"Concat dimension must be in range [{-rank}, {rank}), got {concat_dim}")
-    axis = concat_dim % rank
-    offset, moved = 0, []
-    for i, (rows, shape) in enumerate(zip(indices, shapes)):
-        sizes = shape.tolist()
-        if len(sizes) != rank:
-            raise ValueError(
-                f"Ranks of all input tensors must match: expected {rank} but got {len(sizes)} at "
-                f"position {i}"
-            )
-        for d in range(rank):
-            if d != axis and sizes[d] != first[d]:
-                raise ValueError(
-                    f"Input shapes must match: expected {first[d]} for dimension {d} but got "
-                    f"{sizes[d]} at position {i}"
-                )
-        rows = rows.copy()
-        rows[:, axis] += offset
-        offset += sizes[axis]
-        moved.append(rows)
-    rows, joined = np.concatenate(moved), np.concatenate(values)
-    order = lexical_order(np, rows)
-    first[axis] = offset
-    return rows[order], joined[order], np.array(first, np.int64)
-
-
-@sparse_concat_op.shape_rule
-def _sparse_concat_shape(indices, values, shapes_, *, concat_dim):
-    counts = [size_of(v) for v in values]
-    total = None if None in counts else sum(counts)
-    rank = _rank(indices[0], shapes_[0])
-    return [shapes.of((total, rank)), shapes.of((total,)), shapes.of((rank,))]
-
-
-def _concat(axis: Any, sp_inputs: Any, expand: bool, name: str | None) -> SparseTensor:
-    if not isinstance(sp_inputs, (list, tuple)):
-        raise TypeError(f"Inputs must be a list of SparseTensors, got {sp_inputs!r:.80}")
-    parts = [convert_to_sparse(each) for each in sp_inputs]
-    if len(parts) == 1:
-        return parts[0]
-    sizes = [part.dense_shape for part in parts]
-    if expand:
-        rows = joining.concat([array.reshape(each, [1, -1]) for each in sizes], 0)
-        largest = REGISTRY["Max"](rows, [0])
-        last = axis == -1
-        sizes = [
-            joining.concat(
-                [
-                    largest[:axis],
-                    each[-1:] if last else each[axis : axis + 1],
-                    largest[:0] if last else largest[axis + 1 :],
-                ],
-                0,
-            )
-            for each in sizes
-        ]
-    result = SparseTensor(
-        *sparse_concat_op(
-            [part.indices for part in parts],
-            [part.values for part in parts],
-            sizes,
-            concat_dim=axis,
-            name=name,
-        )
-    )
-    known = [part.shape for part in parts]
-    if all(each.rank for each in known):
-        columns = list(zip(*[each.as_list() for each in known]))
-        at = axis % len(columns)
-        static = [
-            None if None in column else sum(column) if d == at else max(column)
-            for d, column in enumerate(columns)
-        ]
-        _with_shape(result, shapes.of(tuple(static)))
-    return result
-
-
-@export(v2=("sparse.concat",))
-def sparse_concat(
-    axis: int, sp_inputs: Any, expand_nonconcat_dims: bool = False, name: str | None = None
-) -> SparseTensor:
-    """`SparseTensor`s one after the other along a dimension.
-
-    Args:
-      axis: the dimension.
-      sp_inputs: a list of `SparseTensor`s of one dtype and rank.
-      expand_nonconcat_dims: whether sizes of the other dimensions may differ; the largest counts.
-
-    Raises:
-      InvalidArgumentError: if the shapes do not fit together, or `axis` is out of range.
-
-    >>> import reflow as tf
-    >>> s = tf.sparse.SparseTensor([[0], [2]], [5, 6], [4])
-    >>> print(tf.sparse.concat(0, [s, s]).indices.numpy().ravel())
-    [0 2 4 6]
-    """
-    return _concat(axis, sp_inputs, expand_nonconcat_dims, name)
-
-
-@export(v1=("sparse.concat", "sparse_concat"))
-def sparse_concat_v1(
-    axis: int | None = None,
-    sp_inputs: Any = None,
-    name: str | None = None,
-    expand_nonconcat_dim: bool = False,
-    concat_dim: int | None = None,
-    expand_nonconcat_dims: bool | None = None,
-) -> SparseTensor:
-    """`tf.sparse.concat` with its TF 1 parameters.
-
-    >>> import reflow as tf
-    >>> s = tf.sparse.SparseTensor([[0]], [5], [2])
-    >>> tf.compat.v1.sparse_concat(0, [s, s]).shape
-    TensorShape([4])
-    """
-    axis = _one_of("axis", axis, "concat_dim", concat_dim)
-    if axis is None:
-        raise ValueError("axis is needed")
-    expand = expand_nonconcat_dim if expand_nonconcat_dims is None else expand_nonconcat_dims
-    return _concat(axis, sp_inputs, expand, name)
-
-
-def _one_of(name: str, value: Any, old_name: str, old_value: Any) -> Any:
-    """An argument that may be given under its old name."""
-    if old_value is None:
-        return value
-    if value is not None:
-        raise ValueError(f"Cannot specify both '{name}' and '{old_name}'.")
-    return old_value
-
-
-@op(
-    "SparseSplit(split_dim: int64, indices: int64, values: T, shape: int64, *, num_split: int)"
-    " -> output_indices: num_split*int64, output_values: num_split*T,"
-    " output_shape: num_split*int64",
-    compile=False,
-    grad=None,
-)
-def sparse_split_op(xp, split_dim, indices, values, shape, *, num_split):
-    """A sparse tensor cut in parts of (nearly) one size along a dimension; the first are larger."""
-    check_sparse(indices, values, shape)
-    axis, sizes = int(split_dim), shape.tolist()
-    if not -len(sizes) <= axis < len(sizes):
-        raise ValueError(
-            f"Input split_dim should be between [{-len(sizes)}, {len(sizes)}), got {axis}"
-        )
-    axis %= len(sizes)
-    if not 1 <= num_split <= sizes[axis]:
-        raise ValueError(
-            f"Input num_split should be between 1 and the splitting dimension size ({sizes[axis]}), "
-            f"got {num_split}"
-        )
-    each, more = divmod(sizes[axis], num_split)
-    starts = [i * each + min(i, more) for i in range(num_split + 1)]
-    at = np.searchsorted(np.array(starts), indices[:, axis], "right") - 1
-    outputs: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
-    for i in range(num_split):
-        kept = at == i
-        rows = indices[kept]
-        rows[:, axis] -= starts[i]
-        sizes[axis] = starts[i + 1] - starts[i]
-        outputs[0].append(rows)
-        outputs[1].append(values[kept])
-        outputs[2].append(np.array(sizes, np.int64))
-    return outputs
-
-
-@sparse_split_op.shape_rule
-def _sparse_split_shape(split_dim, indices, values, shape, *, num_split):
-    rows, column, sizes = _new_entries(indices, values, shape)
-    return [rows] * num_split + [column] * num_split + [sizes] * num_split
-
-
-def _split(sp_input: Any, num_split: Any, axis: Any, name: str | None) -> list[SparseTensor]:
-    for label, value in (("sp_input", sp_input), ("num_split", num_split), ("axis", axis)):
-        if value is None:
-            raise ValueError(f"{label} is required")
-    sp_input = convert_to_sparse(sp_input)
-    parts = sparse_split_op(
-        axis,
-        sp_input.indices,
-        sp_input.values,
-        sp_input.dense_shape,
-        num_split=num_split,
-        name=name,
-    )
-    return [SparseTensor(*each) for each in zip(*parts)]
-
-
-@export(v2=("sparse.split",))
-def sparse_split(
-    sp_input: Any = None, num_split: Any = None, axis: Any = None, name: str | None = None
-) -> list[SparseTensor]:
-    """A `SparseTensor` cut in `num_split` parts along a dimension.
-
-    Where the size is no multiple of `num_split`, the first parts are one larger.
-
-    Args:
-      sp_input: a `SparseTensor` of any dtype.
-      num_split: a Python integer.
-      axis: the dimension.
-
-    Raises:
-      InvalidArgumentError: if `axis` is out of range, or `num_split` above the size.
-
-    >>> import reflow as tf
-    >>> s = tf.sparse.SparseTensor([[0], [4]], [5, 6], [5])
-    >>> print([part.dense_shape.numpy().item() for part in tf.sparse.split(s, 2, 0)])
-    [3, 2]
-    """
-    return _split(sp_input, num_split, axis, name)
-
-
-@export(v1=("sparse.split", "sparse_split"))
-def sparse_split_v1(
-    keyword_required: Any = None,
-    sp_input: Any = None,
-    num_split: Any = None,
-    axis: Any = None,
-    name: str | None = None,
-    split_dim: Any = None,
-) -> list[SparseTensor]:
-    """`tf.sparse.split` with its TF 1 parameters, which are given by name only.
-
-    >>> import reflow as tf
-    >>> s = tf.sparse.SparseTensor([[0]], [5], [4])
-    >>> len(tf.compat.v1.sparse_split(sp_input=s, num_split=2, axis=0))
-    2
-    """
-    if keyword_required is not None:
-        raise ValueError("Keyword arguments are required for this function.")
-    return _split(sp_input, num_split, _one_of("axis", axis, "split_dim", split_dim), name)
-
-
-@op(
-    "SparseSlice(indices: int64, values: T, shape: int64, start: int64, size: int64)"
-    " -> output_indices: int64, output_values: T, output_shape: int64",
-    compile=False,
-)
-def sparse_slice_op(xp, indices, values, shape, start, size):
-    """The block of a sparse tensor at `start`, cut off where the tensor ends."""
-    check_sparse(indices, values, shape)
-    if start.shape != shape.shape or size.shape != shape.shape:
-        raise ValueError(
-            f"Expected start and size to be vectors of length {shape.shape[0]}, got shapes "
-            f"{list(start.shape)} and {list(size.shape)}"
-        )
-    if (size < 0).any():
-        raise ValueError(f"Expected size to be non-negative, got {size.tolist()}")
-    sizes = np.where(start < shape, np.minimum(size, shape - start), 0)
-    kept = ((indices >= start) & (indices < start + size)).all(axis=1)
-    return indices[kept] - start, values[kept], np.maximum(sizes, 0)
-
-
-@sparse_slice_op.shape_rule
-def _sparse_slice_shape(indices, values, shape, start, size):
-    return _new_entries(indices, values, shape)
-
-
-@sparse_slice_op.gradient_rule
-def _sparse_slice_grad(g_output_values, indices, start, output_indices):
-    return None, sparse_slice_grad_op(g_output_values, indices, start, output_indices)
-
-
-def found_at(rows: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each coordinate of `rows` where it stands in `among`, and whether it does."""
-    both = np.concatenate([among, rows])
-    if not len(among) or not len(rows):
-        return np.zeros(len(rows), np.int64), np.zeros(len(rows), bool)
-    _, numbers = np.unique(both, axis=0, return_inverse=True)
-    numbers = numbers.reshape(-1)
-    place = np.full(len(both), -1, np.int64)
-    place[numbers[: len(among)]] = np.arange(len(among))
-    at = place[numbers[len(among) :]]
-    return at, at >= 0
-
-
-@op(
-    "SparseSliceGrad(backprop_val_grad: T, input_indices: int64, input_start: int64,"
-    " output_indices: int64, *, T: NUMBER) -> val_grad: T",
-    compile=False,
-    shape=lambda backprop_val_grad, input_indices, input_start, output_indices: (
-        size_of(input_indices),
-    ),
-)
-def sparse_slice_grad_op(xp, backprop_val_grad, input_indices, input_start, output_indices):
-    """The gradient of `SparseSlice`: that of an entry that was cut away is zero."""
-    at, found = found_at(input_indices, output_indices + input_start)
-    result = np.zeros(len(input_indices), backprop_val_grad.dtype)
-    result[found] = backprop_val_grad[at[found]]
-    return result
-
-
-@sparse_slice_grad_op.gradient_rule
-def _sparse_slice_grad_grad(g, input_indices, input_start, output_indices):
-    moved = REGISTRY["AddV2"](output_indices, input_start)
-    return sparse_slice_grad_op(g, moved, filling.zeros_like_op(input_start), input_indices)
-
-
-@export("sparse.slice", v1=("sparse_slice",))
-def sparse_slice(sp_input: Any, start: Any, size: Any, name: str | None = None) -> SparseTensor:
-    """The block of a `SparseTensor` that begins at `start`, cut off where the tensor ends.
-
-    Args:
-      sp_input: a `SparseTensor` of any dtype.
-      start: int64 vector, `[rank]`.
-      size: int64 vector, `[rank]`.
-
-    Raises:
-      InvalidArgumentError: if they are no vectors of that length, or a size is negative.
-
-    >>> import reflow as tf
-    >>> s = tf.sparse.SparseTensor([[0, 1], [2, 0]], [1, 2], [3, 2])
-    >>> print(tf.sparse.slice(s, [1, 0], [2, 2]).indices.numpy())
-    [[1 0]]
-    """
-    sp_input = convert_to_sparse(sp_input)
-    with name_scope(name, "SparseSlice", [sp_input]) as scope:
-        parts = sparse_slice_op(
-            sp_input.indices,
-            sp_input.values,
-            sp_input.dense_shape,
-            _as_int64(start),
-            _as_int64(size),
-            name=scope or None,
-        )
-        return SparseTensor(*parts)
-
-
-def _as_int64(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value if value.dtype is int64 else REGISTRY["Cast"](value, DstT=int64)
-    return convert_to_tensor(value, int64)
-
-
 # Rows without entries -----------------------------------------------------------------------------
 
 
@@ -1073,7 +736,7 @@ def sparse_fill_empty_rows_op(xp, indices, values, dense_shape, default_value):
 @sparse_fill_empty_rows_op.shape_rule
 def _sparse_fill_empty_rows_shape(indices, values, dense_shape, default_value):
     default_value._shape.with_rank(0)
-    rows, column, _ = _new_entries(indices, values, dense_shape)
+    rows, column, _ = new_entries(indices, values, dense_shape)
     known = constant_value_as_shape(dense_shape)
     count = known.as_list()[0] if known.rank else None
     return [rows, column, shapes.of((count,)), shapes.of((size_of(indices),))]
@@ -1130,185 +793,4 @@ def sparse_fill_empty_rows(
             sp_input.indices, sp_input.values, sp_input.dense_shape, default_value
         )
         result = SparseTensor(indices, values, sp_input.dense_shape)
-        return _with_shape(result, sp_input.shape), empty
-
-
-# Indicators, ids, and the rest --------------------------------------------------------------------
-
-
-@export("sparse.to_indicator", v1=("sparse_to_indicator",))
-def sparse_to_indicator(sp_input: Any, vocab_size: Any, name: str | None = None) -> Any:
-    """A dense bool tensor that tells which ids occur in the last dimension of a `SparseTensor`.
-
-    Args:
-      sp_input: a `SparseTensor` of int32 or int64 ids, `[d1, ..., dn, k]`.
-      vocab_size: how many ids there are.
-      name: a prefix for the nodes.
-
-    Returns:
-      A bool tensor `[d1, ..., dn, vocab_size]`.
-
-    >>> import reflow as tf
-    >>> s = tf.sparse.SparseTensor([[0, 0], [1, 0]], [2, 0], [2, 1])
-    >>> print(tf.sparse.to_indicator(s, 3).numpy())
-    [[False False  True]
-     [ True False False]]
-    """
-    sp_input = convert_to_sparse(sp_input)
-    with name_scope(name, "SparseToIndicator", [sp_input]) as scope:
-        count = array.shape_op(sp_input.indices)[0]
-        ones = filling.fill(array.expand_dims(count, 0), True)
-        values = SparseTensor(sp_input.indices, ones, sp_input.dense_shape)
-        merged = _merge(sp_input, values, vocab_size, None, False)
-        return sparse_tensor_to_dense(
-            merged, default_value=False, validate_indices=False, name=scope or None
-        )
-
-
-def _merge(
-    sp_ids: Any, sp_values: Any, vocab_size: Any, name: str | None, already_sorted: bool
-) -> SparseTensor:
-    if isinstance(sp_ids, (SparseTensor, SparseTensorValue)):
-        sp_ids = [sp_ids]
-        if isinstance(vocab_size, (list, tuple)):
-            raise TypeError(f"vocab_size has to be a Tensor or Python int, got {vocab_size!r}")
-        vocab_size = [vocab_size]
-    elif not isinstance(sp_ids, (list, tuple)):
-        raise TypeError(f"sp_ids has to be a SparseTensor or a list of them, got {sp_ids!r:.80}")
-    elif not isinstance(vocab_size, (list, tuple)):
-        raise TypeError(
-            f"vocab_size has to be a list of Tensors or Python ints, got {vocab_size!r}"
-        )
-    if len(sp_ids) != len(vocab_size):
-        raise ValueError("sp_ids and vocab_size have to have equal lengths.")
-    with name_scope(name, "SparseMerge", [sp_ids, sp_values]):
-        parts = [convert_to_sparse(each) for each in sp_ids]
-        sp_values = convert_to_sparse(sp_values)
-        columns = [array.expand_dims(_as_int64(each.values), axis=1) for each in parts]
-        sizes = [array.reshape(_as_int64(each), [1]) for each in vocab_size]
-        indices = joining.concat([parts[0].indices[:, :-1], *columns], 1)
-        shape = joining.concat([parts[0].dense_shape[:-1], *sizes], 0)
-        result = SparseTensor(indices, sp_values.values, shape)
-        if already_sorted:
-            return result
-        ordered = sparse_reorder(result)
-        return SparseTensor(ordered.indices, ordered.values, shape)
-
-
-@export(v1=("sparse.merge", "sparse_merge"))
-def sparse_merge(
-    sp_ids: Any,
-    sp_values: Any,
-    vocab_size: Any,
-    name: str | None = None,
-    already_sorted: bool = False,
-) -> SparseTensor:
-    """A `SparseTensor` with the values of one, at the positions that the ids of another say.
-
-    Args:
-      sp_ids: a `SparseTensor` of ids, which replace the last dimension; or a list of them.
-      sp_values: a `SparseTensor` of values with the same indices.
-      vocab_size: the size of the new last dimension; a list where `sp_ids` is one.
-      name: a prefix for the nodes.
-      already_sorted: whether the ids are in order, so that the result need not be sorted.
-
-    Raises:
-      TypeError, ValueError: if the arguments are not of these kinds, or the lists of one length.
-
-    >>> import reflow as tf
-    >>> ids = tf.sparse.SparseTensor([[0, 0], [0, 1]], [2, 0], [1, 2])
-    >>> values = tf.sparse.SparseTensor([[0, 0], [0, 1]], [7, 8], [1, 2])
-    >>> print(tf.sparse.to_dense(tf.compat.v1.sparse_merge(ids, values, 3)).numpy())
-    [[8 0 7]]
-    """
-    return _merge(sp_ids, sp_values, vocab_size, name, already_sorted)
-
-
-@export("sparse.mask", v1=("sparse_mask",))
-def sparse_mask(a: Any, mask_indices: Any, name: str | None = None) -> Any:
-    """The `tf.IndexedSlices` `a` without the slices whose indices are among `mask_indices`.
-
-    Args:
-      a: a `tf.IndexedSlices`.
-      mask_indices: a vector of indices of the same dtype.
-      name: a prefix for the nodes.
-
-    >>> import reflow as tf
-    >>> slices = tf.IndexedSlices(tf.constant([[1], [2]]), tf.constant([0, 5]))
-    >>> print(tf.sparse.mask(slices, [5]).values.numpy())
-    [[1]]
-    """
-    from reflow.lang.indexed_slices import IndexedSlices
-
-    with name_scope(name, "sparse_mask", [a, mask_indices]) as scope:
-        kept, at = REGISTRY["ListDiff"](a.indices, mask_indices)
-        values = indexing.gather_op(a.values, at, 0, name=scope or None)
-        return IndexedSlices(values, kept, a.dense_shape)
-
-
-@export("sparse.eye")
-def sparse_eye(
-    num_rows: Any, num_columns: Any = None, dtype: Any = float32, name: str | None = None
-) -> SparseTensor:
-    """A `SparseTensor` with ones on the diagonal.
-
-    Args:
-      num_rows: the number of rows.
-      num_columns: the number of columns; by default as many.
-      dtype: the dtype of the values.
-      name: a prefix for the nodes.
-
-    >>> import reflow as tf
-    >>> print(tf.sparse.to_dense(tf.sparse.eye(2, 3, tf.int32)).numpy())
-    [[1 0 0]
-     [0 1 0]]
-    """
-    with name_scope(name, "eye"):
-        rows = _as_int64(num_rows)
-        columns = rows if num_columns is None else _as_int64(num_columns)
-        size = REGISTRY["Minimum"](rows, columns)
-        numbers = sequences.range(size, dtype=int64)
-        return SparseTensor(
-            joining.stack([numbers, numbers], axis=1),
-            filling.ones(array.reshape(size, [1]), as_dtype(dtype)),
-            joining.stack([rows, columns]),
-        )
-
-
-@export(v2=("sparse.map_values",))
-def map_values(op: Callable[..., Any], *args: Any, **kwargs: Any) -> SparseTensor:
-    """`op` of the values of `SparseTensor`s, as a `SparseTensor` with the same indices.
-
-    Args:
-      op: a function of tensors that keeps the number of values.
-      *args, **kwargs: its arguments; in place of a `SparseTensor` it gets the values.
-
-    Raises:
-      ValueError: if no argument is a `SparseTensor`, or the result has another number of values.
-
-    >>> import reflow as tf
-    >>> s = tf.sparse.from_dense([[1, 2, 0]])
-    >>> print(tf.sparse.map_values(tf.ones_like, s).values.numpy())
-    [1 1]
-    """
-    found: list[SparseTensor] = []
-
-    def values_of(each: Any) -> Any:
-        if isinstance(each, SparseTensor):
-            found.append(each)
-            return each.values
-        return each
-
-    given = [values_of(each) for each in args]
-    named = {key: values_of(each) for key, each in kwargs.items()}
-    if not found:
-        raise ValueError("No SparseTensor in argument list of map_values")
-    first = found[0]
-    for each in found[1:]:
-        each.shape.merge_with(first.shape)
-        each.indices.shape.merge_with(first.indices.shape)
-    result = convert_to_tensor(op(*given, **named))
-    if result.shape.rank is not None and result.shape.rank != 1:
-        raise ValueError(f"the result of {op!r} must be a vector, got shape {result.shape}")
-    result.shape.merge_with(first.values.shape)
-    return first.with_values(result)
+        return with_shape(result, sp_input.shape), empty
