@@ -5,6 +5,7 @@ import functools
 import itertools
 import json
 import math
+import warnings
 from pathlib import Path
 
 import ml_dtypes  # noqa: F401  (registers bfloat16)
@@ -14,6 +15,7 @@ import pytest
 from reflow.lang import errors
 from reflow.ops import igamma_grad
 from reflow.ops.random import kernels, philox, rejection, truncated
+from reflow.platform.processors import for_each
 
 # --------------------------------------------------------------------------- golden records
 
@@ -534,3 +536,28 @@ def test_truncated_normal_that_accepts_nothing(jax):
 @pytest.mark.parametrize("module", [philox, kernels, rejection, truncated, igamma_grad])
 def test_examples(module):
     assert doctest.testmod(module).failed == 0
+
+
+def test_for_each_keeps_the_context_and_the_error():
+    quotients = [None] * 64
+
+    def divide(i):
+        quotients[i] = np.zeros(8) / 0  # would warn, and warnings are errors here
+
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for_each(divide, range(64))
+    assert all(np.isnan(q).all() for q in quotients)
+    with pytest.raises(ZeroDivisionError):
+        for_each(lambda i: 1 / (i - 7), range(64))
+
+
+def test_many_chunks_are_the_stream_of_few():
+    """What several threads fill is what one draws piece by piece."""
+    whole = rejection.truncated_normal(
+        np, np.uint64(3), np.array([5, 0], np.uint64), [300_000], np.float32
+    )
+    start = 4 * 60_000
+    counter = np.array([5 + 60_000 * philox.RESERVED_PER_OUTPUT, 0], np.uint64)
+    part = rejection.truncated_normal(np, np.uint64(3), counter, [1000], np.float32)
+    np.testing.assert_array_equal(whole[start : start + 1000], part)

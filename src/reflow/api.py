@@ -6,9 +6,9 @@ so, and what to use instead.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import types
+from collections.abc import Callable
 from typing import Any
 
 from reflow.lang.api_dispatch import dispatching
@@ -42,7 +42,24 @@ def resolve(place: str) -> Any:
 
 
 class MissingSymbol(AttributeError):
-    """A name of TensorFlow's API that Reflow does not have."""
+    """A name of TensorFlow's API that Reflow does not have.
+
+    Args:
+      text: the message, or what makes it: most such errors are `hasattr` and imports asking, which never
+        read it, and a search for similar names takes 10 ms.
+    """
+
+    def __init__(self, text: str | Callable[[], str]):
+        super().__init__()
+        self._text = text
+
+    def __str__(self) -> str:
+        if callable(self._text):
+            self._text = self._text()
+        return self._text
+
+    def __reduce__(self) -> tuple:
+        return MissingSymbol, (str(self),)
 
 
 class Namespace(types.ModuleType):
@@ -109,7 +126,7 @@ def lookup(space: str, name: str, shown: str) -> Any:
         return dispatching(table[name], resolve(table[name]), space, name)
     if has_children(space, name) or name == "raw_ops":
         return Namespace(shown, space, name + ".")
-    raise MissingSymbol(_advice(space, name, shown))
+    raise MissingSymbol(lambda: _advice(space, name, shown))
 
 
 def _raw_op(name: str, shown: str) -> Any:
@@ -137,6 +154,8 @@ def _advice(space: str, name: str, shown: str) -> str:
         return f"{shown} is a TF 2 name: use it from `import tensorflow as tf` without --tf1."
     if name.partition(".")[0] == "contrib":
         return f"{shown}: tf.contrib is not part of Reflow yet."
+    import difflib
+
     close = difflib.get_close_matches(name, _map(space), n=3, cutoff=0.75)
     hint = f" Did you mean {' or '.join('tf.' + c for c in close)}?" if close else ""
     return f"{shown} is not part of Reflow (yet).{hint}"

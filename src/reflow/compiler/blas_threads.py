@@ -13,14 +13,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from reflow.platform.processors import processors
+
 _lock = threading.Lock()
-
-
-def processors() -> int:
-    """How many processors this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def free_processors(compiling: bool = False) -> int:

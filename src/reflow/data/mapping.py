@@ -6,7 +6,6 @@ The function of an op is an attribute; what it captured comes as the inputs `oth
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -17,13 +16,9 @@ from reflow.data.define import META, TYPED, dataset_op, integer
 from reflow.data.pipeline import UNKNOWN, Element, Pipeline, Run, Stage
 from reflow.lang import errors
 from reflow.lang.func_graph import FuncGraph
+from reflow.platform.processors import processors
 
 AUTOTUNE = -1
-
-
-def processors() -> int:
-    """The degree of parallelism that `AUTOTUNE` stands for."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Calling(Stage):

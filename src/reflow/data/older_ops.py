@@ -12,10 +12,11 @@ from reflow.data.batching import Batch
 from reflow.data.define import META, TYPED, dataset_op, integer
 from reflow.data.holding import Unmarked, cache_dataset
 from reflow.data.iterator_ops import iterator_from_string_handle_v2
-from reflow.data.mapping import AUTOTUNE, Interleave, Map, processors
+from reflow.data.mapping import AUTOTUNE, Interleave, Map
 from reflow.lang.resource import ResourceHandle
 from reflow.ops import shape_rules
 from reflow.ops.define import op
+from reflow.platform.processors import processors
 
 _FUNCTION = "input_dataset: variant, other_arguments: Targuments"
 _CAPTURED = "Targuments: list(type)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.metadata
 import os
 import pathlib
 import platform
@@ -11,7 +10,10 @@ import sys
 import threading
 from typing import Any
 
+from reflow.platform.processors import processors
+
 ONEDNN = "onednn-cpu-gomp"  # the distribution that brings oneDNN
+_ONEDNN_FILE = "libdnnl.so.3"
 PATH = pathlib.Path(__file__).with_name("_native.so")
 
 # auto: where they were measured to be better; native: wherever they can; xla: never.
@@ -28,7 +30,7 @@ class Library:
 
     def __init__(self, functions: ctypes.CDLL):
         self.functions = functions
-        self.threads = _cores()
+        self.threads = processors()
         self._registered = False
         self._lock = threading.Lock()
 
@@ -41,26 +43,25 @@ class Library:
                 self._registered = True
 
 
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _onednn() -> pathlib.Path:
     """Where the package manager put oneDNN.
 
     Raises:
       OSError: when it is not installed.
     """
+    usual = pathlib.Path(sys.prefix, "lib", _ONEDNN_FILE)
+    if usual.exists():
+        return usual
+    import importlib.metadata  # some fifty modules: 20 ms of a first step
+
     try:
         files = importlib.metadata.files(ONEDNN) or []
     except importlib.metadata.PackageNotFoundError:
         raise OSError(f"{ONEDNN} is not installed") from None
     for file in files:
-        if file.name == "libdnnl.so.3":
+        if file.name == _ONEDNN_FILE:
             return pathlib.Path(str(file.locate()))
-    raise OSError(f"{ONEDNN} has no libdnnl.so.3")
+    raise OSError(f"{ONEDNN} has no {_ONEDNN_FILE}")
 
 
 def _load() -> tuple[Library | None, str]:

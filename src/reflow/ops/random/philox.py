@@ -52,6 +52,7 @@ from typing import Any
 import numpy as np
 
 from reflow.lang import errors
+from reflow.platform.processors import for_each
 
 ALGORITHM_PHILOX = 1
 ALGORITHM_THREEFRY = 2
@@ -183,15 +184,27 @@ def map_blocks(
             return _interleave_in_place(xp, lanes) if costly else interleave(xp, lanes)
 
         return isolated(xp, key, values, key, counter) if costly else values(key, counter)
-    result = None
-    for start in range(0, max(count, 1), _CHUNK):
-        offsets = np.arange(start, min(start + _CHUNK, count), dtype=np.uint64)
-        lanes = transform(blocks_at(np, key, counter, offsets))
-        if result is None:
-            result = np.empty((count, len(lanes)), lanes[0].dtype)
-        for i, lane in enumerate(lanes):
-            result[start : start + len(offsets), i] = lane
+
+    def lanes_of(chunk: Any) -> Any:
+        return transform(blocks_at(np, key, counter, chunk))
+
+    first, *others = chunks(count)
+    lanes = lanes_of(first)
+    result = np.empty((count, len(lanes)), lanes[0].dtype)
+    result[: len(first)] = np.transpose(lanes)
+
+    def fill(chunk: Any) -> None:
+        for i, lane in enumerate(lanes_of(chunk)):
+            result[int(chunk[0]) : int(chunk[-1]) + 1, i] = lane
+
+    for_each(fill, others)
     return result.reshape(-1)
+
+
+def chunks(count: int) -> list[np.ndarray]:
+    """The numbers below `count`, uint64, in arrays that are worth a call of NumPy; at least one array."""
+    numbers = np.arange(count, dtype=np.uint64)
+    return [numbers[i : i + _CHUNK] for i in range(0, max(count, 1), _CHUNK)]
 
 
 def lanewise(xp: Any, function: Callable, lanes: Any) -> Any:

@@ -26,16 +26,17 @@ from reflow.ops.random.kernels import (
 from reflow.ops.random.philox import (
     RESERVED_PER_OUTPUT,
     blocks_at,
+    chunks,
     interleave,
     is_numpy,
     isolated,
     while_loop,
 )
+from reflow.platform.processors import for_each
 
 # A lane that has not ended after this many rounds never will: its parameters are NaN, or nothing it
 # could draw fits the output type. (TensorFlow hangs.)
 _MAX_ROUNDS = 4096
-_CHUNK = 16384  # NumPy: outputs at a time, so that the arrays stay in the cache
 _DENSE = 2048  # XLA: up to this many lanes it does not pay to gather those that are not done
 
 Lanes = tuple[Any, ...]
@@ -57,12 +58,9 @@ def until_done(xp: Any, count: int, start: Callable, step: Callable) -> Lanes:
     """
     if not is_numpy(xp):
         return _until_done_xla(xp, count, start, step)
-    results: list[Lanes] = []
-    for first in range(0, max(count, 1), _CHUNK):
-        index = np.arange(first, min(first + _CHUNK, count), dtype=np.uint64)
-        # Rejected proposals may divide by zero on the way.
-        with np.errstate(all="ignore"):
-            results.append(_until_done_numpy(start(index), step))
+    # Rejected proposals may divide by zero on the way.
+    with np.errstate(all="ignore"):
+        results = [_until_done_numpy(start(index), step) for index in chunks(count)]
     return tuple(map(np.concatenate, zip(*results)))
 
 
@@ -185,7 +183,7 @@ def truncated_normal(xp: Any, key: Any, counter: Any, shape: Shape, dtype: Any) 
             filled = filled + accepted
         return (offset + 1, filled, *slots), tuple(slots), filled >= group
 
-    if is_numpy(xp) and count > _CHUNK:
+    if is_numpy(xp) and len(chunks(count)) > 1:
         values = _truncated_at_first(key, counter, count, group, compute, start, step)
     else:
         values = interleave(xp, until_done(xp, count, start, step))
@@ -197,19 +195,17 @@ def _truncated_at_first(
 ) -> np.ndarray:
     """Truncated normals in NumPy, flat, where five groups in six are what the first block gives."""
     values = np.empty((count, group), dtype)
-    rest = []
-    for first in range(0, count, _CHUNK):
-        index = np.arange(first, min(first + _CHUNK, count), dtype=np.uint64)
+
+    def fill(index: np.ndarray) -> None:
         block = blocks_at(np, key, counter, start(index)[0])
         accepted = np.ones(len(index), bool)
         for i, proposal in enumerate(normal_lanes(np, block, dtype)):
-            values[first : first + len(index), i] = proposal
+            values[int(index[0]) : int(index[-1]) + 1, i] = proposal
             accepted &= np.abs(proposal) < 2
-        rest.append(index[~accepted])
-    left = np.concatenate(rest)
-    for first in range(0, len(left), _CHUNK):
-        index = left[first : first + _CHUNK]
-        values[index] = np.stack(_until_done_numpy(start(index), step), axis=-1)
+        rest = index[~accepted]
+        values[rest] = np.stack(_until_done_numpy(start(rest), step), axis=-1)
+
+    for_each(fill, chunks(count))
     return values.reshape(-1)
 
 
