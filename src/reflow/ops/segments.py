@@ -20,7 +20,8 @@ from reflow.lang.scopes import name_scope
 from reflow.lang.static_value import constant_value
 from reflow.ops import array, filling, joining
 from reflow.ops.define import op
-from reflow.ops.indexing import beyond, check_range, combine_rows, gather_op
+from reflow.ops.indexing import beyond, check_range, gather_op
+from reflow.ops.nd_indexing import combine_rows
 
 # The arithmetic -----------------------------------------------------------------------------------
 

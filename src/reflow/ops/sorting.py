@@ -14,7 +14,7 @@ from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.static_value import constant_value
-from reflow.ops import array, indexing
+from reflow.ops import array, nd_indexing
 from reflow.ops.define import op
 
 # The largest --------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def _back_to_places(g: Any, x: Any, indices: Any) -> Any:
             places = REGISTRY["AddV2"](places, first)
         flat = array.reshape_op(places, [-1, 1])
         total = math.prod(dims)
-        spread = indexing.scatter_nd_op(flat, array.reshape_op(g, [-1]), [total])
+        spread = nd_indexing.scatter_nd_op(flat, array.reshape_op(g, [-1]), [total])
         return array.reshape_op(spread, list(dims))
     sizes = array.shape(x)
     width = sizes[-1]
@@ -131,7 +131,7 @@ def _back_to_places(g: Any, x: Any, indices: Any) -> Any:
     places = array.reshape(indices, [-1, count])
     first = REGISTRY["Range"](0, array.size(x), REGISTRY["Maximum"](width, 1))
     flat = array.reshape(places + array.expand_dims(first, -1), [-1, 1])
-    spread = indexing.scatter_nd_op(flat, array.reshape(g, [-1]), [array.size(x)])
+    spread = nd_indexing.scatter_nd_op(flat, array.reshape(g, [-1]), [array.size(x)])
     return array.reshape(spread, sizes)
 
 
@@ -253,7 +253,9 @@ def _descending(values: Any, axis: int, which: int) -> Any:
     else:
         place: Any = axis if axis >= 0 else axis + rank
         numbers = REGISTRY["Range"](0, rank, 1)
-        swap = indexing.tensor_scatter_nd_update(numbers, [[place], [rank - 1]], [rank - 1, place])
+        swap = nd_indexing.tensor_scatter_nd_update(
+            numbers, [[place], [rank - 1]], [rank - 1, place]
+        )
     result = top_k(array.transpose(values, swap), k)[which]
     return array.transpose(result, swap)
 

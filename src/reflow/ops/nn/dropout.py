@@ -16,7 +16,8 @@ from reflow.lang.scopes import name_scope
 from reflow.lang.tensor import is_tensor
 from reflow.ops import array
 from reflow.ops.array import renamed
-from reflow.ops.random import values as random
+from reflow.ops.random.stateless import stateless_uniform
+from reflow.ops.random.values import random_uniform
 
 
 def _noise_shape(x: Any, noise_shape: Any) -> Any:
@@ -108,7 +109,7 @@ def dropout_v2(
         x,
         rate,
         noise_shape,
-        lambda shape, dtype: random.random_uniform(shape, dtype=dtype, seed=seed),
+        lambda shape, dtype: random_uniform(shape, dtype=dtype, seed=seed),
         lambda: get_seed(seed),
         name,
         "dropout",
@@ -178,7 +179,7 @@ def stateless_dropout(
         x,
         rate,
         noise_shape,
-        lambda shape, dtype: random.stateless_uniform(shape, seed=seed, dtype=dtype, alg=algorithm),
+        lambda shape, dtype: stateless_uniform(shape, seed=seed, dtype=dtype, alg=algorithm),
         lambda: None,
         name,
         "stateless_dropout",

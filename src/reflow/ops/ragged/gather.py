@@ -10,7 +10,7 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.tensor import is_tensor
-from reflow.ops import array, cast, indexing
+from reflow.ops import array, cast, indexing, nd_indexing
 from reflow.ops.ragged.elementwise import TYPES
 from reflow.ops.ragged.kernels import ragged_gather_op
 from reflow.ops.ragged.ragged_tensor import (
@@ -266,7 +266,7 @@ def gather_nd(
                 indices = _dense_last(indices)
             return indices.with_flat_values(gather_nd(params, indices.flat_values))
         if not is_ragged(params):
-            return indexing.gather_nd(params, indices)
+            return nd_indexing.gather_nd(params, indices)
         if depth > 2:
             outer = RaggedTensor.from_tensor(
                 indices, ragged_rank=depth - 2, row_splits_dtype=params.row_splits.dtype
@@ -296,7 +296,7 @@ def _gather_lists(params: RaggedTensor, indices: Any, size: int) -> Any:
     for level in range(1, size):
         if not is_ragged(value):
             rest = REGISTRY["ConcatV2"]([array.expand_dims(at, 1), ids[:, level:]], 1)
-            return indexing.gather_nd(value, rest)
+            return nd_indexing.gather_nd(value, rest)
         at = _checked(at, value.nrows())
         limit = REGISTRY["GatherV2"](value.row_lengths(), at, 0)
         at = REGISTRY["GatherV2"](value.row_starts(), at, 0) + _checked(ids[:, level], limit)

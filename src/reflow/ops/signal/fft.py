@@ -21,9 +21,10 @@ from reflow.ops.cast import cast
 from reflow.ops.complex import real_op
 from reflow.ops.define import op
 from reflow.ops.filling import fill, zeros, zeros_like
-from reflow.ops.indexing import gather, scatter_nd
+from reflow.ops.indexing import gather
 from reflow.ops.joining import concat, stack
 from reflow.ops.math import maximum, neg
+from reflow.ops.nd_indexing import scatter_nd
 from reflow.ops.padding import pad, roll
 from reflow.ops.public import public
 from reflow.ops.reduce import reduce_prod

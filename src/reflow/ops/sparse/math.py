@@ -17,7 +17,7 @@ from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.sparse_tensor import SparseTensor, SparseTensorValue, convert_to_sparse
 from reflow.lang.static_value import constant_value
-from reflow.ops import array, indexing, joining, segments
+from reflow.ops import array, indexing, joining, nd_indexing, segments
 from reflow.ops.constant import constant
 from reflow.ops.define import op
 from reflow.ops.shape_rules import same_as
@@ -278,7 +278,7 @@ def sparse_tensor_dense_add_op(xp, a_indices, a_values, a_shape, b):
 
 @sparse_tensor_dense_add_op.gradient_rule
 def _sparse_tensor_dense_add_grad(g, a_indices):
-    return None, indexing.gather_nd_op(g, a_indices), None, g
+    return None, nd_indexing.gather_nd_op(g, a_indices), None, g
 
 
 def _add(a: Any, b: Any, threshold: Any) -> Any:
@@ -508,14 +508,14 @@ def _at_entries(sp_indices: Any, sp_shape: Any, dense: Any) -> tuple[Any, Any, A
     scaling = REGISTRY["Maximum"](scaling, constant(1, int64))
     at = REGISTRY["FloorDiv"](sp_indices, scaling)
     at = at[:, added:]
-    return at, indexing.gather_nd_op(dense, at), dense_shape
+    return at, nd_indexing.gather_nd_op(dense, at), dense_shape
 
 
 @sparse_dense_cwise_mul_op.gradient_rule
 def _sparse_dense_cwise_mul_grad(g, sp_indices, sp_values, sp_shape, dense):
     at, taken, shape = _at_entries(sp_indices, sp_shape, dense)
     mul = REGISTRY["Mul"]
-    g_dense = indexing.scatter_nd_op(at, mul(g, _conj(sp_values)), shape)
+    g_dense = nd_indexing.scatter_nd_op(at, mul(g, _conj(sp_values)), shape)
     return None, mul(g, _conj(taken)), None, g_dense
 
 
@@ -525,4 +525,9 @@ def _sparse_dense_cwise_div_grad(g, sp_indices, sp_values, sp_shape, dense):
     div, taken = REGISTRY["RealDiv"], _conj(taken)
     g_values = div(g, taken)
     ratio = div(REGISTRY["Neg"](_conj(sp_values)), taken)
-    return None, g_values, None, indexing.scatter_nd_op(at, REGISTRY["Mul"](g_values, ratio), shape)
+    return (
+        None,
+        g_values,
+        None,
+        nd_indexing.scatter_nd_op(at, REGISTRY["Mul"](g_values, ratio), shape),
+    )

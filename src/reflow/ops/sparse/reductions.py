@@ -18,7 +18,7 @@ from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.sparse_tensor import SparseTensor, convert_to_sparse
 from reflow.lang.static_value import constant_value
-from reflow.ops import array, indexing, segments, sequences
+from reflow.ops import array, indexing, nd_indexing, segments, sequences
 from reflow.ops.constant import constant
 from reflow.ops.define import op
 from reflow.ops.shape_rules import normal_axis, same_as
@@ -144,7 +144,7 @@ def _sparse_reduce_sum_grad(g, input_indices, input_shape, reduction_axes):
     kept = REGISTRY["SelectV2"](REGISTRY["Cast"](chosen, DstT="bool"), one, input_shape)
     scale = REGISTRY["FloorDiv"](input_shape, REGISTRY["Maximum"](kept, one))
     at = REGISTRY["FloorDiv"](input_indices, REGISTRY["Maximum"](scale, one))
-    return None, indexing.gather_nd_op(array.reshape(g, kept), at)
+    return None, nd_indexing.gather_nd_op(array.reshape(g, kept), at)
 
 
 def _axes_of(sp_input: SparseTensor, axis: Any) -> Any:

@@ -21,7 +21,7 @@ from reflow.lang.shapes import UNKNOWN
 from reflow.lang.sparse_tensor import SparseTensor, convert_to_sparse
 from reflow.lang.static_value import constant_value, constant_value_as_shape, static_int
 from reflow.lang.tensor import Tensor
-from reflow.ops import array, filling, indexing, joining, sequences
+from reflow.ops import array, filling, indexing, joining, nd_indexing, sequences
 from reflow.ops.constant import constant, identity, placeholder, placeholder_with_default
 from reflow.ops.define import op
 
@@ -207,7 +207,7 @@ def _sparse_to_dense_grad(g, sparse_indices, output_shape, sparse_values):
     rows = sparse_indices
     if rank is not None:
         rows = array.reshape(sparse_indices, [-1, rank])
-    taken = indexing.gather_nd_op(g, rows)
+    taken = nd_indexing.gather_nd_op(g, rows)
     total = REGISTRY["Sum"](g, sequences.range(array.rank(g)))
     at_values = REGISTRY["Sum"](taken, [0])
     if sparse_values.shape.rank == 0:
@@ -307,7 +307,7 @@ def from_dense(tensor: Any, name: str | None = None) -> SparseTensor:
         tensor = convert_to_tensor(tensor)
         present = REGISTRY["NotEqual"](tensor, filling.zeros_like_op(tensor))
         indices = REGISTRY["Where"](present)
-        values = indexing.gather_nd_op(tensor, indices)
+        values = nd_indexing.gather_nd_op(tensor, indices)
         return SparseTensor(indices, values, array.shape_op(tensor, out_type=int64))
 
 

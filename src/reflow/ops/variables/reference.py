@@ -210,7 +210,7 @@ class RefVariable(VariableV1):
         return gather(self.value(), indices, name=name)
 
     def gather_nd(self, indices, name=None):
-        from reflow.ops.indexing import gather_nd
+        from reflow.ops.nd_indexing import gather_nd
 
         return gather_nd(self.value(), indices, name=name)
 

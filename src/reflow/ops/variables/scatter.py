@@ -22,7 +22,8 @@ from reflow.lang.scopes import name_scope
 from reflow.lang.shapes import TensorShape
 from reflow.ops import array, indexing, joining
 from reflow.ops.define import op
-from reflow.ops.indexing import beyond, check_range, gather_nd_op
+from reflow.ops.indexing import beyond, check_range
+from reflow.ops.nd_indexing import flat_index, gather_nd_op, ignores_bad
 from reflow.ops.variables.ops import is_reference, variable_shape
 
 _DOCS = {
@@ -287,7 +288,7 @@ def scatter_max(ref, indices, updates, use_locking=False, name=None):
 def _scatter_nd(ctx, handle, indices, updates, kind: str, policy: str) -> None:
     params, xp = ctx.take(handle), ctx.xp
     _check_nd_values(params.shape, indices.shape, updates.shape)
-    ignore = indexing._ignores_bad(policy)
+    ignore = ignores_bad(policy)
     depth = indices.shape[-1]
     if not depth:
         if indices.size or updates.size:
@@ -299,7 +300,7 @@ def _scatter_nd(ctx, handle, indices, updates, kind: str, policy: str) -> None:
             )
         return
     outer, inner = params.shape[:depth], params.shape[depth:]
-    at = indexing._flat_index(xp, indices, outer, ignore).reshape(-1)
+    at = flat_index(xp, indices, outer, ignore).reshape(-1)
     table = params.reshape((math.prod(outer), *inner))
     values = updates.reshape((at.shape[0], *inner))
     if xp.is_numpy and ignore:
