@@ -20,7 +20,10 @@ from reflow.lang.tensor_list import TensorList
 
 MANY = 100  # nodes: from here on it is worth asking how much XLA should optimise
 _SMALL = 64  # elements
-_QUICKLY = {"xla_backend_optimization_level": 0}
+_QUICKLY: dict[str, Any] = {"xla_backend_optimization_level": 0}
+# Left to itself XLA copies every variable that an update overwrites and that is also read elsewhere (for
+# the gradient of a layer's input, say), before each run, without asking which of the two comes first.
+_IN_PLACE: dict[str, Any] = {"xla_cpu_copy_insertion_use_region_analysis": True}
 
 
 def build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
@@ -79,8 +82,7 @@ def _build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
         if any(kind is Unusual for _, kind, _ in found["checks"]):
             # Such a run may have to be made again, from the state before it: nothing is donated.
             staged = jax.jit(traced).trace(*specs)
-        quick = not cluster.accelerated and len(cluster.nodes) >= MANY and _is_small(staged.jaxpr)
-        compiled = staged.lower().compile(_QUICKLY if quick else None)
+        compiled = staged.lower().compile(_options(cluster, staged.jaxpr))
 
     def call(*arguments: Any) -> Any:
         with wide_types():
@@ -89,6 +91,14 @@ def _build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
     return Executable(
         call, donated, given, found["written"], dynamic, found["layout"], found["checks"]
     )
+
+
+def _options(cluster: Cluster, jaxpr: Any) -> dict[str, Any]:
+    """How XLA is to compile a cluster, where that is not as usual."""
+    if cluster.accelerated:
+        return {}
+    quick = len(cluster.nodes) >= MANY and _is_small(jaxpr)
+    return (_QUICKLY if quick else {}) | (_IN_PLACE if cluster.writes else {})
 
 
 def _is_small(jaxpr: Any) -> bool:
