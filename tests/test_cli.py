@@ -8,6 +8,8 @@ import textwrap
 
 import pytest
 
+from reflow.cli.run import detect_mode
+
 
 def reflow(*args, **options):
     return subprocess.run(
@@ -55,6 +57,13 @@ def test_a_tf2_program_runs_eagerly_and_quietly(program):
     done = reflow("run", program("import tensorflow as tf\nprint(tf.constant(2.0) + 1.0)\n"))
     assert done.stdout.strip() == "tf.Tensor(3.0, shape=(), dtype=float32)"
     assert done.stderr == ""
+
+
+def test_metrics_and_losses_of_keras_are_no_sign_of_tf1(program):
+    keras = "import tensorflow as tf\nm = tf.metrics.BinaryAccuracy()\nl = tf.losses.MeanSquaredError()\n"
+    assert detect_mode(program(keras)) == ("v2", "")
+    old = "import tensorflow as tf\ntf.losses.softmax_cross_entropy(a, b)\ntf.metrics.accuracy(a, b)\n"
+    assert detect_mode(program(old, "old.py"))[0] == "v1"
 
 
 def test_run_as_a_module(program, tmp_path):

@@ -134,3 +134,52 @@ def test_add_check_numerics_ops(session):
     session.run(check, {x: [1.0, 2.0]})
     with pytest.raises(tf.errors.InvalidArgumentError, match="logarithm:0 : Tensor had Inf"):
         session.run(check, {x: [1.0, 0.0]})
+
+
+def test_decorators():
+    @tf.numpy_function(Tout=[tf.float32, tf.int32])
+    def parts(x):
+        whole = np.floor(x)
+        return x - whole, whole.astype(np.int32)
+
+    @tf.py_function(Tout=tf.float32)
+    def doubled(x):
+        """Twice x."""
+        return 2 * x
+
+    for call in (parts, tf.function(lambda x: parts(x))):
+        fraction, whole = call(tf.constant(2.5))
+        assert (fraction.numpy(), whole.numpy()) == (0.5, 2)
+    assert doubled.__doc__ == "Twice x." and doubled(1.5).numpy() == 3.0
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"inp": [1], "Tout": tf.int32}, "Don't set the `inp` argument"),
+        ({}, "Missing required argument: 'Tout'"),
+        ({"func": abs, "Tout": tf.int32}, "Missing argument `inp`"),
+    ],
+)
+def test_neither_a_decorator_nor_a_call(arguments, message):
+    for function in (tf.numpy_function, tf.py_function):
+        with pytest.raises(TypeError, match=message):
+            function(**arguments)
+
+
+def test_py_function_of_composite_tensors():
+    def call(ragged, sparse):
+        spec = [
+            tf.RaggedTensorSpec([None, None], tf.int32),
+            tf.SparseTensorSpec([2, 2], tf.float32),
+        ]
+        return tf.py_function(lambda r, s: (r * 2, s * 3.0), [ragged, sparse], spec)
+
+    ragged = tf.ragged.constant([[1, 2], [3]])
+    sparse = tf.sparse.from_dense([[0.0, 1.0], [2.0, 0.0]])
+    for way in (call, tf.function(call)):
+        r, s = way(ragged, sparse)
+        assert r.to_list() == [[2, 4], [6]]
+        assert tf.sparse.to_dense(s).numpy().tolist() == [[0, 3], [6, 0]]
+    with pytest.raises((ValueError, TypeError)):
+        tf.py_function(lambda r: r, [ragged], tf.SparseTensorSpec([2, 2], tf.int32))

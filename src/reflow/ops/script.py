@@ -5,6 +5,7 @@ https://www.tensorflow.org/api_docs/python/tf/numpy_function
 
 from __future__ import annotations
 
+import functools
 import itertools
 import sys
 import weakref
@@ -148,12 +149,46 @@ def _py_func(func, inp, Tout, stateful, name) -> Any:
     return result[0] if single else result
 
 
+def _as_decorator(symbol: str, function: Callable, arguments: dict[str, Any]) -> Callable | None:
+    """What `@tf.py_function(Tout=...)` puts in place of a function; None when it is called on values.
+
+    Raises:
+      TypeError: if the arguments are neither those of a decorator nor those of a call.
+    """
+    if arguments.get("Tout") is None:
+        raise TypeError(
+            f"Missing required argument: 'Tout'. As a decorator, {symbol} takes it by name above the "
+            f"function: `@{symbol}(Tout=...)`"
+        )
+    if arguments["func"] is not None:
+        if arguments["inp"] is None:
+            raise TypeError(
+                f"Missing argument `inp`: {symbol} needs the list of arguments to the function, unless "
+                "it is used as a decorator (`func=None`)."
+            )
+        return None
+    if arguments["inp"] is not None:
+        raise TypeError(
+            f"Don't set the `inp` argument when using {symbol} as a decorator (`func=None`)."
+        )
+
+    def decorate(func: Callable) -> Callable:
+        @functools.wraps(func)
+        def wrapper(*args: Any) -> Any:
+            return function(**(arguments | {"func": func, "inp": list(args)}))
+
+        return wrapper
+
+    return decorate
+
+
 @export("numpy_function")
 def numpy_function(func=None, inp=None, Tout=None, stateful=True, name=None) -> Any:
     """Calls a Python function on the values of tensors, as NumPy arrays, when the graph runs.
 
     Args:
-      func: a function of arrays that returns arrays.
+      func: a function of arrays that returns arrays; left out where this is a decorator,
+        `@tf.numpy_function(Tout=...)`, of a function that is called with tensors.
       inp: a list of tensors.
       Tout: a dtype, or a list of them, of what `func` returns.
       stateful: whether the results may differ for equal inputs.
@@ -165,7 +200,9 @@ def numpy_function(func=None, inp=None, Tout=None, stateful=True, name=None) -> 
     >>> tf.numpy_function(np.sinh, [tf.constant([0.0])], tf.float32).numpy()
     array([0.], dtype=float32)
     """
-    return _py_func(func, inp, Tout, stateful, name)
+    given = {"func": func, "inp": inp, "Tout": Tout, "stateful": stateful, "name": name}
+    decorator = _as_decorator("tf.numpy_function", numpy_function, given)
+    return decorator or _py_func(func, inp, Tout, stateful, name)
 
 
 @export(v1=("py_func",))
@@ -223,13 +260,29 @@ def py_function(func=None, inp=None, Tout=None, name=None) -> Any:
     """Calls a Python function on eager tensors when the graph runs; gradients flow through it.
 
     Args:
-      func: a function of tensors that returns tensors.
-      inp: a list of tensors.
-      Tout: a dtype, or a list of them, of what `func` returns.
+      func: a function of tensors that returns tensors; left out where this is a decorator,
+        `@tf.py_function(Tout=...)`.
+      inp: a list of tensors, ragged and sparse ones among them.
+      Tout: a dtype, or the type spec of a composite tensor, or a list of them: what `func` returns.
+
+    >>> import reflow as tf
+    >>> @tf.py_function(Tout=tf.float32)
+    ... def doubled(x):
+    ...     return 2 * x
+    >>> doubled(1.5).numpy()
+    3.0
     """
+    given = {"func": func, "inp": inp, "Tout": Tout, "name": name}
+    decorator = _as_decorator("tf.py_function", py_function, given)
+    if decorator is not None:
+        return decorator
     single = not isinstance(Tout, (list, tuple))
-    kinds = [as_dtype(t) for t in ([Tout] if single else Tout)] if Tout is not None else []
+    wanted = [Tout] if single else list(Tout)
     inp = list(inp) if isinstance(inp, (list, tuple)) else [inp]
+    if any(map(nest.is_composite, (*inp, *wanted))):
+        result = _on_components(func, inp, wanted, name)
+        return result[0] if single and result else result
+    kinds = [as_dtype(t) for t in wanted]
     if executing_eagerly():
         result = func(*[convert_to_tensor(x) for x in inp])
         flat = list(result) if isinstance(result, (list, tuple)) else [result]
@@ -239,6 +292,21 @@ def py_function(func=None, inp=None, Tout=None, name=None) -> Any:
     if not kinds:
         return result
     return result[0] if single else result
+
+
+def _on_components(func: Callable, inp: list[Any], wanted: list[Any], name: str | None) -> Any:
+    """`py_function` with composite tensors, whose component tensors the node takes and gives."""
+    parts = nest.flatten(wanted, expand_composites=True)
+    kinds = [as_dtype(getattr(part, "dtype", part)) for part in parts]
+
+    def on_components(*components: Any) -> list[Any]:
+        result = func(*nest.pack_sequence_as(inp, components, expand_composites=True))
+        values = list(result) if isinstance(result, (list, tuple)) else [result]
+        nest.assert_same_structure(wanted, values, expand_composites=True)
+        return nest.flatten(values, expand_composites=True)
+
+    flat = py_function(on_components, nest.flatten(inp, expand_composites=True), kinds, name)
+    return nest.pack_sequence_as(wanted, flat, expand_composites=True)
 
 
 # Printing -----------------------------------------------------------------------------------------
