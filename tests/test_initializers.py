@@ -3,7 +3,10 @@
 Their nodes and values are compared with TensorFlow's in test_variables.py.
 """
 
+import importlib.util
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -33,13 +36,13 @@ FROM_TF2 = [
     tf.constant_initializer(3.0),
     tf.random_uniform_initializer(-2.0, 2.0, seed=1),
     tf.random_normal_initializer(stddev=2.0),
-    tf.initializers.TruncatedNormal(seed=2),
-    tf.initializers.VarianceScaling(2.0, "fan_out", "uniform"),
-    tf.initializers.GlorotUniform(seed=1),
-    tf.initializers.HeNormal(),
-    tf.initializers.LecunUniform(seed=3),
-    tf.initializers.Orthogonal(2.0, seed=1),
-    tf.initializers.Identity(2.0),
+    initializers_v2.TruncatedNormal(seed=2),
+    initializers_v2.VarianceScaling(2.0, "fan_out", "uniform"),
+    initializers_v2.GlorotUniform(seed=1),
+    initializers_v2.HeNormal(),
+    initializers_v2.LecunUniform(seed=3),
+    initializers_v2.Orthogonal(2.0, seed=1),
+    initializers_v2.Identity(2.0),
 ]
 
 
@@ -79,7 +82,7 @@ def test_numeric_dtypes_only():
     for make in (tf.zeros_initializer(), tf.ones_initializer(), tf.random_uniform_initializer()):
         with pytest.raises(ValueError, match="numeric or boolean"):
             make([1], tf.string)
-    for make in (tf.random_normal_initializer(), tf.initializers.GlorotUniform()):
+    for make in (tf.random_normal_initializer(), initializers_v2.GlorotUniform()):
         with pytest.raises(ValueError, match="floating point"):
             make([1], tf.int32)
     for kind in (v1.truncated_normal_initializer, v1.glorot_normal_initializer):
@@ -122,11 +125,11 @@ def test_wrong_arguments():
     with pytest.raises(ValueError, match="`scale` must be a positive float"):
         v1.variance_scaling_initializer(0.0)
     with pytest.raises(ValueError, match="`distribution` should be one of"):
-        tf.initializers.VarianceScaling(distribution="gamma")
+        initializers_v2.VarianceScaling(distribution="gamma")
     with pytest.raises(ValueError, match="at least two-dimensional"):
         v1.initializers.identity()([3])
     with pytest.raises(ValueError, match="at least two-dimensional"):
-        tf.initializers.Orthogonal()([3])
+        initializers_v2.Orthogonal()([3])
     with pytest.raises(TypeError, match="Invalid type for initial value"):
         tf.constant_initializer(object())
     with pytest.raises(TypeError):
@@ -135,3 +138,17 @@ def test_wrong_arguments():
         v1.constant_initializer([1.0, 2.0], verify_shape=True)([3])
     with pytest.raises(NotImplementedError):
         initializers.Initializer()([1])
+
+
+@pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="needs Keras")
+def test_the_initializers_of_tf2_are_kerass():
+    program = """
+import reflow as tf
+from reflow.ops.variables.initializers import GlorotUniform
+for name in ("GlorotUniform", "VarianceScaling", "get", "he_normal"):
+    assert getattr(tf.initializers, name) is getattr(tf.keras.initializers, name)
+assert tf.compat.v1.initializers.glorot_uniform is GlorotUniform
+print("checked")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "checked\n", done.stderr

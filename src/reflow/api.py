@@ -13,6 +13,7 @@ from typing import Any
 
 from reflow.lang.api_dispatch import dispatching
 
+_OF_KERAS = ("keras", "initializers", "losses", "metrics", "optimizers")  # in TF 2
 _maps: dict[str, dict[str, str]] = {}
 
 
@@ -115,7 +116,7 @@ def lookup(space: str, name: str, shown: str) -> Any:
     table = _map(space)
     if name in ("compat.v1", "compat.v2"):
         return importlib.import_module(f"reflow.{name}")
-    if name.partition(".")[0] in ("keras", "losses", "metrics", "optimizers"):
+    if name.partition(".")[0] in _OF_KERAS:
         from reflow.compat import keras
 
         if keras.is_keras(space, name):

@@ -64,6 +64,7 @@ ARRAYS = {
     "speech": _normal(6, 3, 5),
     "steps": np.array([6, 4, 5], np.int32),
     "words": np.array([[1, 2, 0], [1, 0, 0], [3, 3, 1]], np.int32),
+    "blank_words": np.array([[0, 2, 4], [0, 1, 1], [3, 0, 0]], np.int32),
     "words_length": np.array([2, 1, 3], np.int32),
     "sparse_ids": np.array([1, 2, 3, 1, 6], np.int64),
     "unsafe_ids": np.array([1, 2, -3, 1, 6], np.int64),
@@ -236,6 +237,10 @@ tf2.nn.safe_embedding_lookup_sparse(t0, matrix(tf2, unsafe_ids), default_id=3)
 tf.nn.safe_embedding_lookup_sparse([t0, t1], matrix(tf2, sparse_ids), matrix(tf2, sparse_weights), combiner="sum")
 tf2.nn.ctc_loss(words, speech, words_length, steps)
 tf2.nn.ctc_loss(words, speech, words_length, steps, blank_index=4)
+tf.stop_gradient(tf2.nn.ctc_loss(blank_words, speech, words_length, steps))
+tf2.nn.ctc_loss(blank_words, speech, words_length, steps, blank_index=2)
+tf.stop_gradient(tf2.nn.ctc_loss(blank_words, tf.transpose(speech, [1, 0, 2]), words_length, steps, logits_time_major=False))
+tf2.nn.ctc_unique_labels(words)
 tf.stop_gradient(tf2.nn.ctc_loss(speech_labels(tf2), speech, None, steps, blank_index=-1))
 tf2.nn.collapse_repeated(words, words_length)
 dense(tf2, tf2.nn.ctc_greedy_decoder(speech, steps))

@@ -14,6 +14,7 @@ tested_elsewhere(
     "PartitionedCall",
     "StatefulPartitionedCall",
 )
+tested_elsewhere("test_vectorized.py", "MapDefun")
 tested_elsewhere(
     "test_tensor_list.py",
     "EmptyTensorList",

@@ -38,6 +38,7 @@ record(
 record(
     "CTCLossV2",
     sample(inputs=f32(6, 3, 5), labels_indices=INDICES, labels_values=VALUES + 1, sequence_length=LENGTHS),
+    sample(inputs=f32(6, 3, 5), **LABELS, sequence_length=LENGTHS),  # the blank is a label too
     sample(inputs=f32(6, 2, 5), labels_indices=INDICES[:2], labels_values=VALUES[:2], sequence_length=LENGTHS[:2]),
     oracle=False,
     grad_outputs=["loss"],

@@ -47,7 +47,7 @@ def with_residuals(function: FuncGraph, order: int) -> FuncGraph:
         if i not in cache:
             before = cache[i - 1]
             seeds = [j for j, t in enumerate(before.outputs) if engine.is_plain(t)]
-            cache[i], _ = _differentiated(before, seeds)
+            cache[i], _ = differentiated(before, seeds)
     return cache[order]
 
 
@@ -55,37 +55,63 @@ def backward(function: FuncGraph, seeds: tuple[int, ...]) -> Backward:
     """The gradient, for gradients that arrive at the outputs `seeds`, of what `with_residuals` gave."""
     cache = function.__dict__.setdefault("_backward", {})
     if seeds not in cache:
-        rewritten, cache[seeds] = _differentiated(function, seeds)
+        rewritten, cache[seeds] = differentiated(function, seeds)
         assert len(rewritten.outputs) == len(function.outputs), "residuals are handed out already"
     return cache[seeds]
 
 
-def _differentiated(function: FuncGraph, seeds: Sequence[int]) -> tuple[FuncGraph, Backward]:
-    caller = FuncGraph(f"{function.name}_call", None)
-    with caller.as_default():
-        inputs = [_argument(caller, t) for t in function.inputs]
-        arriving = {i: _argument(caller, function.outputs[i]) for i in seeds}
-        call = caller.add_node(
-            REGISTRY["StatefulPartitionedCall"],
-            inputs,
-            call_attributes(function, inputs),
-            caller.unique_name("call"),
-            [t.shape for t in function.outputs],
-        )
-        count = len(function.outputs)
-        found = branch_gradient(call, [arriving.get(i) for i in range(count)])
-    targets = [i for i, gradient in enumerate(found) if gradient is not None]
-    rewritten = call.attrs["f"]
-    if not targets:
+def differentiated(function: FuncGraph, seeds: Sequence[int]) -> tuple[FuncGraph, Backward]:
+    """The function with its residuals as further outputs, and the gradient that takes them."""
+    call = _Call(function, seeds)
+    rewritten = call.node.attrs["f"]
+    if not call.targets:
         return rewritten, Backward(None)
-    node = found[targets[0]].op.inputs[0].op
+    node = call.found[call.targets[0]].op.inputs[0].op
     (body,) = functions_of(node)
-    at = {id(t): ("input", i) for i, t in enumerate(inputs)}
-    at |= {id(t): ("gradient", i) for i, t in arriving.items()}
-    at |= {id(t): ("output", i) for i, t in enumerate(call.outputs)}
-    order = [found[i].op.inputs[0].value_index for i in targets]
+    at = {id(t): ("input", i) for i, t in enumerate(call.inputs)}
+    at |= {id(t): ("gradient", i) for i, t in call.arriving.items()}
+    at |= {id(t): ("output", i) for i, t in enumerate(call.node.outputs)}
+    order = [call.found[i].op.inputs[0].value_index for i in call.targets]
     gradient = body.variant(outputs=[body.outputs[i] for i in order])
-    return rewritten, Backward(gradient, [at[id(t)] for t in node.inputs], targets)
+    return rewritten, Backward(gradient, [at[id(t)] for t in node.inputs], call.targets)
+
+
+def recomputing(function: FuncGraph, seeds: Sequence[int]) -> Backward:
+    """The gradient of a function that runs the function once more, and needs no residuals."""
+    call = _Call(function, seeds)
+    if not call.targets:
+        return Backward(None)
+    call.graph.outputs = [call.found[i] for i in call.targets]
+    sources = [("input", i) for i in range(len(call.inputs))]
+    sources += [("gradient", i) for i in call.arriving]
+    return Backward(call.graph, sources, call.targets)
+
+
+class _Call:
+    """A call of a function in a graph of its own, and the gradients of its inputs there.
+
+    Attributes:
+      node: the call.
+      inputs, arriving: the arguments of the graph: of the function, and the gradients of the outputs
+        `seeds` by position.
+      found: the gradient of each input, or None; `targets` are those that have one.
+    """
+
+    def __init__(self, function: FuncGraph, seeds: Sequence[int]):
+        self.graph = caller = FuncGraph(f"{function.name}_call", None)
+        with caller.as_default():
+            self.inputs = [_argument(caller, t) for t in function.inputs]
+            self.arriving = {i: _argument(caller, function.outputs[i]) for i in seeds}
+            self.node = caller.add_node(
+                REGISTRY["StatefulPartitionedCall"],
+                self.inputs,
+                call_attributes(function, self.inputs),
+                caller.unique_name("call"),
+                [t.shape for t in function.outputs],
+            )
+            count = len(function.outputs)
+            self.found = branch_gradient(self.node, [self.arriving.get(i) for i in range(count)])
+        self.targets = [i for i, gradient in enumerate(self.found) if gradient is not None]
 
 
 def _argument(graph: FuncGraph, like: SymbolicTensor) -> SymbolicTensor:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from reflow.autodiff import composite, engine
+from reflow.autodiff.body_gradient import dense
 from reflow.autodiff.gradients import UnconnectedGradients, variable_source
 from reflow.lang import context, errors, nest
 from reflow.lang.convert import convert_to_tensor
@@ -14,6 +15,8 @@ from reflow.lang.export import export
 from reflow.lang.func_graph import BodyGraph, FuncGraph
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.tensor import Tensor
+from reflow.ops.control_flow.functional import map_fn_v2 as map_fn
+from reflow.ops.vectorized import in_graph, rows_of
 
 
 @export("GradientTape", "autodiff.GradientTape")
@@ -154,16 +157,7 @@ class GradientTape:
           RuntimeError: on the second call of a tape that is not persistent.
           ValueError: if `unconnected_gradients` is neither.
         """
-        if self._used and not self._persistent:
-            raise RuntimeError(
-                f"{errors.where(errors.user_frame())}: A non-persistent GradientTape can only be used "
-                "to compute one set of gradients (or jacobians): tf.GradientTape(persistent=True)"
-            )
-        if unconnected_gradients not in (UnconnectedGradients.NONE, UnconnectedGradients.ZERO):
-            raise ValueError(f"Unknown value for unconnected_gradients: {unconnected_gradients!r}")
-        self._used = True
-        if self._recording and not self._persistent:
-            self._stop()
+        self._use(unconnected_gradients)
         flat_targets = [_value_of(composite.inner(t)) for t in nest.flatten(target)]
         given_sources = nest.flatten(sources)
         flat_sources = [composite.inner(s) for s in given_sources]
@@ -188,6 +182,19 @@ class GradientTape:
             self.reset()
         return nest.pack_sequence_as(sources, result)
 
+    def _use(self, unconnected: Any) -> None:
+        """Notes that the tape is used, which only a persistent one may be more than once."""
+        if self._used and not self._persistent:
+            raise RuntimeError(
+                f"{errors.where(errors.user_frame())}: A non-persistent GradientTape can only be used "
+                "to compute one set of gradients (or jacobians): tf.GradientTape(persistent=True)"
+            )
+        if unconnected not in (UnconnectedGradients.NONE, UnconnectedGradients.ZERO):
+            raise ValueError(f"Unknown value for unconnected_gradients: {unconnected!r}")
+        self._used = True
+        if self._recording and not self._persistent:
+            self._stop()
+
     def _backward(self, seeds: Sequence[tuple[Any, Any]], points: Sequence[Any]) -> dict[int, Any]:
         wanted = {id(p) for p in points}
         reached = {id(t) for t, _ in seeds}
@@ -208,11 +215,46 @@ class GradientTape:
     ) -> Any:
         """The derivatives of every element of `target` with respect to each of `sources`.
 
+        Args:
+          target: a tensor.
+          sources: tensors or variables, in any structure.
+          unconnected_gradients: "none" or "zero".
+          parallel_iterations: has no influence on the result.
+          experimental_use_pfor: whether the elements are done all at once, or one after the other, which
+            takes less memory; in eager code the tape has to be persistent then.
+
         Returns:
           A structure like `sources`; each has shape `target.shape + source.shape`.
+
+        Raises:
+          RuntimeError: on the second call of a tape that is not persistent.
+          ValueError: if `unconnected_gradients` is neither.
+
+        >>> import reflow as tf
+        >>> x = tf.constant([1.0, 2.0])
+        >>> with tf.GradientTape() as tape:
+        ...     tape.watch(x)
+        ...     y = x * x
+        >>> print(tape.jacobian(y, x).numpy())
+        [[2. 0.]
+         [0. 4.]]
         """
-        rows, shape = self._rows(target, sources, unconnected_gradients, range_over_batch=False)
-        return nest.pack_sequence_as(sources, [_stack(row, shape) for row in rows])
+        target = _one_value(target)
+
+        def seed(i: Any) -> Any:
+            return REGISTRY["Reshape"](
+                _one_hot(i, REGISTRY["Size"](target), target.dtype), REGISTRY["Shape"](target)
+            )
+
+        def whole(gradient: Any) -> Any:
+            sizes = [REGISTRY["Shape"](target), REGISTRY["Shape"](gradient)[1:]]
+            return REGISTRY["Reshape"](gradient, REGISTRY["ConcatV2"](sizes, 0))
+
+        flat = self._elementwise(
+            *("jacobian", target, nest.flatten(sources), seed, whole, unconnected_gradients),
+            *(lambda: REGISTRY["Size"](target), experimental_use_pfor),
+        )
+        return nest.pack_sequence_as(sources, flat)
 
     def batch_jacobian(
         self,
@@ -224,67 +266,125 @@ class GradientTape:
     ) -> Any:
         """The Jacobian of each row of `target` with respect to the same row of `source`.
 
+        Args:
+          target: a tensor of rank 2 or more, a row of which depends on no other row of `source`.
+          source: a tensor of rank 2 or more.
+          unconnected_gradients: has no influence: a target that does not depend on `source` gives zeros.
+          parallel_iterations: has no influence on the result.
+          experimental_use_pfor: as for `jacobian`.
+
         Returns:
           A tensor of shape `[batch, *target.shape[1:], *source.shape[1:]]`.
 
         Raises:
-          ValueError: if the first dimensions differ.
+          RuntimeError: on the second call of a tape that is not persistent.
+          ValueError: if the first dimensions differ, or a rank is below 2.
         """
-        target, source = convert_to_tensor(target), convert_to_tensor(source)
-        if target.shape[0] != source.shape[0]:
+        target, given = _one_value(target), source
+        source = convert_to_tensor(source)
+        for each in (target, source):
+            if each.shape.rank is not None and each.shape.rank < 2:
+                raise ValueError(f"Shape {each.shape} must have rank at least 2")
+        if not target.shape[:1].is_compatible_with(source.shape[:1]):
             raise ValueError(
                 f"Need first dimension of target shape ({target.shape}) and source shape "
                 f"({source.shape}) to match."
             )
-        rows, _ = self._rows(target, source, unconnected_gradients, range_over_batch=True)
-        parts = rows[0]
-        if any(part is None for part in parts):
-            return None
-        stacked = REGISTRY["Pack"](parts, axis=1)
-        sizes = [*target.shape.as_list(), *source.shape.as_list()[1:]]
-        return REGISTRY["Reshape"](stacked, sizes)
 
-    def _rows(
-        self, target: Any, sources: Any, unconnected: Any, range_over_batch: bool
-    ) -> tuple[list[list[Any]], list[int]]:
-        """For each source, its gradients of the elements of `target` one after the other."""
-        target = convert_to_tensor(target)
-        sizes = target.shape.as_list()
-        per_row = sizes[1:] if range_over_batch else sizes
-        count = 1
-        for size in per_row:
-            count *= size
-        if self._recording:
-            self._stop()
-        persistent, self._persistent = self._persistent, True
-        rows: list[list[Any]] = [[] for _ in nest.flatten(sources)]
-        try:
-            for i in range(count):
-                one_hot = REGISTRY["OneHot"](
-                    i, count, convert_to_tensor(1, target.dtype), convert_to_tensor(0, target.dtype)
-                )
-                if range_over_batch:
-                    seed = REGISTRY["BroadcastTo"](
-                        REGISTRY["Reshape"](one_hot, [1, *per_row]), sizes
-                    )
-                else:
-                    seed = REGISTRY["Reshape"](one_hot, sizes)
-                self._used = False
-                for row, gradient in zip(
-                    rows, nest.flatten(self.gradient(target, sources, seed, unconnected))
-                ):
-                    row.append(None if gradient is None else convert_to_tensor(gradient))
-        finally:
-            self._persistent = persistent
-            self._used = True
-        return rows, sizes
+        def row_size() -> Any:
+            return REGISTRY["Prod"](REGISTRY["Shape"](target)[1:], 0)
+
+        def seed(i: Any) -> Any:
+            one = _one_hot(i, row_size(), target.dtype)
+            row = REGISTRY["Reshape"](one, REGISTRY["Shape"](target)[1:])
+            return REGISTRY["BroadcastTo"](row, REGISTRY["Shape"](target))
+
+        def shape() -> Any:
+            sizes = [REGISTRY["Shape"](target), REGISTRY["Shape"](source)[1:]]
+            return REGISTRY["ConcatV2"](sizes, 0)
+
+        def whole(gradient: Any) -> Any:
+            order = [1, 0, *range(2, gradient.shape.rank)]
+            return REGISTRY["Reshape"](REGISTRY["Transpose"](gradient, order), shape())
+
+        (found,) = self._elementwise(
+            *("batch_jacobian", target, [given], seed, whole, unconnected_gradients),
+            *(row_size, experimental_use_pfor),
+        )
+        if found is None:
+            return REGISTRY["Fill"](shape(), convert_to_tensor(0, target.dtype))
+        return found
+
+    def _elementwise(
+        self,
+        what: str,
+        target: Any,
+        sources: Sequence[Any],
+        seed: Callable[[Any], Any],
+        whole: Callable[[Any], Any],
+        unconnected: Any,
+        count: Callable[[], Any],
+        at_once: bool,
+    ) -> list[Any]:
+        """For each source, what `whole` makes of the gradients for the seeds of 0 up to `count`."""
+        if context.executing_eagerly() and not at_once and not self._persistent:
+            raise RuntimeError(
+                f"{errors.where(errors.user_frame())}: GradientTape must be created with "
+                f"persistent=True to compute the {what} with eager execution enabled and with "
+                "experimental_use_pfor set to False."
+            )
+        self._use(unconnected)
+        points = [_source_of(composite.inner(s)) for s in sources]
+        zeros = unconnected == UnconnectedGradients.ZERO
+
+        def row(i: Any) -> list[Any]:
+            found = self._backward([(target, seed(i))], points)
+            gradients = [found.get(id(point)) for point in points]
+            return [
+                engine.zeros_like(convert_to_tensor(s)) if g is None and zeros else dense(g)
+                for s, g in zip(sources, gradients)
+            ]
+
+        def run() -> list[Any]:
+            return [None if g is None else whole(g) for g in self._rows(row, count(), at_once)]
+
+        if not engine.is_plain(target):
+            return [None] * len(sources)
+        return in_graph(run) if at_once else run()
+
+    @staticmethod
+    def _rows(row: Callable[[Any], list[Any]], count: Any, at_once: bool) -> list[Any]:
+        """The results of `row` for 0 up to `count`, stacked."""
+        numbers = REGISTRY["Range"](0, count, 1)
+        if at_once:
+            result, obstacle = rows_of(row, [numbers], count)
+            if obstacle is None:
+                return result
+        like = row(convert_to_tensor(0))
+        kinds = [None if each is None else each.dtype for each in like]
+        found = iter(
+            map_fn(
+                lambda i: [each for each in row(i) if each is not None],
+                numbers,
+                fn_output_signature=[kind for kind in kinds if kind is not None],
+            )
+            if any(kinds)
+            else ()
+        )
+        return [None if kind is None else next(found) for kind in kinds]
 
 
-def _stack(parts: list[Any], sizes: list[int]) -> Any:
-    if not parts or any(part is None for part in parts):
-        return None
-    stacked = REGISTRY["Pack"](parts, axis=0)
-    return REGISTRY["Reshape"](stacked, [*sizes, *parts[0].shape.as_list()])
+def _one_hot(i: Any, size: Any, dtype: Any) -> Any:
+    return REGISTRY["OneHot"](i, size, convert_to_tensor(1, dtype), convert_to_tensor(0, dtype))
+
+
+def _one_value(target: Any) -> Any:
+    if nest.is_nested(target):
+        raise TypeError(
+            f"{errors.where(errors.user_frame())}: the target of a jacobian must be one tensor, got "
+            f"{target!r:.80}"
+        )
+    return _value_of(target)
 
 
 def _value_of(target: Any) -> Any:

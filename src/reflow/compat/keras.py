@@ -1,8 +1,8 @@
 """`tf.keras`: the Keras package, with Reflow as its TensorFlow.
 
 Keras imports `tensorflow`; so that it finds Reflow there, the alias is installed first, also for
-programs that say `import reflow as tf`. `tf.losses`, `tf.metrics` and `tf.optimizers` of TF 2 are
-Keras's too.
+programs that say `import reflow as tf`. `tf.initializers`, `tf.losses`, `tf.metrics` and
+`tf.optimizers` of TF 2 are Keras's too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,12 @@ import types
 from reflow import api
 
 _ROOT = "keras._tf_keras.keras"
-ALIASES = ("losses", "metrics", "optimizers")  # names of TF 2 that are Keras's of the same name
+ALIASES = (
+    "initializers",
+    "losses",
+    "metrics",
+    "optimizers",
+)  # names of TF 2 that are Keras's of the same name
 
 
 def is_keras(space: str, name: str) -> bool:

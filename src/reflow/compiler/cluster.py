@@ -532,8 +532,8 @@ def node_count(op: Operation) -> int:
 
 
 def has_loop(op: Operation) -> bool:
-    """Whether the node is a loop, or calls a function with one."""
-    return op.type in ("While", "StatelessWhile") or any(
+    """Whether the node is a loop or goes over rows, or calls a function that does."""
+    return op.type in ("While", "StatelessWhile", "MapDefun") or any(
         has_loop(node) for function in functions_of(op) for node in body_nodes(function)
     )
 

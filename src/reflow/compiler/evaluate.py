@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from reflow.compiler.rows import node_by_node
 from reflow.lang import errors
 from reflow.lang.func_graph import FuncGraph, functions_of
 from reflow.lang.graph import Operation, at_node, topological
@@ -173,6 +174,12 @@ class Context:
             args = self.call(body, args)
         return args
 
+    def rows(
+        self, function: FuncGraph, arguments: Sequence[Any], captured: Sequence[Any]
+    ) -> list[Any]:
+        """The outputs of `function` for each row of `arguments`, stacked."""
+        raise NotImplementedError
+
     def bounds(self, value: Any) -> tuple[int, int] | None:
         """The least and the largest value that an integer can have, where that is known."""
         return int(value), int(value)
@@ -322,6 +329,11 @@ class Interpreter(Context):
         finally:
             self.path, self.op = outer, op
         return args
+
+    def rows(
+        self, function: FuncGraph, arguments: Sequence[Any], captured: Sequence[Any]
+    ) -> list[Any]:
+        return node_by_node(self, function, arguments, captured)
 
     def run(self, program: Program, args: Sequence[Any]) -> list[Any]:
         env = program.initial.copy()
@@ -477,6 +489,13 @@ class Tracer(Context):
         from reflow.compiler.traced_control import loop
 
         return loop(self, cond, body, args)
+
+    def rows(
+        self, function: FuncGraph, arguments: Sequence[Any], captured: Sequence[Any]
+    ) -> list[Any]:
+        from reflow.compiler.traced_rows import rows
+
+        return rows(self, function, arguments, captured)
 
     def peek(self, handle: ResourceHandle) -> Any:
         return self.state.get(handle)

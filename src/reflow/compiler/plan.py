@@ -28,6 +28,7 @@ from reflow.compiler.evaluate import (
     uninitialized,
 )
 from reflow.compiler.ordering import implied_order
+from reflow.compiler.rows import each_row
 from reflow.compiler.stats import count, record
 from reflow.lang import dtypes, errors
 from reflow.lang.func_graph import FuncGraph, call_arguments, functions_of
@@ -562,6 +563,12 @@ class HostContext(Interpreter):
     def call(self, function: FuncGraph, args: Sequence[Any]) -> list[Any]:
         part = plan_of(function, args, self.place, (*self.path, self.op.name))
         return part.run(args, self.store, self.run_options)
+
+    def rows(
+        self, function: FuncGraph, arguments: Sequence[Any], captured: Sequence[Any]
+    ) -> list[Any]:
+        arguments = [as_numpy(a) for a in arguments]
+        return each_row(self, function, arguments, captured)
 
     def loop(self, cond: FuncGraph, body: FuncGraph, args: Sequence[Any]) -> Sequence[Any]:
         path = (*self.path, self.op.name)

@@ -109,6 +109,7 @@ class OpDef:
       handle: it only names state: no inputs, and a `ResourceHandle` as its output.
       blocking: it may wait for another op of the same run, or of another thread.
       broadcast: gradients of the inputs are summed to the shape of the inputs by the engine.
+      elementwise: the lowering works element by element, on operands of any shapes that broadcast.
       partial: the NumPy form carries NaN through for elements that are not known, so that shape
         arithmetic with unknown dimensions folds. "whole": only what is known fully folds. A tuple:
         the inputs that may be known in part, while the others must be known. A function: from a node
@@ -138,6 +139,7 @@ class OpDef:
         "handle",
         "blocking",
         "broadcast",
+        "elementwise",
         "partial",
         "view",
         "_lower_attrs",
@@ -169,6 +171,7 @@ class OpDef:
         self.handle: bool = traits.pop("handle", False)
         self.blocking: bool = traits.pop("blocking", False)
         self.broadcast: bool = traits.pop("broadcast", False)
+        self.elementwise: bool = traits.pop("elementwise", False)
         self.partial: Any = traits.pop("partial", False)
         self.view: Any = traits.pop("view", False)
         registered = traits.pop("register", True)

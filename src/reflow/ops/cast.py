@@ -22,6 +22,7 @@ from reflow.ops.define import op
     "Cast(x: SrcT, *, SrcT: type, DstT: type, Truncate: bool = False) -> y: DstT",
     shape=shape_rules.same,
     partial=True,
+    elementwise=True,
 )
 def cast_op(xp, x, *, SrcT, DstT, Truncate):
     """`x` with another dtype.

@@ -40,7 +40,9 @@ def unary(name: str, doc: str, *, T: Any, lower: Callable, grad: Any = UNSAID, *
     `lower(xp, x)`; `grad(g, x, y)` naming what it uses of them.
     """
     traits.setdefault("shape", shape_rules.same)
-    return OpDef(f"{name}(x: T) -> y: T", doc, lower=lower, grad=grad, T=T, **traits)
+    return OpDef(
+        f"{name}(x: T) -> y: T", doc, lower=lower, grad=grad, T=T, elementwise=True, **traits
+    )
 
 
 def binary(name: str, doc: str, *, T: Any, lower: Callable, grad: Any = UNSAID, **traits: Any):
@@ -50,17 +52,15 @@ def binary(name: str, doc: str, *, T: Any, lower: Callable, grad: Any = UNSAID, 
     dimensions out.
     """
     traits.setdefault("shape", shape_rules.broadcasting)
-    return OpDef(
-        f"{name}(x: T, y: T) -> z: T", doc, lower=lower, grad=grad, T=T, broadcast=True, **traits
-    )
+    traits.update(broadcast=True, elementwise=True)
+    return OpDef(f"{name}(x: T, y: T) -> z: T", doc, lower=lower, grad=grad, T=T, **traits)
 
 
 def comparison(name: str, doc: str, *, T: Any, lower: Callable, **traits: Any):
     """An element-wise predicate of two operands that broadcast: `name(x: T, y: T) -> z: bool`."""
     traits.setdefault("shape", shape_rules.broadcasting)
-    return OpDef(
-        f"{name}(x: T, y: T) -> z: bool", doc, lower=lower, grad=None, T=T, broadcast=True, **traits
-    )
+    traits.update(broadcast=True, elementwise=True)
+    return OpDef(f"{name}(x: T, y: T) -> z: bool", doc, lower=lower, grad=None, T=T, **traits)
 
 
 def reduction(name: str, doc: str, *, T: Any, lower: Callable, grad: Any = UNSAID):

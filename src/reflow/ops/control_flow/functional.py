@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from reflow.lang import dtypes, errors, nest, shapes
-from reflow.lang.context import current_graph, executing_eagerly
+from reflow.lang.context import executing_eagerly
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
-from reflow.lang.func_graph import FuncGraph
-from reflow.lang.opdef import REGISTRY, OpDef
+from reflow.lang.opdef import OpDef
 from reflow.lang.scopes import name_scope
 from reflow.lang.services import service
 from reflow.lang.type_spec import TensorSpec
@@ -192,12 +191,12 @@ def _iterations(parallel_iterations: Any) -> int:
     return 1 if executing_eagerly() else parallel_iterations or 10
 
 
-def _converted(fn: Callable[..., Any]) -> Callable[..., Any]:
+def converted(fn: Callable[..., Any]) -> Callable[..., Any]:
     """The function of the user, with its control flow over tensors in the graph."""
     return fn if executing_eagerly() else service("autograph_tf_convert")(fn)
 
 
-def _check_callable(fn: Any, site: str) -> None:
+def check_callable(fn: Any, site: str) -> None:
     if not callable(fn):
         name = getattr(fn, "__name__", repr(fn))
         raise TypeError(f"{site}: {name} is not callable. Please provide a callable function.")
@@ -239,7 +238,7 @@ def map_fn(
     [1 4 9]
     """
     site = errors.where(errors.user_frame())
-    return _map(fn, elems, dtype, parallel_iterations, back_prop, infer_shape, name, fn_output_signature, site)  # fmt: skip
+    return map_rows(fn, elems, dtype, parallel_iterations, back_prop, infer_shape, name, fn_output_signature, site)  # fmt: skip
 
 
 @export(v2=("map_fn",))
@@ -256,10 +255,10 @@ def map_fn_v2(
 ) -> Any:
     """`fn` of each slice of `elems` along the first dimension, stacked: see the TF 1 function."""
     site = errors.where(errors.user_frame())
-    return _map(fn, elems, dtype, parallel_iterations, back_prop, infer_shape, name, fn_output_signature, site)  # fmt: skip
+    return map_rows(fn, elems, dtype, parallel_iterations, back_prop, infer_shape, name, fn_output_signature, site)  # fmt: skip
 
 
-def _map(
+def map_rows(
     fn: Any,
     elems: Any,
     dtype: Any,
@@ -270,9 +269,10 @@ def _map(
     signature: Any,
     site: str,
 ) -> Any:
+    """`fn` of one slice of `elems` after the other: see `map_fn`."""
     if not callable(fn):
         raise TypeError(f"{site}: The provided function {fn!r} is not callable.")
-    fn = _converted(fn)
+    fn = converted(fn)
     signature = dtype if signature is None else signature
     with name_scope(name, "map", nest.flatten(elems)):
         elements = _Elements(elems, site, "map_fn", composites=True)
@@ -348,7 +348,7 @@ def scan(
     [1 3 6]
     """
     site = errors.where(errors.user_frame())
-    _check_callable(fn, site)
+    check_callable(fn, site)
     with name_scope(name, "scan", nest.flatten(elems)):
         elements = _Elements(elems, site, "scan")
         elements.unstack()
@@ -469,7 +469,7 @@ def _fold(
     backwards: bool,
 ) -> Any:
     site = errors.where(errors.user_frame(2))
-    _check_callable(fn, site)
+    check_callable(fn, site)
     with name_scope(name, what, nest.flatten(elems)):
         elements = _Elements(elems, site, what)
         elements.unstack()
@@ -496,56 +496,3 @@ def _fold(
             maximum_iterations=length,
         )
         return result
-
-
-@export("vectorized_map")
-def vectorized_map(
-    fn: Any, elems: Any, fallback_to_while_loop: bool = True, warn: bool = True
-) -> Any:
-    """`fn` of each slice of `elems` along the first dimension, stacked.
-
-    TensorFlow turns `fn` into one function of the whole tensors. Reflow runs it in a loop, like
-    `map_fn`, of which it finds out the dtypes by itself; the results are the same.
-
-    Args:
-      fn: takes a slice of `elems`, in the structure of `elems`; returns nested tensors.
-      elems: tensors of the same first dimension, in a nested structure; one of length 1 goes with all.
-      fallback_to_while_loop: whether a loop will do.
-      warn: has no influence on the result.
-
-    Raises:
-      errors.UnimplementedError: without `fallback_to_while_loop`.
-      ValueError: if `elems` holds a scalar.
-
-    >>> import reflow as tf
-    >>> print(tf.vectorized_map(lambda x: tf.reduce_sum(x * x), tf.constant([[1.0, 2.0], [3.0, 4.0]])).numpy())
-    [ 5. 25.]
-    """
-    site = errors.where(errors.user_frame())
-    if not fallback_to_while_loop:
-        raise errors.UnimplementedError(
-            None, None, f"{site}: tf.vectorized_map with fallback_to_while_loop=False"
-        )
-    _check_callable(fn, site)
-    fn = _converted(fn)
-    with name_scope("loop_body"):
-        tensors = [convert_to_tensor(each) for each in nest.flatten(elems)]
-        sizes = [t.shape._dims[0] if t.shape._dims else None for t in tensors]
-        count = max((size for size in sizes if size is not None), default=1)
-        if count > 1:
-            tensors = [
-                t if size != 1 else REGISTRY["BroadcastTo"](t, [count, *t.shape.as_list()[1:]])
-                for t, size in zip(tensors, sizes)
-            ]
-        packed = nest.pack_sequence_as(elems, tensors)
-        return _map(fn, packed, None, None, True, True, "map", _result_of(fn, packed), site)
-
-
-def _result_of(fn: Callable, elems: Any) -> Any:
-    """The dtypes of what `fn` returns for a slice of `elems`, in its structure."""
-    tensors = nest.flatten(elems)
-    scratch = FuncGraph("scratch", current_graph())
-    with scratch.as_default():
-        slices = [scratch.add_input(t.dtype, t.shape[1:], "slice") for t in tensors]
-        result = fn(nest.pack_sequence_as(elems, slices))
-        return nest.map_structure(lambda each: convert_to_tensor(each).dtype, result)

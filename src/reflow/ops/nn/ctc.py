@@ -21,6 +21,7 @@ from reflow.lang.sparse_tensor import SparseTensor
 from reflow.ops import array, filling, joining
 from reflow.ops.array import renamed
 from reflow.ops.cast import cast
+from reflow.ops.control_flow.functional import map_fn_v2 as map_fn
 from reflow.ops.define import op
 from reflow.ops.nn.ctc_kernels import Beam, log_softmax, loss_and_gradient
 from reflow.ops.reduce import reduce_max, reduce_sum
@@ -91,7 +92,10 @@ def _sequences(indices: np.ndarray, values: np.ndarray, batch: int) -> list[np.n
 
 
 def _checked(labels: np.ndarray, row: int, classes: int, first_blank: bool) -> np.ndarray:
-    """A label sequence up to its first null label, which only null labels may follow."""
+    """A label sequence up to its first null label, which only null labels may follow.
+
+    Where the first class is the blank there are no null labels: it is a label like the others.
+    """
     if (labels < 0).any():
         raise errors.InvalidArgumentError(
             None,
@@ -99,7 +103,16 @@ def _checked(labels: np.ndarray, row: int, classes: int, first_blank: bool) -> n
             f"All labels must be nonnegative integers, batch: {row} labels: "
             f"{','.join(map(str, labels))}",
         )
-    null = labels == 0 if first_blank else labels >= classes - 1
+    if first_blank:
+        if (labels >= classes).any():
+            raise errors.InvalidArgumentError(
+                None,
+                None,
+                f"Saw a label that is no class, batch: {row} num_classes: {classes} labels: "
+                f"{','.join(map(str, labels))}",
+            )
+        return labels
+    null = labels >= classes - 1
     if not null.any():
         return labels
     first = int(np.argmax(null))
@@ -189,7 +202,8 @@ def ctc_loss_v2_op(
 ):  # fmt: skip
     """The CTC loss and its gradient; the first class is the blank.
 
-    There may be no labels; labels that do not fit into the steps have an infinite loss.
+    There may be no labels, and the blank may be one; labels that do not fit into the steps have an
+    infinite loss.
     """
     return _loss(
         inputs, labels_indices, labels_values, sequence_length, preprocess_collapse_repeated,
@@ -274,7 +288,9 @@ def ctc_loss_v2(
     """The CTC loss: the negative log probability that the logits give to label sequences.
 
     Args:
-      labels: an integer tensor [batch, most labels], or a `SparseTensor` [batch, time].
+      labels: an integer tensor [batch, most labels], or a `SparseTensor` [batch, time]. Class 0 is a
+        label like the others in a tensor, even where it is the blank (TensorFlow has the same loss, but
+        leaves such labels out of its gradient).
       logits: [time, batch, classes], floating-point.
       label_length: integers [batch]: how many labels each example has; None for a `SparseTensor`.
       logit_length: integers [batch]: how many steps of each example there are.
@@ -334,6 +350,35 @@ def _reordered(logits: Any, blank: int, last: bool) -> Any:
     parts = [logits[:, :, :blank], logits[:, :, blank + 1 :]]
     middle = logits[:, :, blank : blank + 1]
     return joining.concat([*parts, middle] if last else [middle, *parts], 2)
+
+
+@export("nn.ctc_unique_labels")
+def ctc_unique_labels(labels: Any, name: str | None = None) -> tuple[Any, Any]:
+    """The different labels of each sequence, and where each label is among them.
+
+    Args:
+      labels: an integer tensor [batch, most labels].
+      name: the scope of the nodes.
+
+    Returns:
+      The labels, [batch, most labels] with zeros after those that there are, in the order in which they
+      come; and the positions, int32 [batch, most labels].
+
+    >>> import reflow as tf
+    >>> unique, index = tf.nn.ctc_unique_labels([[3, 4, 4, 3]])
+    >>> print(unique.numpy(), index.numpy())
+    [[3 4 0 0]] [[0 1 1 0]]
+    """
+    with name_scope(name, "ctc_unique_labels"):
+        labels = convert_to_tensor(labels, name="labels")
+
+        def of_one(row: Any) -> list[Any]:
+            found, index = REGISTRY["Unique"](row)
+            missing = array.size(index) - array.size(found)
+            return [cast(REGISTRY["Pad"](found, [[0, missing]]), int64), index]
+
+        found, index = map_fn(of_one, labels, fn_output_signature=[int64, int32])
+        return found, index
 
 
 # Decoders -----------------------------------------------------------------------------------------

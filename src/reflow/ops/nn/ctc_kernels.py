@@ -61,7 +61,7 @@ def loss_and_gradient(
         states[i, 1 : 2 * len(each) : 2] = each
         last[i] = 2 * len(each)
     emitted = np.take_along_axis(log_probability, states[None], 2)
-    skips, stays = _transitions(states, blank, merge_repeated)
+    skips, stays = _transitions(states, merge_repeated)
     rows = np.arange(batch)
     ends = np.full((batch, widest), _IMPOSSIBLE)  # where a path may end
     ends[rows, last] = 0
@@ -86,9 +86,7 @@ def loss_and_gradient(
         here = np.where((t == lengths - 1)[:, None], ends, here)
         here = np.where((t >= lengths)[:, None], _IMPOSSIBLE, here)
         backward[t] = here
-    return _combine(
-        log_probability, forward, backward, states, ends, lengths, np.array([classes, blank])
-    )
+    return _combine(log_probability, forward, backward, states, ends, lengths)
 
 
 def _shift(x: np.ndarray, by: int) -> np.ndarray:
@@ -101,18 +99,17 @@ def _shift(x: np.ndarray, by: int) -> np.ndarray:
     return result
 
 
-def _transitions(
-    states: np.ndarray, blank: int, merge_repeated: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _transitions(states: np.ndarray, merge_repeated: bool) -> tuple[np.ndarray, np.ndarray]:
     """What it takes to come to a state from two states before, and to stay in it: 0 or impossible."""
     before = np.full(states.shape, -1)
     before[:, 2:] = states[:, :-2]
-    skips = states != blank
+    skips = np.zeros(states.shape, bool)
+    skips[:, 1::2] = True  # labels, which may be the class of the blank
     stays = np.ones(states.shape, bool)
     if merge_repeated:
         skips &= states != before
     else:
-        stays = states == blank
+        stays = ~skips
     skips[:, :2] = False
     return np.where(skips, 0.0, _IMPOSSIBLE), np.where(stays, 0.0, _IMPOSSIBLE)
 
@@ -124,10 +121,8 @@ def _combine(
     states: np.ndarray,
     ends: np.ndarray,
     lengths: np.ndarray,
-    sizes: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    classes, blank = sizes.tolist()
-    batch = len(lengths)
+    batch, classes = log_probability.shape[1:]
     total = np.empty(batch)
     gradient = np.exp(log_probability)
     for i in range(batch):
@@ -135,7 +130,7 @@ def _combine(
         gradient[steps:, i] = 0
         if not steps:
             # No steps give no labels, with certainty.
-            total[i] = 0.0 if (states[i] == blank).all() else _IMPOSSIBLE
+            total[i] = ends[i, 0]
             continue
         total[i] = np.logaddexp.reduce(forward[steps - 1, i] + ends[i])
         if np.isneginf(total[i]):

@@ -79,7 +79,7 @@ class _Generator:
         return stateless(shape, [self.seed, 0], *arguments, dtype=dtype)
 
 
-@export(v2=("zeros_initializer", "initializers.Zeros", "initializers.zeros"))
+@export(v2=("zeros_initializer",))
 class Zeros(Initializer):
     """Zeros.
 
@@ -94,7 +94,7 @@ class Zeros(Initializer):
         return zeros(self._part(shape, kwargs), _numeric(dtype or float32))
 
 
-@export(v2=("ones_initializer", "initializers.Ones", "initializers.ones"))
+@export(v2=("ones_initializer",))
 class Ones(Initializer):
     """Ones.
 
@@ -109,7 +109,7 @@ class Ones(Initializer):
         return ones(self._part(shape, kwargs), _numeric(dtype or float32))
 
 
-@export(v2=("constant_initializer", "initializers.Constant", "initializers.constant"))
+@export(v2=("constant_initializer",))
 class Constant(Initializer):
     """Given values.
 
@@ -145,9 +145,7 @@ class Constant(Initializer):
         return {"value": self.value}
 
 
-@export(
-    v2=("random_uniform_initializer", "initializers.RandomUniform", "initializers.random_uniform")
-)
+@export(v2=("random_uniform_initializer",))
 class RandomUniform(Initializer):
     """Uniformly distributed values.
 
@@ -200,7 +198,7 @@ class _Normal(Initializer):
         return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
 
 
-@export(v2=("random_normal_initializer", "initializers.RandomNormal", "initializers.random_normal"))
+@export(v2=("random_normal_initializer",))
 class RandomNormal(_Normal):
     """Normally distributed values.
 
@@ -216,7 +214,6 @@ class RandomNormal(_Normal):
     _kind = "random_normal"
 
 
-@export(v2=("initializers.TruncatedNormal", "initializers.truncated_normal"))
 class TruncatedNormal(_Normal):
     """Normally distributed values that are at most two standard deviations from the mean.
 
@@ -225,14 +222,14 @@ class TruncatedNormal(_Normal):
       seed: an integer, for the same values in every call.
 
     >>> import reflow as tf
-    >>> tf.initializers.TruncatedNormal()([2, 3]).shape
+    >>> from reflow.ops.variables.initializers_v2 import TruncatedNormal
+    >>> TruncatedNormal()([2, 3]).shape
     TensorShape([2, 3])
     """
 
     _kind = "truncated_normal"
 
 
-@export(v2=("initializers.VarianceScaling", "initializers.variance_scaling"))
 class VarianceScaling(Initializer):
     """Values whose variance is `scale` over the number of inputs or outputs of a unit.
 
@@ -296,49 +293,42 @@ class _Named(VarianceScaling):
         return {"seed": self.seed}
 
 
-@export(v2=("initializers.GlorotUniform", "initializers.glorot_uniform"))
 class GlorotUniform(_Named):
     """Uniform values of variance 2 / (inputs + outputs): Glorot and Bengio, AISTATS 2010."""
 
     _arguments = (1.0, "fan_avg", "uniform")
 
 
-@export(v2=("initializers.GlorotNormal", "initializers.glorot_normal"))
 class GlorotNormal(_Named):
     """Truncated normal values of variance 2 / (inputs + outputs): Glorot and Bengio, 2010."""
 
     _arguments = (1.0, "fan_avg", "truncated_normal")
 
 
-@export(v2=("initializers.LecunNormal", "initializers.lecun_normal"))
 class LecunNormal(_Named):
     """Truncated normal values of variance 1 / inputs: LeCun et al., Efficient BackProp, 1998."""
 
     _arguments = (1.0, "fan_in", "truncated_normal")
 
 
-@export(v2=("initializers.LecunUniform", "initializers.lecun_uniform"))
 class LecunUniform(_Named):
     """Uniform values of variance 1 / inputs: LeCun et al., Efficient BackProp, 1998."""
 
     _arguments = (1.0, "fan_in", "uniform")
 
 
-@export(v2=("initializers.HeNormal", "initializers.he_normal"))
 class HeNormal(_Named):
     """Truncated normal values of variance 2 / inputs: https://arxiv.org/abs/1502.01852"""
 
     _arguments = (2.0, "fan_in", "truncated_normal")
 
 
-@export(v2=("initializers.HeUniform", "initializers.he_uniform"))
 class HeUniform(_Named):
     """Uniform values of variance 2 / inputs: https://arxiv.org/abs/1502.01852"""
 
     _arguments = (2.0, "fan_in", "uniform")
 
 
-@export(v2=("initializers.Orthogonal", "initializers.orthogonal"))
 class Orthogonal(Initializer):
     """A random orthogonal matrix; more dimensions are flattened: https://arxiv.org/abs/1312.6120
 
@@ -366,7 +356,6 @@ class Orthogonal(Initializer):
         return {"gain": self.gain, "seed": self.seed}
 
 
-@export(v2=("initializers.Identity", "initializers.identity"))
 class Identity(Initializer):
     """The identity matrix.
 
