@@ -18,11 +18,13 @@ from reflow.compiler.evaluate import (
     NeedLimit,
     NeedStatic,
     NotCompilable,
+    Program,
     Tracer,
     Unusual,
     body_nodes,
 )
 from reflow.compiler.list_buffer import ListBuffer, UniformList, buffer_of, in_form_of, uniform
+from reflow.compiler.loop_motion import TurnedOperands, late_zeros, with_zeros, without_zeros
 from reflow.compiler.loop_sums import Sums, find_sums, put, stack_like
 from reflow.compiler.plan import state_of
 from reflow.compiler.trip_count import LoopFacts, TripCount, loop_facts, roots
@@ -379,6 +381,11 @@ class _Loop:
         self.sums: Sums | None = None
         self.stacks: list[tuple[Any, Any]] = []  # the operands of the products of all iterations
         self.failures = _Failures()
+        self.zeros = late_zeros(body, trips)  # of lists, written after the loop
+        if self.zeros:
+            self.body = without_zeros(body, self.zeros)
+        self.turned = TurnedOperands(self.body, invariant)
+        self.turned_values: list[Any] = []
 
     # One iteration -------------------------------------------------------------------------------
 
@@ -393,11 +400,20 @@ class _Loop:
         for i, value in values.items():
             args[i] = value
         try:
-            return child, child.run(child.program(function), args)
+            return child, child.run(*self._program(child, function, args))
         except NeedStatic as need:
             raise self._need(function, need) from None
         except errors.OpError as error:  # it may never run: on the host it fails if it does
             raise NotCompilable(str(error)) from None
+
+    def _program(
+        self, child: Tracer, function: FuncGraph, args: list[Any]
+    ) -> tuple[Program, list[Any]]:
+        """The program of the body or the condition, and the values of its inputs."""
+        program = child.program(function)
+        if function is self.cond or not self.turned.tensors:
+            return program, args
+        return self.turned.in_program(program), args + self.turned_values
 
     def _iterate(
         self, values: dict[int, Any], state: Sequence[Any]
@@ -431,8 +447,11 @@ class _Loop:
                 raise NotCompilable("a resource is a loop variable that changes")
             if not isinstance(value, _LISTS):
                 self.args[i] = _array(value, self.body.inputs[i])
-            else:
+            elif i not in self.zeros:
                 self.args[i] = uniform(value) or value
+        if self.turned.tensors:
+            child = self.tracer.child(dict(self.tracer.state))
+            self.turned_values = self.turned.values(child, self.args)
         if self.trips.bound is not None:
             self.sums = find_sums(self.body, self.invariant, frozenset(self.carried))
         lists = [i for i in self.carried if isinstance(self.args[i], _LISTS)]
@@ -719,6 +738,8 @@ class _Loop:
         known = exact is not None and isinstance(plan.length, int)
         if isinstance(plan.first, UniformList):
             return value.with_length(plan.length + plan.delta * exact) if known else value
+        if i in self.zeros:
+            value = value.replaced(with_zeros(value.data, self.zeros[i]), value.length)
         if not known:
             return value.replaced(value.data, value.length, plan.reach)
         length = max(plan.length + plan.delta * exact, plan.reach)
