@@ -51,11 +51,16 @@ def arrays(*shapes):
     return [tf.identity(tf.Variable(rng.standard_normal(s) / 2)) for s in shapes]
 
 
-def recurrent(index, transpose=False, slots=STEPS):
+def resources(*shapes):
+    rng = np.random.default_rng(3)
+    return [tf.Variable(rng.standard_normal(s) / 2, use_resource=True) for s in shapes]
+
+
+def recurrent(index, transpose=False, slots=STEPS, variables=arrays):
     """The gradients of a recurrent network that writes its state `t` at `index(t)`."""
 
     def program():
-        x, w, u = arrays((STEPS, 3, 4), (4, 5), (5, 5))
+        x, w, u = variables((STEPS, 3, 4), (4, 5), (5, 5))
         sequence = tf.TensorArray(tf.float64, STEPS).unstack(x)
 
         def body(t, h, outputs):
@@ -178,3 +183,64 @@ def test_a_complex_adjoint_stays_in_the_loop(seen):
         return [tf.math.real(h), *tf.gradients(tf.abs(h), [x, y])]
 
     both(program)
+
+
+def test_variables_are_not_kept_for_each_iteration(seen):
+    both(recurrent(lambda t: t, variables=resources))
+    forwards, backwards = seen
+    assert len(forwards.steady) == 2
+    assert len(backwards.turned.tensors) == 2
+    pushed = [op for op in forwards.body.base.get_operations() if op.type == "TensorListPushBack"]
+    assert len(pushed) == 2  # the hidden state, before and after
+
+
+def test_variables_that_a_loop_changes_are_kept_for_each_iteration(seen):
+    def program():
+        x, w = resources((3, 3), (3, 3))
+
+        def body(t, h):
+            h = tf.tanh(tf.matmul(h, w.read_value()))
+            with tf.control_dependencies([h]):
+                changed = w.assign(0.5 * w.read_value() + 0.1)
+            with tf.control_dependencies([changed]):
+                return t + 1, tf.identity(h)
+
+        h = tf.while_loop(lambda t, *_: t < STEPS, body, [tf.constant(0), tf.identity(x)])[1]
+        return [h, *tf.gradients(h, [x])]
+
+    both(program)
+    assert not seen[0].steady
+
+
+def test_what_follows_from_variables_is_not_kept_for_each_iteration(seen):
+    def program():
+        x, w = resources((3, 3), (3, 3))
+
+        def body(t, h):
+            return t + 1, tf.tanh(tf.matmul(h, tf.exp(w)))
+
+        def loss():
+            h = tf.while_loop(lambda t, *_: t < STEPS, body, [tf.constant(0), tf.identity(x)])[1]
+            return tf.reduce_sum(tf.square(h))
+
+        gradient = tf.gradients(loss(), [w])[0]
+        return [gradient, *tf.gradients(tf.reduce_sum(tf.square(gradient)), [x, w])]
+
+    both(program)
+    assert len(seen[0].steady) == 1
+
+
+def test_a_loop_that_never_runs_has_a_gradient():
+    def program():
+        x, w = resources((3, 3), (3, 3))
+        limit = tf.placeholder_with_default(0, [])
+
+        def body(t, h):
+            return t + 1, tf.matmul(h, w)
+
+        h = tf.while_loop(lambda t, *_: t < limit, body, [tf.constant(0), tf.identity(x)])[1]
+        return [h, *tf.gradients(h, [x, w])]
+
+    h, to_x, to_w = both(program)
+    np.testing.assert_allclose(to_x, np.ones((3, 3)))
+    np.testing.assert_allclose(to_w, np.zeros((3, 3)))

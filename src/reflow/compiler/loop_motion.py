@@ -20,6 +20,42 @@ from reflow.lang.dtypes import variant
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.tensor import SymbolicTensor
 
+# What is the same in all iterations ---------------------------------------------------------------
+
+
+def _is_steady(
+    body: FuncGraph, tensor: SymbolicTensor, invariant: Sequence[bool], reading: bool
+) -> bool:
+    part = slice_of(body, tensor, reading)
+    return part is not None and all(invariant[i] for i in part.inputs)
+
+
+def steady_outputs(body: FuncGraph, invariant: Sequence[bool], reading: bool) -> list[int]:
+    """The loop variables that the body does not use, and to which all iterations give one value."""
+    taken = {id(t) for op in body_nodes(body) for t in op.inputs} | {id(t) for t in body.outputs}
+    return [
+        i
+        for i, (x, y) in enumerate(zip(body.inputs, body.outputs))
+        if id(x) not in taken and _is_steady(body, y, invariant, reading)
+    ]
+
+
+def steady_values(
+    body: FuncGraph,
+    tensors: Sequence[SymbolicTensor],
+    tracer: Any,
+    args: Sequence[Any],
+    reading: bool,
+) -> list[Any]:
+    """Tensors that are the same in all iterations, computed from the inputs of the body."""
+    nodes: dict[Any, None] = {}
+    for tensor in tensors:
+        part = slice_of(body, tensor, reading)
+        assert part is not None
+        nodes.update(dict.fromkeys(part.nodes))
+    return tracer.run(Program(list(nodes), body.inputs, tensors), args)
+
+
 # Transposed operands ------------------------------------------------------------------------------
 
 _FLAGS = {  # of the products, the attributes that say whether an operand is transposed
@@ -35,30 +71,26 @@ class TurnedOperands:
     Args:
       body: the body.
       invariant: for each of its inputs, whether it is the same in all iterations.
+      reading: whether variables are the same in all iterations too.
     """
 
-    def __init__(self, body: FuncGraph, invariant: Sequence[bool]):
+    def __init__(self, body: FuncGraph, invariant: Sequence[bool], reading: bool):
         self.body = body
+        self.reading = reading
         self.tensors: list[SymbolicTensor] = []
         found: dict[int, bool] = {}
         for op in body_nodes(body):
             for tensor, flag in zip(op.inputs, _FLAGS.get(op.type, ())):
                 if not op.attrs[flag] or tensor.dtype.is_complex or id(tensor) in found:
                     continue
-                part = slice_of(body, tensor)
-                found[id(tensor)] = part is not None and all(invariant[i] for i in part.inputs)
+                found[id(tensor)] = _is_steady(body, tensor, invariant, reading)
                 if found[id(tensor)]:
                     self.tensors.append(tensor)
 
     def values(self, tracer: Any, args: Sequence[Any]) -> list[Any]:
         """The transposed operands, for these values of the inputs of the body."""
-        nodes: dict[Any, None] = {}
-        for tensor in self.tensors:
-            part = slice_of(self.body, tensor)
-            assert part is not None
-            nodes.update(dict.fromkeys(part.nodes))
-        program = Program(list(nodes), self.body.inputs, self.tensors)
-        return [jnp.swapaxes(each, -1, -2) for each in tracer.run(program, args)]
+        values = steady_values(self.body, self.tensors, tracer, args, self.reading)
+        return [jnp.swapaxes(each, -1, -2) for each in values]
 
     def in_program(self, program: Program) -> Program:
         """A program of nodes of the body that takes the transposed operands as further inputs."""

@@ -24,7 +24,14 @@ from reflow.compiler.evaluate import (
     body_nodes,
 )
 from reflow.compiler.list_buffer import ListBuffer, UniformList, buffer_of, in_form_of, uniform
-from reflow.compiler.loop_motion import TurnedOperands, late_zeros, with_zeros, without_zeros
+from reflow.compiler.loop_motion import (
+    TurnedOperands,
+    late_zeros,
+    steady_outputs,
+    steady_values,
+    with_zeros,
+    without_zeros,
+)
 from reflow.compiler.loop_sums import Sums, find_sums, put, stack_like
 from reflow.compiler.plan import state_of
 from reflow.compiler.trip_count import LoopFacts, TripCount, loop_facts, roots
@@ -384,7 +391,10 @@ class _Loop:
         self.zeros = late_zeros(body, trips)  # of lists, written after the loop
         if self.zeros:
             self.body = without_zeros(body, self.zeros)
-        self.turned = TurnedOperands(self.body, invariant)
+        reading = not self.writes  # then variables are the same in all iterations
+        self.steady = [] if trips.exact is None else steady_outputs(self.body, invariant, reading)
+        self.carried = [i for i in self.carried if i not in self.steady]
+        self.turned = TurnedOperands(self.body, invariant, reading)
         self.turned_values: list[Any] = []
 
     # One iteration -------------------------------------------------------------------------------
@@ -642,6 +652,8 @@ class _Loop:
         tracer.state.update(zip(self.writes, state))
         self.failures.hand_over(tracer, failed)
         results = self.args.copy()
+        for i, value in zip(self.steady, self._steady_values()):
+            results[i] = value
         for i, value in self._unpacked(dict(zip(self.carried, values))).items():
             results[i] = self._last(i, value)
         for product, (a, b) in zip(self.sums.products if self.sums is not None else (), stacks):
@@ -649,6 +661,12 @@ class _Loop:
                 a = self.lists[product.popped].first.data
             results[product.variable] += product.of(a, b)
         return results
+
+    def _steady_values(self) -> list[Any]:
+        """The last values of the loop variables that are the same after each iteration."""
+        tensors = [self.body.outputs[i] for i in self.steady]
+        child = self.tracer.child(dict(self.tracer.state))
+        return steady_values(self.body, tensors, child, self.args, not self.writes)
 
     def _put(
         self,

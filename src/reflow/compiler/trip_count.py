@@ -39,8 +39,13 @@ class Slice:
         self.tensor = tensor
 
 
-def slice_of(function: FuncGraph, tensor: SymbolicTensor) -> Slice | None:
-    """The slice behind `tensor`; None if it holds a node with side effects, or one that is no NumPy."""
+def slice_of(
+    function: FuncGraph, tensor: SymbolicTensor, reading: bool = False
+) -> Slice | None:
+    """The slice behind `tensor`; None if it holds a node with side effects, or one that is no NumPy.
+
+    With `reading` it may hold nodes that read variables.
+    """
     position = {id(t): i for i, t in enumerate(function.inputs)}
     needed: set[Operation] = set()
     inputs: set[int] = set()
@@ -55,7 +60,8 @@ def slice_of(function: FuncGraph, tensor: SymbolicTensor) -> Slice | None:
         if node in needed:
             continue
         opdef = node.opdef
-        if opdef.context or not opdef.interpret or functions_of(node) or node._control_inputs:
+        reads = reading and node.type == "ReadVariableOp"
+        if opdef.context and not reads or not opdef.interpret or functions_of(node) or node._control_inputs:
             return None
         needed.add(node)
         stack.extend(node.inputs)
