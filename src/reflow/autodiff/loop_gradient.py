@@ -24,7 +24,7 @@ from reflow.autodiff.body_gradient import (
 from reflow.lang import dtypes
 from reflow.lang.context import current_graph
 from reflow.lang.convert import convert_to_tensor
-from reflow.lang.func_graph import BodyGraph
+from reflow.lang.func_graph import BodyGraph, FuncGraph, functions_of
 from reflow.lang.graph import Operation
 from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import REGISTRY
@@ -231,11 +231,21 @@ class _LoopGradient:
     def _residuals(self, gradient: GradientGraph) -> list[SymbolicTensor]:
         """Turns each promise into the last element of a list that the forward loop fills.
 
+        What is the same in all iterations, such as the value of a variable, is captured instead.
+
         Returns:
           The lists: further loop variables of the gradient's loop.
         """
         known = self._pushed()
         needed = gradient.needed_promises()
+        if not has_side_effects(self.body):
+            steady = [t for t, _ in needed if id(t) not in known and _is_steady(self.body, t)]
+            kept = self._keep(steady)
+            for tensor, promise in needed:
+                if id(tensor) in kept:
+                    value = gradient.capture(self._here(kept[id(tensor)]))
+                    gradient.replace(promise, value)
+            needed = [each for each in needed if id(each[0]) not in kept]
         missing = [tensor for tensor, _ in needed if id(tensor) not in known]
         if missing:
             known.update(self._push(missing))
@@ -256,6 +266,26 @@ class _LoopGradient:
                 if op.inputs[i].op.type == "EmptyTensorList":
                     found[id(y.op.inputs[1])] = op.outputs[i]
         return found
+
+    def _keep(self, tensors: Sequence[SymbolicTensor]) -> dict[int, SymbolicTensor]:
+        """The values of tensors that are the same in all iterations, by the tensors' ids."""
+        op, body = self.op, self.body
+        kept = {id(y): result for y, result in zip(body.outputs, op.outputs)}
+        kept = {id(t): kept[id(t)] for t in tensors if id(t) in kept}
+        tensors = [t for t in tensors if id(t) not in kept]
+        if not tensors:
+            return kept
+        with in_graph_of(op):
+            starts = [
+                REGISTRY["Fill"](
+                    np.array(t.shape.as_list(), np.int32), np.zeros((), t.dtype.np), name="unset"
+                )
+                for t in tensors
+            ]
+        placeholders = [body.base._placeholder(t.dtype, t.shape, "unset") for t in tensors]
+        added = self._extend(starts, placeholders, tensors)
+        self.invariant += [False] * len(added)
+        return kept | {id(tensor): result for tensor, result in zip(tensors, added)}
 
     def _push(self, tensors: Sequence[SymbolicTensor]) -> dict[int, SymbolicTensor]:
         op, base = self.op, self.body.base
@@ -363,6 +393,30 @@ def _dense_shape(source: SymbolicTensor) -> Any:
             return REGISTRY["Identity"](np.array(shape.as_list(), np.int32))
         source = REGISTRY["ReadVariableOp"](source, dtype=dtype)
     return REGISTRY["Shape"](source)
+
+
+def _is_steady(body: FuncGraph, tensor: SymbolicTensor) -> bool:
+    """Whether a tensor is the same in all iterations of a loop without side effects."""
+    if not (
+        tensor.shape.is_fully_defined() and (tensor.dtype.is_floating or tensor.dtype.is_complex)
+    ):
+        return False
+    same = {id(x) for x, y in zip(body.inputs, body.outputs) if x is y}
+    given = {id(x) for x in body.inputs}
+    seen: set[Operation] = set()
+    stack = [tensor]
+    while stack:
+        each = stack.pop()
+        op = each.op
+        if id(each) in same or op in seen:
+            continue
+        if id(each) in given or op._control_inputs:
+            return False
+        if op.opdef.context and op.type != "ReadVariableOp" or functions_of(op):
+            return False
+        seen.add(op)
+        stack.extend(op.inputs)
+    return True
 
 
 def _depends_on(tensor: SymbolicTensor, position: dict[int, int]) -> set[int]:

@@ -18,11 +18,20 @@ from reflow.compiler.evaluate import (
     NeedLimit,
     NeedStatic,
     NotCompilable,
+    Program,
     Tracer,
     Unusual,
     body_nodes,
 )
 from reflow.compiler.list_buffer import ListBuffer, UniformList, buffer_of, in_form_of, uniform
+from reflow.compiler.loop_motion import (
+    TurnedOperands,
+    late_zeros,
+    steady_outputs,
+    steady_values,
+    with_zeros,
+    without_zeros,
+)
 from reflow.compiler.loop_sums import Sums, find_sums, put, stack_like
 from reflow.compiler.plan import state_of
 from reflow.compiler.trip_count import LoopFacts, TripCount, loop_facts, roots
@@ -379,6 +388,14 @@ class _Loop:
         self.sums: Sums | None = None
         self.stacks: list[tuple[Any, Any]] = []  # the operands of the products of all iterations
         self.failures = _Failures()
+        self.zeros = late_zeros(body, trips)  # of lists, written after the loop
+        if self.zeros:
+            self.body = without_zeros(body, self.zeros)
+        reading = not self.writes  # then variables are the same in all iterations
+        self.steady = [] if trips.exact is None else steady_outputs(self.body, invariant, reading)
+        self.carried = [i for i in self.carried if i not in self.steady]
+        self.turned = TurnedOperands(self.body, invariant, reading)
+        self.turned_values: list[Any] = []
 
     # One iteration -------------------------------------------------------------------------------
 
@@ -393,11 +410,20 @@ class _Loop:
         for i, value in values.items():
             args[i] = value
         try:
-            return child, child.run(child.program(function), args)
+            return child, child.run(*self._program(child, function, args))
         except NeedStatic as need:
             raise self._need(function, need) from None
         except errors.OpError as error:  # it may never run: on the host it fails if it does
             raise NotCompilable(str(error)) from None
+
+    def _program(
+        self, child: Tracer, function: FuncGraph, args: list[Any]
+    ) -> tuple[Program, list[Any]]:
+        """The program of the body or the condition, and the values of its inputs."""
+        program = child.program(function)
+        if function is self.cond or not self.turned.tensors:
+            return program, args
+        return self.turned.in_program(program), args + self.turned_values
 
     def _iterate(
         self, values: dict[int, Any], state: Sequence[Any]
@@ -431,8 +457,11 @@ class _Loop:
                 raise NotCompilable("a resource is a loop variable that changes")
             if not isinstance(value, _LISTS):
                 self.args[i] = _array(value, self.body.inputs[i])
-            else:
+            elif i not in self.zeros:
                 self.args[i] = uniform(value) or value
+        if self.turned.tensors:
+            child = self.tracer.child(dict(self.tracer.state))
+            self.turned_values = self.turned.values(child, self.args)
         if self.trips.bound is not None:
             self.sums = find_sums(self.body, self.invariant, frozenset(self.carried))
         lists = [i for i in self.carried if isinstance(self.args[i], _LISTS)]
@@ -623,6 +652,8 @@ class _Loop:
         tracer.state.update(zip(self.writes, state))
         self.failures.hand_over(tracer, failed)
         results = self.args.copy()
+        for i, value in zip(self.steady, self._steady_values()):
+            results[i] = value
         for i, value in self._unpacked(dict(zip(self.carried, values))).items():
             results[i] = self._last(i, value)
         for product, (a, b) in zip(self.sums.products if self.sums is not None else (), stacks):
@@ -630,6 +661,12 @@ class _Loop:
                 a = self.lists[product.popped].first.data
             results[product.variable] += product.of(a, b)
         return results
+
+    def _steady_values(self) -> list[Any]:
+        """The last values of the loop variables that are the same after each iteration."""
+        tensors = [self.body.outputs[i] for i in self.steady]
+        child = self.tracer.child(dict(self.tracer.state))
+        return steady_values(self.body, tensors, child, self.args, not self.writes)
 
     def _put(
         self,
@@ -719,6 +756,8 @@ class _Loop:
         known = exact is not None and isinstance(plan.length, int)
         if isinstance(plan.first, UniformList):
             return value.with_length(plan.length + plan.delta * exact) if known else value
+        if i in self.zeros:
+            value = value.replaced(with_zeros(value.data, self.zeros[i]), value.length)
         if not known:
             return value.replaced(value.data, value.length, plan.reach)
         length = max(plan.length + plan.delta * exact, plan.reach)

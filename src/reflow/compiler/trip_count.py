@@ -39,8 +39,11 @@ class Slice:
         self.tensor = tensor
 
 
-def slice_of(function: FuncGraph, tensor: SymbolicTensor) -> Slice | None:
-    """The slice behind `tensor`; None if it holds a node with side effects, or one that is no NumPy."""
+def slice_of(function: FuncGraph, tensor: SymbolicTensor, reading: bool = False) -> Slice | None:
+    """The slice behind `tensor`; None if it holds a node with side effects, or one that is no NumPy.
+
+    With `reading` it may hold nodes that read variables.
+    """
     position = {id(t): i for i, t in enumerate(function.inputs)}
     needed: set[Operation] = set()
     inputs: set[int] = set()
@@ -55,7 +58,14 @@ def slice_of(function: FuncGraph, tensor: SymbolicTensor) -> Slice | None:
         if node in needed:
             continue
         opdef = node.opdef
-        if opdef.context or not opdef.interpret or functions_of(node) or node._control_inputs:
+        reads = reading and node.type == "ReadVariableOp"
+        if (
+            opdef.context
+            and not reads
+            or not opdef.interpret
+            or functions_of(node)
+            or node._control_inputs
+        ):
             return None
         needed.add(node)
         stack.extend(node.inputs)
@@ -87,15 +97,17 @@ class TripCount:
       bound: no more iterations than this; None when nothing is known.
       finals: values of loop variables after the last iteration, by position, when exact.
       ranges: by the id of a tensor of the body, its least and its largest value.
+      sequences: by the id of a tensor of the body, its values in all iterations, when exact.
     """
 
-    __slots__ = ("exact", "bound", "finals", "ranges")
+    __slots__ = ("exact", "bound", "finals", "ranges", "sequences")
 
     def __init__(self) -> None:
         self.exact: int | None = None
         self.bound: int | None = None
         self.finals: dict[int, Any] = {}
         self.ranges: dict[int, tuple[int, int]] = {}
+        self.sequences: dict[int, np.ndarray] = {}
 
 
 class LoopFacts:
@@ -107,7 +119,7 @@ class LoopFacts:
 
     def __init__(self, cond: FuncGraph, body: FuncGraph):
         self.cond, self.body = cond, body
-        self.invariant = [_through(y) is x for x, y in zip(body.inputs, body.outputs)]
+        self.invariant = [through(y) is x for x, y in zip(body.inputs, body.outputs)]
         self._updates: dict[int, Slice | None] = {}
         self.terms: list[_Term | None] = [
             self._term(tensor) for tensor in _conjuncts(cond.outputs[0])
@@ -142,14 +154,14 @@ class LoopFacts:
 
     def _counter(self, tensor: SymbolicTensor) -> Any:
         """For `i < limit` with `i` growing by a constant: the positions and numbers that say so."""
-        node = _through(tensor).op
+        node = through(tensor).op
         if node.type not in ("Less", "LessEqual"):
             return None
         position = {id(t): i for i, t in enumerate(self.cond.inputs)}
-        variable = position.get(id(_through(node.inputs[0])))
+        variable = position.get(id(through(node.inputs[0])))
         if variable is None or self.invariant[variable]:
             return None
-        limit = _through(node.inputs[1])
+        limit = through(node.inputs[1])
         if id(limit) in position:
             where: Any = position[id(limit)]
             if not self.invariant[where]:
@@ -165,10 +177,10 @@ class LoopFacts:
         return variable, step, where, value, node.type == "LessEqual"
 
     def _step(self, variable: int) -> int | None:
-        node = _through(self.body.outputs[variable]).op
+        node = through(self.body.outputs[variable]).op
         if node.type not in ("AddV2", "Add"):
             return None
-        x, y = (_through(t) for t in node.inputs)
+        x, y = (through(t) for t in node.inputs)
         mine = self.body.inputs[variable]
         if y is mine:
             x, y = y, x
@@ -313,6 +325,8 @@ class LoopFacts:
         for key, values in seen.items():
             if np.size(values):
                 result.ranges[key] = int(np.min(values)), int(np.max(values))
+                if result.exact is not None and np.ndim(values):
+                    result.sequences[key] = values
 
 
 def _arithmetic(start: Any, step: int, count: int) -> tuple[np.ndarray | None, np.ndarray]:
@@ -337,7 +351,7 @@ _ELEMENTWISE: dict[str, Any] = {
 }
 
 
-def _through(tensor: SymbolicTensor) -> SymbolicTensor:
+def through(tensor: SymbolicTensor) -> SymbolicTensor:
     """The tensor behind identities."""
     while tensor.op.type == "Identity" and not tensor.op._control_inputs:
         tensor = tensor.op.inputs[0]
@@ -345,7 +359,7 @@ def _through(tensor: SymbolicTensor) -> SymbolicTensor:
 
 
 def _conjuncts(tensor: SymbolicTensor) -> list[SymbolicTensor]:
-    tensor = _through(tensor)
+    tensor = through(tensor)
     if tensor.op.type == "LogicalAnd":
         return [part for each in tensor.op.inputs for part in _conjuncts(each)]
     if tensor.op.type in ("Squeeze", "Reshape") and tensor.shape.rank == 0:

@@ -186,7 +186,9 @@ class FuncGraph(Graph):
         return f"<FuncGraph {self.name!r} with {len(self._nodes)} nodes>"
 
 
-_CACHES = frozenset({"_program", "_plan", "_loop_facts", "_body_nodes", "_loop_sums"})
+_CACHES = frozenset(
+    {"_program", "_plan", "_loop_facts", "_body_nodes", "_loop_sums", "_late_zeros"}
+)
 
 
 class BodyGraph(FuncGraph):
