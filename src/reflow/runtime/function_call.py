@@ -16,6 +16,7 @@ from reflow.ops.branches import add_call, call_attributes, has_side_effects
 from reflow.runtime.config import get_soft_device_placement
 from reflow.runtime.devices import Placer
 from reflow.runtime.eager import EagerTensor, store
+from reflow.runtime.watch import watching
 
 _placers = {soft: Placer(soft=soft) for soft in (True, False)}
 _PATH = ("",)  # of calls from eager code: the state of a function is its own, whoever calls it
@@ -40,7 +41,9 @@ def call_function(function: FuncGraph, inputs: Sequence[Any]) -> Sequence[Any]:
 def _run(function: FuncGraph, inputs: Sequence[Any]) -> list[EagerTensor]:
     values = [tensor._value for tensor in inputs]
     part = plan_of(function, values, _placers[get_soft_device_placement()], _PATH)
-    results = part.run(values, store)
+    results = (
+        watching[0].run(function, part, values, store) if watching else part.run(values, store)
+    )
     return [EagerTensor(v, t.dtype) for v, t in zip(results, function.outputs)]
 
 
