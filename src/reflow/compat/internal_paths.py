@@ -77,6 +77,7 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.ops.ragged.segment_id_ops": ((_RAGGED + "segment_ids",), ("ragged.",)),
     "python.ops.linalg.sparse.sparse_csr_matrix_ops": (("reflow.ops.sparse_csr",), ()),
     "compiler.tf2xla.python.xla": (("reflow.ops.xla",), ()),
+    "python.compiler.xla.experimental.xla_sharding": (("reflow.distribute.xla_sharding",), ()),
     "python.eager.backprop": ((), ("", "autodiff.")),
     "python.ops.array_ops": ((), ("", "sparse.", "quantization.", "linalg.")),
     "python.ops.math_ops": ((), ("math.", "", "linalg.")),
@@ -184,7 +185,9 @@ _FORMER = {
     ("python.framework.tensor_util", "MakeNdarray"): "make_ndarray",
     ("python.data.ops.dataset_ops", "DatasetV2"): "Dataset",
 }
-_PROTO = re.compile(r"core\.(?:framework|protobuf|example|util)\.(?:\w+\.)*\w+_pb2$")
+_PROTO = re.compile(
+    r"(?:core\.(?:framework|protobuf|example|util)|compiler\.xla)\.(?:\w+\.)*\w+_pb2$"
+)
 _GENERATED = re.compile(r"python\.ops\.gen_\w+$")
 
 
@@ -212,7 +215,7 @@ class InternalModule(types.ModuleType):
 _NOTHING = object()
 _PACKAGES = {
     ".".join(path.split(".")[:i]) for path in _PATHS for i in range(1, path.count(".") + 1)
-} | {"core", "core.framework", "core.protobuf", "core.example", "core.util"}
+} | {"core", "core.framework", "core.protobuf", "core.example", "core.util", "compiler.xla"}
 
 
 def module(fullname: str, rest: str) -> types.ModuleType:

@@ -13,6 +13,7 @@ from reflow.lang.func_graph import FuncGraph
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.tensor import SymbolicTensor
 from reflow.ops.branches import add_call, call_attributes, has_side_effects
+from reflow.ops.filling import zeros_like
 from reflow.runtime.config import get_soft_device_placement
 from reflow.runtime.devices import Placer
 from reflow.runtime.eager import EagerTensor, store
@@ -60,7 +61,8 @@ class CallRecord:
 
     def _gradient(self, op: Any, *grads: Any) -> list[Any]:
         arriving = {i: dense(g) for i, g in enumerate(grads) if g is not None}
-        found = call_gradient.backward(self.function, tuple(arriving))
+        found, zeros = call_gradient.backward(self.function, tuple(arriving))
+        arriving |= {i: zeros_like(self.outputs[i]) for i in zeros}
         result: list[Any] = [None] * len(self.inputs)
         if found.function is not None:
             given = {"input": self.inputs, "output": self.outputs, "gradient": arriving}
