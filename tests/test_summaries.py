@@ -111,10 +111,25 @@ def test_a_closed_writer(tmp_path):
 
 
 def test_a_writer_that_is_let_go_has_written(tmp_path):
-    with tf.summary.create_file_writer(str(tmp_path)).as_default():
-        tf.summary.scalar("x", 1.0, step=1)
-        tf.summary.scalar("x", 1.0, step=2)
+    writer = tf.summary.create_file_writer(str(tmp_path))
+    tf.raw_ops.WriteSummary(
+        writer=writer._resource, step=1, tensor=1.0, tag="x", summary_metadata=b""
+    )
+    assert tags(tmp_path) == []
+    del writer
     gc.collect()
+    assert tags(tmp_path) == [(1, "x")]
+
+
+def test_a_writer_made_in_a_function_is_made_once_and_kept(tmp_path):
+    @tf.function
+    def f(x):
+        with tf.summary.create_file_writer(str(tmp_path)).as_default():
+            tf.summary.scalar("x", x, step=tf.cast(x, tf.int64))
+
+    f(tf.constant(1.0))
+    gc.collect()
+    f(tf.constant(2.0))
     assert tags(tmp_path) == [(1, "x"), (2, "x")]
 
 
