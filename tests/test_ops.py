@@ -666,6 +666,7 @@ PURE |= {"ExperimentalGroupByReducerDataset"}
 # They name files, which are read when somebody iterates.
 PURE |= {"TextLineDataset", "FixedLengthRecordDatasetV2", "TFRecordDataset", "MatchingFilesDataset"}
 PURE |= {"CSVDatasetV2"}
+PURE |= {"XlaCallModule"}
 
 
 def argument_text(arg):

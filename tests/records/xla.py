@@ -1,6 +1,6 @@
 """Records of ops/xla.py."""
 
-from .base import bools, f32, floats, i32, i64, ints, record, sample
+from .base import bools, f32, floats, i32, i64, ints, record, sample, tested_elsewhere
 
 record(
     "XlaDynamicUpdateSlice",
@@ -17,3 +17,4 @@ record(
     sample(input=ints(6), start_indices=i64([9]), size_indices=i64([2])),
     sample(input=bools(3, 2), start_indices=i32([-4, 0]), size_indices=i32([1, 2])),
 )
+tested_elsewhere("test_call_module.py", "XlaCallModule", "XlaSharding")

@@ -48,15 +48,25 @@ def with_residuals(function: FuncGraph, order: int) -> FuncGraph:
             before = cache[i - 1]
             seeds = [j for j, t in enumerate(before.outputs) if engine.is_plain(t)]
             cache[i], _ = differentiated(before, seeds)
+            cache[i].__dict__["_seeds"] = tuple(seeds)
     return cache[order]
 
 
-def backward(function: FuncGraph, seeds: tuple[int, ...]) -> Backward:
-    """The gradient, for gradients that arrive at the outputs `seeds`, of what `with_residuals` gave."""
+def backward(function: FuncGraph, seeds: tuple[int, ...]) -> tuple[Backward, tuple[int, ...]]:
+    """The gradient, for gradients that arrive at the outputs `seeds`, of what `with_residuals` gave.
+
+    The second result names further outputs at which it takes gradients: zeros, to be given.
+    """
     cache = function.__dict__.setdefault("_backward", {})
     if seeds not in cache:
-        rewritten, cache[seeds] = differentiated(function, seeds)
-        assert len(rewritten.outputs) == len(function.outputs), "residuals are handed out already"
+        rewritten, found = differentiated(function, seeds)
+        cache[seeds] = found, ()
+        if len(rewritten.outputs) != len(function.outputs):
+            # Where no gradient arrives, a rule makes zeros of its own, from what is not handed out.
+            more = tuple(i for i in function.__dict__["_seeds"] if i not in seeds)
+            rewritten, found = differentiated(function, (*seeds, *more))
+            cache[seeds] = found, more
+            assert len(rewritten.outputs) == len(function.outputs), "all residuals are handed out"
     return cache[seeds]
 
 

@@ -80,6 +80,7 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.ops.ragged.segment_id_ops": ((_RAGGED + "segment_ids",), ("ragged.",)),
     "python.ops.linalg.sparse.sparse_csr_matrix_ops": (("reflow.ops.sparse.csr",), ()),
     "compiler.tf2xla.python.xla": (("reflow.ops.xla",), ()),
+    "python.compiler.xla.experimental.xla_sharding": (("reflow.distribute.xla_sharding",), ()),
     "python.eager.backprop": ((), ("", "autodiff.")),
     "python.ops.array_ops": ((), ("", "sparse.", "quantization.", "linalg.")),
     "python.ops.math_ops": ((), ("math.", "", "linalg.")),
@@ -153,6 +154,11 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.ops.sparse_ops": ((), ("sparse.", "")),
     "python.ops.standard_ops": ((), ("",)),
     "python.ops.string_ops": ((), ("strings.", "")),
+    "python.ops.summary_ops_v2": (
+        ("reflow.train.summaries.writers", "reflow.train.summaries.writing"),
+        ("summary.", "summary.experimental."),
+    ),
+    "python.summary.summary_iterator": ((), ("train.",)),
     "python.ops.ctc_ops": ((), ("nn.",)),
     "python.ops.image_ops": ((), ("image.",)),
     "python.ops.metrics": ((), ("metrics.",)),
@@ -170,6 +176,7 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.platform.app": (("reflow.platform.app",), ("app.",)),
     "python.platform.test": ((), ("test.",)),
     "python.lib.io.file_io": (("reflow.platform.file_io",), ()),
+    "python.lib.io.tf_record": (("reflow.formats.tfrecord",), ()),
     "python.util.nest": ((_LANG + "nest",), ("nest.",)),
     "python.util.compat": ((), ("compat.",)),
     "python.util.deprecation": (("reflow.platform.util_deprecation",), ()),
@@ -195,7 +202,9 @@ _FORMER = {
     ("python.framework.tensor_util", "MakeNdarray"): "make_ndarray",
     ("python.data.ops.dataset_ops", "DatasetV2"): "Dataset",
 }
-_PROTO = re.compile(r"core\.(?:framework|protobuf|example|util)\.(?:\w+\.)*\w+_pb2$")
+_PROTO = re.compile(
+    r"(?:core\.(?:framework|protobuf|example|util)|compiler\.xla)\.(?:\w+\.)*\w+_pb2$"
+)
 _GENERATED = re.compile(r"python\.ops\.gen_\w+$")
 
 
@@ -223,7 +232,7 @@ class InternalModule(types.ModuleType):
 _NOTHING = object()
 _PACKAGES = {
     ".".join(path.split(".")[:i]) for path in _PATHS for i in range(1, path.count(".") + 1)
-} | {"core", "core.framework", "core.protobuf", "core.example", "core.util"}
+} | {"core", "core.framework", "core.protobuf", "core.example", "core.util", "compiler.xla"}
 
 
 def module(fullname: str, rest: str) -> types.ModuleType:

@@ -77,6 +77,13 @@ class JaxNamespace:
         return list_from_rows(rows, element_dtype, element_shape)
 
     @staticmethod
+    def call_module(args: Any, *how: Any) -> Any:
+        """The results of a program in StableHLO."""
+        from reflow.compiler.call_module import call_module
+
+        return call_module(args, *how)
+
+    @staticmethod
     def while_loop(cond: Any, body: Any, state: Any) -> Any:
         return lax.while_loop(cond, body, state)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from reflow.lang import errors
 from reflow.lang.shapes import TensorShape
 from reflow.lang.static_value import constant_value
 from reflow.ops import shape_rules
-from reflow.ops.define import op
+from reflow.ops.define import no_gradient, op
 
 
 @op(
@@ -71,3 +72,98 @@ def dynamic_update_slice(x: Any, updates: Any, start_indices: Any, name: str | N
 def dynamic_slice(x: Any, start_indices: Any, size_indices: Any, name: str | None = None) -> Any:
     """The part of `x` of the size `size_indices` that begins at `start_indices`."""
     return xla_dynamic_slice(x, start_indices, size_indices, name=name)
+
+
+# Programs of StableHLO ----------------------------------------------------------------------------
+
+
+@op(
+    "XlaCallModule(args: Tin, *, version: int, module: string, Sout: list(shape), Tout: list(type),"
+    " Tin: list(type), dim_args_spec: list(string) = [], platforms: list(string) = [],"
+    " function_list: list(func) = [], has_token_input_output: bool = False,"
+    " disabled_checks: list(string) = [], use_shardy_partitioner: bool = False) -> output: Tout",
+    grad=no_gradient,
+    interpret=False,
+)
+def xla_call_module(
+    xp, args, *, version, module, Tout, platforms, function_list, dim_args_spec, disabled_checks
+):
+    """The results of a program in StableHLO, which JAX, say, has exported.
+
+    On one device it does not matter which partitioner it was made for, and the calling conventions
+    that have tokens or sizes among the arguments are refused.
+    """
+    for what, given in (("function_list", function_list), ("dim_args_spec", dim_args_spec)):
+        if given:
+            raise errors.UnimplementedError(
+                None, None, f"XlaCallModule with {what}: Reflow does not call it (yet)."
+            )
+    dtypes = [each.np for each in Tout]
+    module = module.encode() if isinstance(module, str) else module
+    return xp.call_module(args, module, version, dtypes, platforms, disabled_checks)
+
+
+@xla_call_module.shape_rule
+def _call_module_shape(args: Any, *, Sout: Any) -> list[TensorShape]:
+    return list(Sout)
+
+
+def call_module(
+    args: Any,
+    *,
+    version: int = 4,
+    module: bytes,
+    Tout: Any,
+    Sout: Any,
+    platforms: Any = (),
+    function_list: Any = (),
+    has_token_input_output: bool = False,
+    disabled_checks: Any = (),
+    use_shardy_partitioner: bool = False,
+) -> Any:
+    """What `jax.experimental.jax2tf` calls: see XlaCallModule.
+
+    Args:
+      args: tensors.
+      version: the calling convention of the module, as `jax.export` numbers them.
+      module: a portable artifact of StableHLO.
+      Tout: the dtypes of the results.
+      Sout: their shapes.
+      platforms: those that it was exported for.
+      function_list, has_token_input_output, disabled_checks, use_shardy_partitioner: see the op.
+    """
+    results = xla_call_module(
+        list(args),
+        version=version,
+        module=module,
+        Tout=list(Tout),
+        Sout=list(Sout),
+        platforms=list(platforms),
+        function_list=list(function_list),
+        has_token_input_output=has_token_input_output,
+        disabled_checks=list(disabled_checks),
+        use_shardy_partitioner=use_shardy_partitioner,
+    )
+    return results if Tout else ()
+
+
+def call_module_maximum_supported_version() -> int:
+    """The newest calling convention of the modules that XlaCallModule takes."""
+    return 10
+
+
+def call_module_disable_check_platform() -> str:
+    """What `disabled_checks` holds where a module may run on another platform than it was made for."""
+    return "platform"
+
+
+@op(
+    "XlaSharding(input: T, *, T: type, sharding: string = '', unspecified_dims: list(int) = [])"
+    " -> output: T",
+    shape=shape_rules.same,
+    grad=lambda g: g,
+    view=True,
+)
+def xla_sharding(xp, input):
+    """`input`, with a note on how it is divided among devices: Reflow has one."""
+    return input

@@ -13,9 +13,11 @@ from reflow.lang.func_graph import FuncGraph
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.tensor import SymbolicTensor
 from reflow.ops.control_flow.branches import add_call, call_attributes, has_side_effects
+from reflow.ops.filling import zeros_like
 from reflow.runtime.config import get_soft_device_placement
 from reflow.runtime.devices import Placer
 from reflow.runtime.eager import EagerTensor, store
+from reflow.runtime.watch import watching
 
 _placers = {soft: Placer(soft=soft) for soft in (True, False)}
 _PATH = ("",)  # of calls from eager code: the state of a function is its own, whoever calls it
@@ -40,7 +42,9 @@ def call_function(function: FuncGraph, inputs: Sequence[Any]) -> Sequence[Any]:
 def _run(function: FuncGraph, inputs: Sequence[Any]) -> list[EagerTensor]:
     values = [tensor._value for tensor in inputs]
     part = plan_of(function, values, _placers[get_soft_device_placement()], _PATH)
-    results = part.run(values, store)
+    results = (
+        watching[0].run(function, part, values, store) if watching else part.run(values, store)
+    )
     return [EagerTensor(v, t.dtype) for v, t in zip(results, function.outputs)]
 
 
@@ -57,7 +61,8 @@ class CallRecord:
 
     def _gradient(self, op: Any, *grads: Any) -> list[Any]:
         arriving = {i: dense(g) for i, g in enumerate(grads) if g is not None}
-        found = call_gradient.backward(self.function, tuple(arriving))
+        found, zeros = call_gradient.backward(self.function, tuple(arriving))
+        arriving |= {i: zeros_like(self.outputs[i]) for i in zeros}
         result: list[Any] = [None] * len(self.inputs)
         if found.function is not None:
             given = {"input": self.inputs, "output": self.outputs, "gradient": arriving}

@@ -145,12 +145,13 @@ def _device_name(device: str) -> str:
 def fill_metadata(run_metadata: Any, trace: Trace | None, plan: Any, partitions: bool) -> None:
     """Fills a `RunMetadata` message with what ran, and with the graph that ran."""
     if trace is not None:
-        _fill_step_stats(run_metadata.step_stats, trace.entries)
+        fill_step_stats(run_metadata.step_stats, trace.entries)
     if partitions:
-        _fill_partitions(run_metadata.partition_graphs, plan)
+        fill_partitions(run_metadata.partition_graphs, plan.nodes, plan.part.place)
 
 
-def _fill_step_stats(step_stats: Any, entries: Sequence[Entry]) -> None:
+def fill_step_stats(step_stats: Any, entries: Sequence[Entry]) -> None:
+    """What ran, as a `StepStats` message."""
     devices: dict[str, Any] = {each.device: each for each in step_stats.dev_stats}
     threads: dict[int, int] = {}
     for entry in sorted(entries, key=lambda each: each.began):
@@ -188,11 +189,10 @@ def _fill_times(node: Any, entry: Entry) -> None:
     node.op_end_rel_nanos = node.all_end_rel_nanos = spent
 
 
-def _fill_partitions(graphs: Any, plan: Any) -> None:
-    """A `GraphDef` for each device, of the nodes that a run of `plan` needs."""
+def fill_partitions(graphs: Any, nodes: Sequence[Operation], place: Any) -> None:
+    """A `GraphDef` for each device, of the nodes that a run needs; `place` gives a node's device."""
     by_device: dict[str, list[Operation]] = {}
-    for op in plan.nodes:
-        place = plan.part.place
+    for op in nodes:
         device = _device_name(place(op) if place is not None else "")
         by_device.setdefault(device, []).append(op)
     for device, ops in by_device.items():
