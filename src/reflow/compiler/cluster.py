@@ -335,8 +335,7 @@ class Cluster:
             if executable.checks:
                 flags = np.asarray(flags)
                 _recut_if_unusual(executable.checks, flags)
-            for handle, value in zip(self._bound[3], state):
-                store.set(handle, value)
+            store.put(self._bound[3], state)
         if executable.checks:
             _raise_failed(executable.checks, flags)
         count("compiled_runs")

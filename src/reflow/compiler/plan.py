@@ -318,6 +318,17 @@ class Partition:
             if s not in self.output_slots:
                 self.done[i].append(s)
 
+    def compiled_handles(self) -> set[ResourceHandle]:
+        """The handles on which executables depend; lets go of the others that are given to each run."""
+        clusters = [step.work for step in self.steps if isinstance(step.work, Cluster)]
+        found = {handle for work in clusters for handle in (*work.reads, *work.writes)}
+        found.update(v for work in clusters for v in work.known if isinstance(v, ResourceHandle))
+        for tensor, slot in zip(self.inputs, self.input_slots):
+            if isinstance(self.initial[slot], ResourceHandle) and self.initial[slot] not in found:
+                self.initial[slot] = None
+                del self.constants[id(tensor)]
+        return found
+
     # Running -------------------------------------------------------------------------------------
 
     def run(self, values: Sequence[Any], store: Any, run: Any = None) -> list[Any]:
@@ -585,27 +596,34 @@ class HostContext(Interpreter):
 def plan_of(
     function: FuncGraph, args: Sequence[Any], place: Any, path: tuple[Any, ...]
 ) -> Partition:
-    """The partition of a function body that is driven from the host, for the handles in `args`."""
-    handles = {i: v for i, v in enumerate(args) if isinstance(v, ResourceHandle)}
-    key = (function.version, function.mutations, place, path, tuple(handles.items()))
+    """The partition of a function body that is driven from the host, for the handles in `args`.
+
+    Executables belong to the variables that they read and write: for others there is another partition.
+    What only host nodes take, such as an iterator, may be another one in each call.
+    """
+    key = (function.version, function.mutations, place, path)
     cached = function.__dict__.get("_plan")
-    if cached is None or cached[0] != key:
-        constants = {
-            id(t): (t, t._known_value) for t in function.inputs if t._known_value is not None
-        }
-        constants |= {id(function.inputs[i]): (function.inputs[i], v) for i, v in handles.items()}
-        part = Partition(
-            body_nodes(function),
-            function.inputs,
-            function.outputs,
-            constants,
-            place=place,
-            path=path,
-            ordered=function.side_effects,
-        )
-        cached = (key, part)
-        function.__dict__["_plan"] = cached
-    return cached[1]
+    if cached is not None and cached[0] == key:
+        for i, handle in cached[1]:
+            if args[i] is not handle and args[i] != handle:
+                break
+        else:
+            return cached[2]
+    constants = {id(t): (t, t._known_value) for t in function.inputs if t._known_value is not None}
+    handles = [(i, v) for i, v in enumerate(args) if isinstance(v, ResourceHandle)]
+    constants |= {id(function.inputs[i]): (function.inputs[i], v) for i, v in handles}
+    part = Partition(
+        body_nodes(function),
+        function.inputs,
+        function.outputs,
+        constants,
+        place=place,
+        path=path,
+        ordered=function.side_effects,
+    )
+    compiled = part.compiled_handles()
+    function.__dict__["_plan"] = (key, [(i, v) for i, v in handles if v in compiled], part)
+    return part
 
 
 def run_host_node(
@@ -620,7 +638,8 @@ def run_host_node(
 ) -> None:
     """Executes one node in Python and NumPy."""
     opdef = op.opdef
-    if not functions_of(op):  # what a body is called with may stay on its device
+    # What a body is called with may stay on its device.
+    if not opdef.holds and not functions_of(op):
         values = [as_numpy(v) for v in values]
     context = HostContext(store, run, op, place, path)
     for i, (tensor, value) in enumerate(zip(op.inputs, values)):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from reflow.compiler.cluster import as_numpy
 from reflow.data.define import TYPED
 from reflow.data.pipeline import Element, Pipeline, Run
 from reflow.lang import errors, shapes
@@ -257,11 +258,22 @@ class OptionalValue:
     def __init__(self, element: Element | None):
         self.element = element
 
+    def to_host(self) -> OptionalValue:
+        """The same with arrays of NumPy; the element of `OptionalFromValue` may be on a device."""
+        if self.element is None:
+            return self
+        return OptionalValue(tuple([as_numpy(value) for value in self.element]))
+
     def __repr__(self) -> str:
         return f"<optional of {'nothing' if self.element is None else self.element!r:.60}>"
 
 
-_OPTIONAL: dict[str, Any] = {"shape": shape_rules.scalar, "grad": None, "compile": False}
+_OPTIONAL: dict[str, Any] = {
+    "shape": shape_rules.scalar,
+    "grad": None,
+    "compile": False,
+    "holds": True,
+}
 
 
 @op(
@@ -304,6 +316,7 @@ def optional_has_value(xp, optional):
     shape=_typed_shapes,
     grad=None,
     compile=False,
+    holds=True,
 )
 def optional_get_value(xp, optional):
     """The value of an optional."""

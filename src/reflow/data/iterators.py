@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator as PythonIterator
 from typing import Any
 
@@ -70,9 +71,9 @@ class OwnedIterator(IteratorBase, CompositeTensor):
     def element_spec(self) -> Any:
         return self._structure.spec
 
-    @property
-    def _type_spec(self) -> IteratorSpec:
-        return IteratorSpec(self.element_spec)
+    @functools.cached_property
+    def _type_spec(self) -> IteratorSpec:  # type: ignore[override]
+        return _one_of(IteratorSpec(self.element_spec))
 
     def __iter__(self) -> OwnedIterator:
         return self
@@ -126,10 +127,18 @@ class IteratorSpec(TypeSpec):
     IteratorSpec(TensorSpec(shape=(), dtype=tf.int64, name=None),)
     """
 
-    __slots__ = ("_element_spec",)
+    __slots__ = ("_element_spec", "_hash")
 
     def __init__(self, element_spec: Any):
         self._element_spec = element_spec
+        self._hash: int | None = None
+
+    __eq__ = TypeSpec.__eq__
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = super().__hash__()
+        return self._hash
 
     @property
     def value_type(self) -> type:
@@ -151,6 +160,12 @@ class IteratorSpec(TypeSpec):
 
     def _serialize(self) -> tuple:
         return (self._element_spec,)
+
+
+@functools.lru_cache
+def _one_of(spec: IteratorSpec) -> IteratorSpec:
+    """The first of equal specs: calls of functions compare the specs of their iterators by identity."""
+    return spec
 
 
 _WITH_ARRAYS = (

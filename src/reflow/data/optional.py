@@ -55,25 +55,26 @@ class Optional(CompositeTensor):
 
 
 class _Optional(Optional):
-    def __init__(self, variant_tensor: Any, element_spec: Any):
+    def __init__(self, variant_tensor: Any, element_spec: Any, parts: Structure | None = None):
         self._variant_tensor = variant_tensor
         self._element_spec = element_spec  # None, and assigned, where it is not known yet
+        self._parts = parts  # what is made of the spec, when it was
 
     @property
     def _structure(self) -> Structure:
-        return Structure(self._element_spec)
+        if self._parts is None or self._parts.spec is not self._element_spec:
+            self._parts = Structure(self._element_spec)
+        return self._parts
 
     def has_value(self, name: str | None = None) -> Any:
         return iterator_ops.optional_has_value(self._variant_tensor, name=name)
 
     def get_value(self, name: str | None = None) -> Any:
+        structure = self._structure
         parts = iterator_ops.single(
-            iterator_ops.optional_get_value,
-            self._variant_tensor,
-            name=name,
-            **self._structure.attrs,
+            iterator_ops.optional_get_value, self._variant_tensor, name=name, **structure.attrs
         )
-        return self._structure.from_parts(parts)
+        return structure.from_parts(parts)
 
     @property
     def element_spec(self) -> Any:
@@ -98,10 +99,11 @@ class OptionalSpec(TypeSpec):
     OptionalSpec(TensorSpec(shape=(), dtype=tf.int32, name=None),)
     """
 
-    __slots__ = ("_element_spec",)
+    __slots__ = ("_element_spec", "_parts")
 
     def __init__(self, element_spec: Any):
         self._element_spec = element_spec
+        self._parts: Structure | None = None
 
     @property
     def value_type(self) -> type:
@@ -119,7 +121,9 @@ class OptionalSpec(TypeSpec):
         return value._variant_tensor
 
     def _from_components(self, components: Any) -> Optional:
-        return make_optional(components, self._element_spec)
+        if self._parts is None and self._element_spec is not None:
+            self._parts = Structure(self._element_spec)
+        return _Optional(components, self._element_spec, self._parts)
 
     def _to_tensor_list(self, value: Any) -> list[Any]:
         return [value._variant_tensor]

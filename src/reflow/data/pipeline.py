@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from reflow.compiler.cluster import as_numpy
 from reflow.compiler.evaluate import Interpreter, program_of
 from reflow.compiler.plan import plan_of
 from reflow.lang import errors
@@ -205,7 +206,7 @@ class Runner:
 
     def bound(self, captured: Sequence[Any]) -> Callable[..., Element]:
         """The function with values for what it captured."""
-        given = tuple(captured)
+        given = tuple([as_numpy(value) for value in captured])
         if not self.interpreted:
             return lambda *element: self._planned((*element, *given))
         program, store, hidden = self.program, self.store, self.hidden
@@ -229,13 +230,7 @@ class Runner:
 
     def _planned(self, args: Sequence[Any]) -> Element:
         part = plan_of(self.body, args, None, ("element function",))
-        return tuple([_on_host(value) for value in part.run(args, self.store)])
-
-
-def _on_host(value: Any) -> Any:
-    if isinstance(value, (np.ndarray, np.generic)) or not hasattr(value, "__array__"):
-        return value
-    return np.asarray(value)
+        return tuple([as_numpy(value) for value in part.run(args, self.store)])
 
 
 def _interpretable(function: FuncGraph) -> bool:

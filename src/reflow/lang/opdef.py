@@ -116,6 +116,8 @@ class OpDef:
         to such a value (a tuple where the op has several outputs), or None.
       view: in NumPy the outputs are views of the inputs; or, with "shape", they say something of the
         shapes of the inputs alone. Not worth an executable of its own.
+      holds: it only holds on to its inputs, or hands out what is held: arrays stay on their device, and
+        nobody waits for them.
       register: whether the op is one of Reflow's; a signature alone is not.
     """
 
@@ -142,6 +144,7 @@ class OpDef:
         "elementwise",
         "partial",
         "view",
+        "holds",
         "_lower_attrs",
         "_shape_attrs",
         "_grad_binder",
@@ -174,6 +177,7 @@ class OpDef:
         self.elementwise: bool = traits.pop("elementwise", False)
         self.partial: Any = traits.pop("partial", False)
         self.view: Any = traits.pop("view", False)
+        self.holds: bool = traits.pop("holds", False)
         registered = traits.pop("register", True)
         for key, value in traits.items():  # the rest: what the set of a dtype attribute is
             self.attrs[key].allowed = value

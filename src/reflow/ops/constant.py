@@ -156,6 +156,7 @@ def placeholder_with_default(input: Any, shape: Any, name: str | None = None) ->
     shape=shape_rules.same,
     grad=lambda g: g,
     partial=True,
+    holds=True,
 )
 def identity_op(xp, input):
     """The input itself."""
@@ -168,7 +169,7 @@ def identity(input: Any, name: str | None = None) -> Any:
     return identity_op(input, name=name)
 
 
-@op("IdentityN(input: T, *, T: list(type)) -> output: T", grad=lambda gs: gs)
+@op("IdentityN(input: T, *, T: list(type)) -> output: T", grad=lambda gs: gs, holds=True)
 def identity_n_op(xp, input):
     """The inputs themselves, all of them available at once."""
     return list(input)

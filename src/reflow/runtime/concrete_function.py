@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from reflow.lang import errors, nest
+from reflow.lang import context, errors, nest
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import resource
 from reflow.lang.export import export
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.services import service
 from reflow.lang.tensor import SymbolicTensor, Tensor
-from reflow.lang.type_spec import TensorSpec
+from reflow.lang.type_spec import CompositeTensor, TensorSpec
 from reflow.ops.control_flow.branches import is_tensor_array
 from reflow.runtime.function_call import call_function
 from reflow.runtime.function_type import ArgumentTypes, Literal, Parameters
@@ -131,10 +131,11 @@ class ConcreteFunction:
         captures = self.graph._captures
         if len(captures) != self._capture_count:
             self._note_captures()
-        for variable in self._trainable:
-            held = variable()
-            if held is not None:
-                held._accessed()
+        if context.state.tapes:
+            for variable in self._trainable:
+                held = variable()
+                if held is not None:
+                    held._accessed()
         return self._pack(call_function(self.graph, [*tensors, *self._external]))
 
     def _note_captures(self) -> None:
@@ -259,6 +260,9 @@ def _packer(structure: Any) -> Callable[[Sequence[Any]], Any]:
     if type(structure) in (list, tuple) and all(isinstance(s, SymbolicTensor) for s in structure):
         return type(structure)
     leaves = nest.flatten(structure, expand_composites=True)
+    like = nest.map_structure(
+        lambda leaf: leaf._type_spec if isinstance(leaf, CompositeTensor) else leaf, structure
+    )
 
     def pack(outputs: Sequence[Any]) -> Any:
         rest = iter(outputs)
@@ -270,6 +274,6 @@ def _packer(structure: Any) -> Callable[[Sequence[Any]], Any]:
                 flat.append(leaf._with_flow(next(rest)))
             else:
                 flat.append(next(rest))
-        return nest.pack_sequence_as(structure, flat, expand_composites=True)
+        return nest.pack_sequence_as(like, flat, expand_composites=True)
 
     return pack

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from reflow.compiler.cluster import as_numpy
 from reflow.compiler.evaluate import GENERATORS, Interpreter, run_error
 from reflow.lang import context, dtypes, errors, shapes
 from reflow.lang.convert import convert_to_tensor
@@ -111,7 +112,7 @@ class EagerTensor(Tensor):
 
     def cpu(self) -> EagerTensor:
         """The tensor in the memory of the host."""
-        return EagerTensor(_as_numpy(self._value), self.dtype)
+        return EagerTensor(as_numpy(self._value), self.dtype)
 
     @property
     def is_packed(self) -> bool:
@@ -380,10 +381,10 @@ def _compute(opdef: OpDef, args: list[Any], attrs: dict[str, Any], name: str | N
         eager_context.op = Record(opdef, (), attrs, ())  # type: ignore[assignment]
         eager_context.op.name = (name or opdef.name).rstrip("/")
         eager_context.op.site = errors.user_frame()
-        args = [_as_numpy(a) for a in args]
+        args = [as_numpy(a) for a in args]
         with np.errstate(all="ignore"):
             return opdef.lower(eager_context, *group_inputs(opdef, args, attrs), **keywords)
-    if opdef.view == "shape":
+    if opdef.holds or opdef.view == "shape":
         return opdef.lower(numpy_namespace, *group_inputs(opdef, args, attrs), **keywords)
     large = False
     for a in args:
@@ -401,7 +402,7 @@ def _compute(opdef: OpDef, args: list[Any], attrs: dict[str, Any], name: str | N
             except ValueNeeded:
                 pass  # NumPy knows all values
     with np.errstate(all="ignore"):
-        args = [_as_numpy(a) for a in args]
+        args = [as_numpy(a) for a in args]
         return opdef.lower(numpy_namespace, *group_inputs(opdef, args, attrs), **keywords)
 
 
@@ -413,12 +414,6 @@ def _is_on_host(value: Any) -> bool:
 
 def _numeric(args: Sequence[Any]) -> bool:
     return all(hasattr(a, "dtype") and a.dtype != object for a in args)
-
-
-def _as_numpy(value: Any) -> Any:
-    if isinstance(value, (np.ndarray, np.generic)) or not hasattr(value, "dtype"):
-        return value
-    return np.asarray(value) if hasattr(value, "__array__") else value
 
 
 def _wrap(result: Any, kinds: Sequence[DType]) -> list[EagerTensor]:

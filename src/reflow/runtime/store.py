@@ -10,6 +10,8 @@ import numpy as np
 
 from reflow.lang.resource import ResourceHandle
 
+_ON_HOST = (np.ndarray, np.generic)
+
 
 class Store:
     """A map from handles to values. Runs that write hold `lock` from reading to writing.
@@ -33,6 +35,10 @@ class Store:
     def set(self, handle: ResourceHandle, value: Any) -> None:
         self._values[handle] = value
 
+    def put(self, handles: Sequence[ResourceHandle], values: Sequence[Any]) -> None:
+        """Gives the variables behind `handles` new values."""
+        self._values.update(zip(handles, values))
+
     def get_or_create(self, handle: ResourceHandle, make: Callable[[], Any]) -> Any:
         """The object behind `handle`, such as a queue; made by `make` when there is none."""
         with self.lock:
@@ -48,16 +54,14 @@ class Store:
     def arrays(self, handles: Sequence[ResourceHandle]) -> list[Any]:
         """The values behind `handles` as device arrays."""
         values = self._values
-        result = []
-        for handle in handles:
-            value = values[handle]
-            if isinstance(value, (np.ndarray, np.generic)):
+        result = [values[handle] for handle in handles]
+        for i, value in enumerate(result):
+            if isinstance(value, _ON_HOST):
                 from reflow.compiler.jax_setup import jax, wide_types
 
                 # A copy: the array may be a constant of the graph, and the executable overwrites.
                 with wide_types():
-                    value = values[handle] = jax.numpy.array(value, copy=True)
-            result.append(value)
+                    result[i] = values[handles[i]] = jax.numpy.array(value, copy=True)
         return result
 
     def elements(self, handles: Sequence[ResourceHandle]) -> int:
