@@ -119,8 +119,8 @@ def _chain(steps: Sequence[Any], last: int, maker: Any) -> Any:
     bias = None
     total = maker(slot, _SUMS)
     if total is not None:
-        pairs = (steps[total][2], steps[total][2][::-1])
-        pairs = [pair for pair in pairs if maker(pair[0], (*_SCALES, *_PRODUCTS)) is not None]
+        both = (steps[total][2], steps[total][2][::-1])
+        pairs = [pair for pair in both if maker(pair[0], (*_SCALES, *_PRODUCTS)) is not None]
         if not pairs:
             return None
         slot, bias = pairs[0]
