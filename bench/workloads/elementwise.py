@@ -69,8 +69,8 @@ def in_tensorflow():
         for key, y in results.items()
     }
     added = tf.scatter_add(table, rows, values)
-    with tf.control_dependencies([added]):
-        fetches["scatter"] = tf.gather(table, 0)[0]
+    # Another number of the same executable says that it is done.
+    fetches["scatter"] = [added.op, tf.reduce_sum(rows)]
     session = tf.Session()
     session.run(tf.global_variables_initializer())
     return measure({key: (lambda f=f: session.run(f)) for key, f in fetches.items()})

@@ -156,6 +156,7 @@ def placeholder_with_default(input: Any, shape: Any, name: str | None = None) ->
     shape=shape_rules.same,
     grad=lambda g: g,
     partial=True,
+    view=True,
 )
 def identity_op(xp, input):
     """The input itself."""
