@@ -75,7 +75,16 @@ def command(target: pathlib.Path, sanitize: str | None = None) -> list[str]:
         import jax
     except ImportError:
         raise NotPossible("jax is not installed") from None
-    flags = ["-std=c++17", "-O3", "-Wall", "-fPIC", "-shared", "-fvisibility=hidden", "-pthread"]
+    flags = [
+        "-std=c++17",
+        "-O3",
+        "-Wall",
+        "-fPIC",
+        "-shared",
+        "-fvisibility=hidden",
+        "-pthread",
+        "-fopenmp-simd",
+    ]
     if sanitize:
         flags += [f"-fsanitize={sanitize}", "-g", "-fno-omit-frame-pointer"]
     sources = sorted(str(path) for path in (FOLDER / "native").glob("*.cc"))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from reflow.compiler.fused_attention import with_attention
 from reflow.compiler.rows import node_by_node
 from reflow.lang import errors
 from reflow.lang.func_graph import FuncGraph, functions_of
@@ -60,7 +61,10 @@ class Unusual(Exception):
 class Program:
     """A list of nodes made ready to run: slots instead of names, lowerings bound to attributes."""
 
-    __slots__ = ("steps", "slots", "initial", "nodes", "inputs", "input_slots", "output_slots")
+    __slots__ = (
+        *("steps", "slots", "initial", "nodes", "inputs", "input_slots", "output_slots"),
+        "_traced",
+    )
 
     def __init__(
         self,
@@ -95,7 +99,15 @@ class Program:
         self.slots = slots
         self.initial = [known.get(i) for i in range(len(slots))]
         self.output_slots = [slots[id(t)] for t in outputs]
+        self._traced: Sequence[Any] | None = None
         self._let_go()
+
+    @property
+    def traced(self) -> Sequence[Any]:
+        """The steps as they are traced: some of them taken together."""
+        if self._traced is None:
+            self._traced = with_attention(self.steps, self.output_slots)
+        return self._traced
 
     def _let_go(self) -> None:
         """Notes after which step what may be a view of a variable is not needed any more."""
@@ -531,47 +543,55 @@ class Tracer(Context):
             env[slot] = value
         if self.ranges:
             self._note_bounds(program.inputs, args)
-        for op, opdef, sources, targets, attrs, deref, _ in program.steps:
-            values = [env[s] for s in sources]
-            self.op = op
-            if not self.depth:
-                self.node = op
-            if deref is not None:
-                values = [
-                    self.read(v) if d and type(v) is ResourceHandle else v
-                    for v, d in zip(values, deref)
-                ]
-            if not opdef.compile:
-                if opdef.context or not all(isinstance(v, _KNOWN) for v in values):
-                    raise NotCompilable(f"{op.type} '{op.name}' runs on the host only", self.node)
-            if opdef.static:
-                self._require_static(op, values)
-            xp: Any = self.xp
-            if not opdef.context and opdef.interpret and _foldable(values):
-                xp = numpy_namespace
-            grouped = values if opdef._simple else group_inputs(opdef, values, op.attrs)
-            try:
-                result = opdef.lower(self if opdef.context else xp, *grouped, **attrs)
-                if xp is numpy_namespace and _is_large(result):  # no such constants in executables
-                    result = opdef.lower(self.xp, *grouped, **attrs)
-            except ValueNeeded as need:
-                self.op = op
-                if need.assume is None:
-                    raise self._needs(op, need) from None
-                result, usual = need.assume()
-                self.checks.append((usual, need.__str__, Unusual, self.node))
-            except NotCompilable as error:
-                error.node = error.node or self.node
-                raise
-            except Exception as error:
-                raise run_error(error, op, values) from error
-            if opdef.single_output:
-                env[targets[0]] = result
-            elif targets:
-                flat_results(op, result, targets, env)
-            if self.ranges:
-                self._note_bounds(op.outputs, [env[t] for t in targets])
+        for step in program.traced:
+            if isinstance(step, tuple):
+                self.trace_step(step, env)
+            else:
+                step.run(self, env)
         return [env[s] for s in program.output_slots]
+
+    def trace_step(self, step: Any, env: list[Any]) -> None:
+        """Puts into `env` what one step of a program gives."""
+        op, opdef, sources, targets, attrs, deref, _ = step
+        values = [env[s] for s in sources]
+        self.op = op
+        if not self.depth:
+            self.node = op
+        if deref is not None:
+            values = [
+                self.read(v) if d and type(v) is ResourceHandle else v
+                for v, d in zip(values, deref)
+            ]
+        if not opdef.compile:
+            if opdef.context or not all(isinstance(v, _KNOWN) for v in values):
+                raise NotCompilable(f"{op.type} '{op.name}' runs on the host only", self.node)
+        if opdef.static:
+            self._require_static(op, values)
+        xp: Any = self.xp
+        if not opdef.context and opdef.interpret and _foldable(values):
+            xp = numpy_namespace
+        grouped = values if opdef._simple else group_inputs(opdef, values, op.attrs)
+        try:
+            result = opdef.lower(self if opdef.context else xp, *grouped, **attrs)
+            if xp is numpy_namespace and _is_large(result):  # no such constants in executables
+                result = opdef.lower(self.xp, *grouped, **attrs)
+        except ValueNeeded as need:
+            self.op = op
+            if need.assume is None:
+                raise self._needs(op, need) from None
+            result, usual = need.assume()
+            self.checks.append((usual, need.__str__, Unusual, self.node))
+        except NotCompilable as error:
+            error.node = error.node or self.node
+            raise
+        except Exception as error:
+            raise run_error(error, op, values) from error
+        if opdef.single_output:
+            env[targets[0]] = result
+        elif targets:
+            flat_results(op, result, targets, env)
+        if self.ranges:
+            self._note_bounds(op.outputs, [env[t] for t in targets])
 
     def _needs(self, op: Operation, need: ValueNeeded) -> Exception:
         if need.on_host:

@@ -200,7 +200,7 @@ class Partition:
         level: dict[Operation, int] = {}
         domain: dict[Operation, str | None] = {}  # a device, or None for the host
         blockers: dict[Operation, frozenset[Operation]] = {}
-        groups: dict[Any, list[Operation]] = {}
+        users: dict[Operation, list[Operation]] = {}  # of the nodes that just read a variable
         empty: frozenset[Operation] = frozenset()
         for op in nodes:
             where = self._domain(op)
@@ -213,14 +213,24 @@ class Partition:
                 up = up or id(tensor) in self.ends
                 at = max(at, level[before] + up)
                 waits = _union(waits, blockers[before])
+                if before in users:
+                    users[before].append(op)
             for before in (*op._control_inputs, *self._waits.get(op, ())):
                 if before in members:
                     at = max(at, level[before] + (domain[before] != where or where is None))
                     waits = _union(waits, blockers[before])
+                    if before in users:
+                        users[before].append(op)
             if may_block(op):
                 waits = waits | {op}
             level[op], domain[op], blockers[op] = at, where, waits
-            key = (at, op) if where is None else (at, where, waits)
+            if where is not None and _just_reads(op):
+                users[op] = []
+        self._read_late(users, level, domain, blockers)
+        groups: dict[Any, list[Operation]] = {}
+        for op in nodes:
+            where = domain[op]
+            key = (level[op], op) if where is None else (level[op], where, blockers[op])
             groups.setdefault(key, []).append(op)
         order = sorted(groups.items(), key=lambda item: (item[0][0], item[1][0]._id))
         pieces: list[Any] = []
@@ -228,6 +238,29 @@ class Partition:
             for start in range(0, len(group), MAX_NODES):
                 pieces.append((key, group[start : start + MAX_NODES]))
         return self._make_steps(pieces, domain)
+
+    def _read_late(
+        self,
+        users: dict[Operation, list[Operation]],
+        level: dict[Operation, int],
+        domain: dict[Operation, str | None],
+        blockers: dict[Operation, frozenset[Operation]],
+    ) -> None:
+        """Moves nodes that just read a variable to the cluster of the first node that takes its value.
+
+        From an earlier cluster the whole variable would come out, as a copy, although perhaps a few rows of
+        it are needed.
+        """
+        kept = {t.op for t in self.outputs}
+        for op, takers in users.items():
+            if not takers or op in kept:
+                continue
+            first = min(level[each] for each in takers)
+            homes = {(domain[each], blockers[each]) for each in takers if level[each] == first}
+            if first > level[op] and len(homes) == 1:
+                where, waits = homes.pop()
+                if where == domain[op]:
+                    level[op], blockers[op] = first, waits
 
     def _domain(self, op: Operation) -> str | None:
         if op in self.on_host or runs_on_host(op):
@@ -406,6 +439,13 @@ def _union(a: frozenset, b: frozenset) -> frozenset:
     if a is b or not b:
         return a
     return b if not a else a | b
+
+
+def _just_reads(op: Operation) -> bool:
+    """Whether a node gives the value of a variable, and nothing else."""
+    if len(op.inputs) != 1:
+        return False
+    return bool(op.opdef.reads) or (op.opdef.view and op.inputs[0].dtype.is_ref_dtype)
 
 
 def runs_on_host(op: Operation) -> bool:

@@ -157,6 +157,7 @@ def placeholder_with_default(input: Any, shape: Any, name: str | None = None) ->
     grad=lambda g: g,
     partial=True,
     holds=True,
+    view=True,
 )
 def identity_op(xp, input):
     """The input itself."""

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "convolution.h"
+#include "matrices.h"
 #include "pooling.h"
 #include "scratch.h"
 #include "spec.h"
@@ -38,20 +40,57 @@ std::vector<int64_t> sizes_of(const Spec& spec) {
   }
 }
 
-void compute(const Spec& spec, const Pool& pool, const void* const* given, void* result) {
-  if (spec.is_pooling()) {
-    pool_windows(spec, pool, given, result);
-  } else {
-    convolve(spec, pool, given[0], given[1], result);
-  }
+// A call of any kind.
+struct Call {
+  Type type;
+  std::vector<int64_t> sizes;  // elements of each operand, and at the end of the result
+  std::function<std::string(int threads)> implementation;
+  std::function<void(const Pool&, const void* const* given, void* result)> compute;
+};
+
+Call call_of_windows(const int64_t* numbers, std::size_t count) {
+  const Spec spec(numbers, count);
+  Call call{spec.type, sizes_of(spec), nullptr, nullptr};
+  call.implementation = [spec](int threads) {
+    return spec.is_pooling() ? "loops" : convolution_implementation(spec, threads);
+  };
+  call.compute = [spec](const Pool& pool, const void* const* given, void* result) {
+    if (spec.is_pooling()) {
+      pool_windows(spec, pool, given, result);
+    } else {
+      convolve(spec, pool, given[0], given[1], result);
+    }
+  };
+  return call;
+}
+
+template <typename Work>
+Call call_of_matrices(const int64_t* numbers, std::size_t count) {
+  const Work work(numbers, count);
+  Call call{Type::kFloat32, work.sizes(), nullptr, nullptr};
+  call.implementation = [work](int threads) { return work.implementation(threads); };
+  call.compute = [work](const Pool& pool, const void* const* given, void* result) {
+    work.compute(pool, given, result);
+  };
+  return call;
+}
+
+// The call that Python describes by numbers, of which the first is its kind.
+//
+// Throws std::invalid_argument when they describe none.
+Call call_of(const int64_t* numbers, std::size_t count) {
+  const int64_t kind = count > 0 ? numbers[0] : -1;
+  if (kind == kProduct) return call_of_matrices<Product>(numbers + 1, count - 1);
+  if (kind == kAttention) return call_of_matrices<Attention>(numbers + 1, count - 1);
+  return call_of_windows(numbers, count);
 }
 
 ffi::Error compute_for_xla(ffi::ThreadPool threads, ffi::RemainingArgs operands,
                            ffi::Result<ffi::AnyBuffer> result, ffi::Span<const int64_t> numbers) {
   try {
-    const Spec spec(numbers.begin(), numbers.size());
-    const std::vector<int64_t> sizes = sizes_of(spec);
-    const auto type = spec.type == Type::kFloat32 ? ffi::F32 : ffi::BF16;
+    const Call call = call_of(numbers.begin(), numbers.size());
+    const std::vector<int64_t>& sizes = call.sizes;
+    const auto type = call.type == Type::kFloat32 ? ffi::F32 : ffi::BF16;
     const auto fits = [&](const ffi::AnyBuffer& buffer, int64_t size) {
       return static_cast<int64_t>(buffer.element_count()) == size && buffer.element_type() == type;
     };
@@ -67,7 +106,7 @@ ffi::Error compute_for_xla(ffi::ThreadPool threads, ffi::RemainingArgs operands,
     pool.threads = static_cast<int>(std::max<int64_t>(threads.num_threads(), 1));
     pool.schedule = [&threads](std::function<void()> work) { threads.Schedule(std::move(work)); };
     expect_writes(result->untyped_data(), result->size_bytes());
-    compute(spec, pool, given.data(), result->untyped_data());
+    call.compute(pool, given.data(), result->untyped_data());
     return ffi::Error::Success();
   } catch (const std::exception& error) {
     return ffi::Error::Internal(std::string("reflow_compute: ") + error.what());
@@ -91,9 +130,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_compute_for_xla, reflow::compute_for_xla,
 REFLOW_EXPORT int reflow_implementation(const int64_t* numbers, std::size_t count, int threads, char* text,
                                         std::size_t size) {
   try {
-    const reflow::Spec spec(numbers, count);
-    const std::string name =
-        spec.is_pooling() ? "loops" : reflow::convolution_implementation(spec, threads);
+    const std::string name = reflow::call_of(numbers, count).implementation(threads);
     std::snprintf(text, size, "%s", name.c_str());
     return 1;
   } catch (const std::exception& error) {
@@ -106,8 +143,7 @@ REFLOW_EXPORT int reflow_implementation(const int64_t* numbers, std::size_t coun
 REFLOW_EXPORT int reflow_compute(const int64_t* numbers, std::size_t count, int threads,
                                  const void* const* given, void* result, char* text, std::size_t size) {
   try {
-    const reflow::Spec spec(numbers, count);
-    reflow::compute(spec, reflow::own_pool(threads), given, result);
+    reflow::call_of(numbers, count).compute(reflow::own_pool(threads), given, result);
     return 1;
   } catch (const std::exception& error) {
     std::snprintf(text, size, "%s", error.what());

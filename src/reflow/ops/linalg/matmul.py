@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from reflow.kernels.matrices import batch_product
 from reflow.lang import errors, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import (
@@ -30,6 +31,7 @@ from reflow.ops.define import op
 from reflow.ops.math import conj
 from reflow.ops.public import public
 from reflow.ops.reduce import reduce_prod
+from reflow.ops.spatial.conv_kernels import natively
 
 _INEXACT = FLOAT | COMPLEX
 
@@ -196,10 +198,15 @@ def _sparse_matmul_grad(g, a, b, *, transpose_a, transpose_b, a_is_sparse, b_is_
 
 
 def _batch_product(xp: Any, x: Any, y: Any, adj_x: bool, adj_y: bool, dtype: Any) -> Any:
-    x = transposed(xp, x, True) if adj_x else x
-    y = transposed(xp, y, True) if adj_y else y
-    _check_inner(x, y)
-    return product(xp, x, y, dtype)
+    kernel = None if xp.is_numpy else batch_product(x, y, adj_x, adj_y)
+
+    def otherwise(x: Any, y: Any) -> Any:
+        x = transposed(xp, x, True) if adj_x else x
+        y = transposed(xp, y, True) if adj_y else y
+        _check_inner(x, y)
+        return product(xp, x, y, dtype)
+
+    return natively(xp, kernel, otherwise, x, y)
 
 
 def _batch_grad(multiply: Any, g: Any, x: Any, y: Any, adj_x: bool, adj_y: bool) -> tuple[Any, Any]:

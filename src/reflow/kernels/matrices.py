@@ -1,0 +1,136 @@
+"""Products of batches of matrices, and attention, by oneDNN."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from reflow.kernels.kernel import Kernel, choose, leave_to_xla
+from reflow.kernels.library import forced, library
+
+# As in native/matrices.h.
+_PRODUCT, _ATTENTION = 7, 8
+
+_NARROW = 16  # numbers: those of a vector with AVX-512
+# Fewer make weights that are hardly larger than the operands, and calls that are hardly longer.
+_FEW_ROWS, _FEW_KEYS = 32, 256
+_SMALL = 4096  # multiplications: a call of a kernel takes a few microseconds
+
+
+class Product(NamedTuple):
+    """A batch of products of matrices: `[rows, inner]` by `[inner, columns]`.
+
+    Attributes:
+      flip_a, flip_b: whether the matrices of an operand lie transposed.
+    """
+
+    dtype: np.dtype
+    batch: tuple[int, ...]
+    rows: int
+    inner: int
+    columns: int
+    flip_a: bool
+    flip_b: bool
+
+    def numbers(self) -> np.ndarray:
+        """The product as the library reads it (native/matrices.h)."""
+        sizes = (math.prod(self.batch), self.rows, self.inner, self.columns)
+        return np.array([_PRODUCT, *sizes, int(self.flip_a), int(self.flip_b)], np.int64)
+
+    def __str__(self) -> str:
+        left = f"{self.rows}x{self.inner}" + (" (transposed)" if self.flip_a else "")
+        right = f"{self.inner}x{self.columns}" + (" (transposed)" if self.flip_b else "")
+        return f"{math.prod(self.batch)} matrix products, {self.dtype}, {left} by {right}"
+
+
+class Attention(NamedTuple):
+    """softmax(scale * q k' + bias) v, for a batch of heads.
+
+    Attributes:
+      rows, depth: of the queries; keys: how many there are; width: of the values.
+      flip_k: whether the keys lie transposed, as `[..., depth, keys]`.
+      bias: the shape of the bias, which broadcasts to `[*batch, rows, keys]`; None without one.
+    """
+
+    dtype: np.dtype
+    batch: tuple[int, ...]
+    rows: int
+    keys: int
+    depth: int
+    width: int
+    flip_k: bool
+    scale: float
+    bias: tuple[int, ...] | None
+
+    def numbers(self) -> np.ndarray:
+        """The attention as the library reads it (native/matrices.h)."""
+        steps = [0] * (len(self.batch) + 2)
+        elements = 0
+        if self.bias is not None:
+            elements = 1
+            for axis, size in enumerate(reversed(self.bias), 1):
+                steps[-axis] = elements if size > 1 else 0
+                elements *= size
+        scale = int(np.float64(self.scale).view(np.int64))
+        numbers = [
+            _ATTENTION,
+            self.rows,
+            self.keys,
+            self.depth,
+            self.width,
+            int(self.flip_k),
+            scale,
+        ]
+        numbers += [elements, *steps[-2:], len(self.batch), *self.batch, *steps[:-2]]
+        return np.array(numbers, np.int64)
+
+    def __str__(self) -> str:
+        text = (
+            f"attention, {self.dtype}, {math.prod(self.batch)} heads, {self.rows}x{self.depth} by "
+            f"{self.keys} keys, values of {self.width}"
+        )
+        return text if self.bias is None else text + f", bias {'x'.join(map(str, self.bias))}"
+
+
+def batch_product(x: Any, y: Any, flip_x: bool, flip_y: bool) -> Kernel | None:
+    """A kernel for the products of the matrices of `x` and `y`, or None where XLA's are as good.
+
+    Args:
+      x, y: arrays of the same outer dimensions, or their shapes and dtypes.
+      flip_x, flip_y: whether the matrices are to be transposed first.
+    """
+    if library() is None or x.dtype != np.float32 or y.dtype != np.float32:
+        return None
+    batch = tuple(x.shape[:-2])
+    if not batch or tuple(y.shape[:-2]) != batch or 0 in (*x.shape, *y.shape):
+        return None
+    rows, inner = x.shape[-2:][::-1] if flip_x else x.shape[-2:]
+    inner_y, columns = y.shape[-2:][::-1] if flip_y else y.shape[-2:]
+    if inner != inner_y:
+        return None
+    product = Product(np.dtype(np.float32), batch, rows, inner, columns, flip_x, flip_y)
+    if forced[0] != "native" and _xla_is_as_good(product):
+        return leave_to_xla(product)
+    return choose(product, (*batch, rows, columns))
+
+
+def _xla_is_as_good(product: Product) -> bool:
+    """Where the native kernels were measured to gain nothing (docs/decisions.md)."""
+    if product.inner < _NARROW or product.rows == 1:
+        return True
+    if product.columns < _NARROW and not product.flip_a:
+        return True
+    return math.prod(product.batch) * product.rows * product.inner * product.columns < _SMALL
+
+
+def attention(shape: Attention) -> Kernel | None:
+    """A kernel for attention, of queries, keys, values and the bias, if there is one; or None."""
+    if library() is None or shape.dtype != np.float32:
+        return None
+    if 0 in (*shape.batch, shape.rows, shape.keys, shape.depth, shape.width):
+        return None
+    if forced[0] != "native" and (shape.rows < _FEW_ROWS or shape.keys < _FEW_KEYS):
+        return leave_to_xla(shape)
+    return choose(shape, (*shape.batch, shape.rows, shape.width))
