@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -34,13 +35,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         from reflow.cli import run as program
 
         return program.main(args, explain=args.command == "explain", usage=parser.error)
-    if args.command == "check":
-        from reflow.cli import check as checker
+    try:
+        if args.command == "check":
+            from reflow.cli import check as checker
 
-        return checker.main(args)
-    from reflow.cli import doctor
+            return checker.main(args)
+        from reflow.cli import doctor
 
-    return doctor.main()
+        return doctor.main()
+    except BrokenPipeError:  # who reads it has read enough: `reflow doctor | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _program(parser: argparse.ArgumentParser) -> None:
