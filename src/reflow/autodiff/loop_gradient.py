@@ -397,7 +397,9 @@ def _dense_shape(source: SymbolicTensor) -> Any:
 
 def _is_steady(body: FuncGraph, tensor: SymbolicTensor) -> bool:
     """Whether a tensor is the same in all iterations of a loop without side effects."""
-    if not (tensor.shape.is_fully_defined() and (tensor.dtype.is_floating or tensor.dtype.is_complex)):
+    if not (
+        tensor.shape.is_fully_defined() and (tensor.dtype.is_floating or tensor.dtype.is_complex)
+    ):
         return False
     same = {id(x) for x, y in zip(body.inputs, body.outputs) if x is y}
     given = {id(x) for x in body.inputs}

@@ -39,9 +39,7 @@ class Slice:
         self.tensor = tensor
 
 
-def slice_of(
-    function: FuncGraph, tensor: SymbolicTensor, reading: bool = False
-) -> Slice | None:
+def slice_of(function: FuncGraph, tensor: SymbolicTensor, reading: bool = False) -> Slice | None:
     """The slice behind `tensor`; None if it holds a node with side effects, or one that is no NumPy.
 
     With `reading` it may hold nodes that read variables.
@@ -61,7 +59,13 @@ def slice_of(
             continue
         opdef = node.opdef
         reads = reading and node.type == "ReadVariableOp"
-        if opdef.context and not reads or not opdef.interpret or functions_of(node) or node._control_inputs:
+        if (
+            opdef.context
+            and not reads
+            or not opdef.interpret
+            or functions_of(node)
+            or node._control_inputs
+        ):
             return None
         needed.add(node)
         stack.extend(node.inputs)
