@@ -5,7 +5,9 @@ import pytest
 
 import reflow
 from reflow.compiler import policy, traced_control
+from reflow.lang.func_graph import functions_of
 from reflow.lang.opdef import REGISTRY
+from reflow.lang.verifier import verify
 
 tf = reflow.compat.v1
 STEPS = 6
@@ -39,11 +41,19 @@ def both(program):
         policy.forced[0] = name
         with tf.Graph().as_default(), tf.Session() as session:
             fetches = program()
+            verify_all(session.graph)
             session.run(tf.global_variables_initializer())
             results.append(session.run(fetches))
     for got, want in zip(results[1], results[0]):
         np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-10)
     return results[1]
+
+
+def verify_all(graph):
+    verify(graph)
+    for op in graph.get_operations():
+        for function in functions_of(op):
+            verify_all(function.base)
 
 
 def arrays(*shapes):

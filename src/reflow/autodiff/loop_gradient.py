@@ -243,7 +243,9 @@ class _LoopGradient:
             kept = self._keep(steady)
             for tensor, promise in needed:
                 if id(tensor) in kept:
+                    before = len(gradient._nodes)
                     value = gradient.capture(self._here(kept[id(tensor)]))
+                    gradient.move_before(gradient._nodes[before:], promise.op)
                     gradient.replace(promise, value)
             needed = [each for each in needed if id(each[0]) not in kept]
         missing = [tensor for tensor, _ in needed if id(tensor) not in known]

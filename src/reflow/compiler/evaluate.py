@@ -7,6 +7,7 @@ the cluster in a dictionary, and still folds in NumPy whatever is known.
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -451,6 +452,9 @@ class Tracer(Context):
         self._bounds: dict[int, tuple[Any, tuple[int, int]]] = {}  # the same, by the value's id
         self._outer: Tracer | None = None
         self.limits: dict[Operation, int | None] = {}  # of loops: how often they run at the most
+        self.fillings = (
+            itertools.count()
+        )  # of buffers that will be overwritten: see `_Loop._filling`
 
     def read(self, handle: ResourceHandle) -> Any:
         value = self.peek(handle)
@@ -464,6 +468,7 @@ class Tracer(Context):
         child = Tracer(self.xp, state, self.device)
         child.path = (*self.path, self.op.name)
         child.depth = self.depth + 1
+        child.fillings = self.fillings
         child.node = self.node
         child.op = self.op
         child._outer = self

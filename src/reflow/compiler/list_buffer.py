@@ -468,7 +468,11 @@ def in_form_of(value: Any, like: Any) -> Any:
 
 
 def buffer_of(
-    items: TensorList, shape: TensorShape = UNKNOWN, like: Any = None, capacity: int | None = None
+    items: TensorList,
+    shape: TensorShape = UNKNOWN,
+    like: Any = None,
+    capacity: int | None = None,
+    filled: int = 0,
 ) -> ListBuffer:
     """`items` as a buffer; elements that were not set become zeros.
 
@@ -477,6 +481,7 @@ def buffer_of(
       shape: what else is known of the shape of its elements.
       like: shapes and dtypes of an element, where the list has none that is set.
       capacity: room for how many elements; by default for as many as there are.
+      filled: what stands where there are no elements, in a list that has none.
 
     Raises:
       ValueNeeded: if elements have several shapes, or the shape is not known.
@@ -501,7 +506,7 @@ def buffer_of(
         size = tuple(merged)
     dtype = items.element_dtype.np
     if not present:
-        data: Any = jnp.zeros((room, *size), dtype)
+        data: Any = jnp.full((room, *size), filled, dtype)
     else:
         rows = [np.zeros(size, dtype) if each is None else each for each in elements]
         stacked = np.stack(rows) if items.is_known() else jnp.stack(rows)

@@ -154,9 +154,9 @@ def _popped_from(body: FuncGraph, tensor: SymbolicTensor) -> int | None:
     return None
 
 
-def stack_like(operand: Any, count: int) -> Any:
+def stack_like(operand: Any, count: int, filled: int = 0) -> Any:
     """Room for an operand of each iteration."""
-    return jnp.zeros((count, *operand.shape), operand.dtype)
+    return jnp.full((count, *operand.shape), filled, operand.dtype)
 
 
 def put(stack: Any, index: Any, operand: Any) -> Any:

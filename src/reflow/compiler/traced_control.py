@@ -487,13 +487,18 @@ class _Loop:
         firsts = {id(p.a): a for p, (a, _) in zip(self.sums.products, operands)}
         self.sums = find_sums(self.body, self.invariant, frozenset(paying))
         count = self.trips.bound
+        exact = self.trips.exact
+
+        def room_for(operand: Any, count: Any) -> Any:
+            return stack_like(operand, count, self._filling(operand.dtype) if count == exact else 0)
+
         for product in self.sums.products if self.sums is not None else ():
             if product.popped is not None:
                 room = self.lists[product.popped].first.capacity
-                self.stacks.append((None, stack_like(rows[id(product.b)], room)))
+                self.stacks.append((None, room_for(rows[id(product.b)], room)))
             else:
                 a, b = firsts[id(product.a)], rows[id(product.b)]
-                self.stacks.append((stack_like(a, count), stack_like(b, count)))  # type: ignore
+                self.stacks.append((room_for(a, count), room_for(b, count)))
 
     def _popped_items(self, i: int) -> Any:
         """Shapes and dtypes of the elements of a list that the loop empties; None if it does not."""
@@ -590,7 +595,10 @@ class _Loop:
         dynamic = bool(delta or reach) or not isinstance(length, int)
         try:
             if isinstance(value, TensorList):
-                first = buffer_of(value, like=like, capacity=max(capacity, 1))
+                overwritten = length == 0 and delta == 1 and capacity == self.trips.exact
+                plain = isinstance(like, jax.ShapeDtypeStruct)
+                filled = self._filling(like.dtype) if overwritten and plain else 0
+                first = buffer_of(value, like=like, capacity=max(capacity, 1), filled=filled)
             else:
                 form = _with_capacity(value, like, max(capacity, value.capacity, 1))
                 first = list_in_form(value, form)
@@ -600,6 +608,13 @@ class _Loop:
         first = ListBuffer(first.data, held, value.element_dtype, value.element_shape)
         self.lists[i] = _List(first, delta, reach, same_data, length)
         self.args[i] = first
+
+    def _filling(self, dtype: Any) -> int:
+        """What a buffer starts with of which every element will be overwritten.
+
+        XLA makes one array of all buffers that start alike, and then has to copy it for each.
+        """
+        return next(self.tracer.fillings) if dtype.kind == "f" else 0
 
     def _bound(self) -> int:
         """How often the loop runs at the most."""
