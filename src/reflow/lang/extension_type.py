@@ -6,6 +6,7 @@ its constructor and the class of its type specs. Everything that takes composite
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import sys
@@ -110,8 +111,9 @@ class ExtensionType(_Immutable, CompositeTensor):
         if any(isinstance(each, str) for each in own.values()):
             around = sys._getframe(1)  # where the class is made: names in its annotations
             cls._tf_extension_type_scope = (around.f_globals, around.f_locals)
-        else:
-            cls._fields()  # which says what is wrong with an annotation where the class is made
+        # This says what is wrong with an annotation, unless one names a class that comes later.
+        with contextlib.suppress(NameError):
+            cls._fields()
         if "__init__" in cls.__dict__:
             cls.__init__ = _finishing(cls.__init__)  # type: ignore[method-assign]
         else:
@@ -174,7 +176,8 @@ def _fields_of(cls: type) -> list[Field]:
         if not own or not issubclass(base, ExtensionType) or base is ExtensionType:
             continue
         around, local = base.__dict__.get(f"{_PREFIX}_scope", (None, {}))
-        hints = typing.get_type_hints(base, around, {**local, base.__name__: base})
+        alone = type(base.__name__, (), {"__annotations__": own, "__module__": base.__module__})
+        hints = typing.get_type_hints(alone, around, {**local, base.__name__: base})
         for name in own:
             annotation = hints[name]
             default = base.__dict__.get(name, NO_DEFAULT)
