@@ -51,7 +51,7 @@ def fields(tf, np):
     full = many(1, c=[1.0], d=[1, 2], e={"p": [1, 2]}, f="int32", g=[1, 2], h="t")
 
     class Late(tf.experimental.ExtensionType):
-        a: "tf.Tensor"
+        a: tf.Tensor
         b: tf.Tensor = 1
         c: int
 
