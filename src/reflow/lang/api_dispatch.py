@@ -117,6 +117,15 @@ def dispatching(place: str, value: Any, space: str, name: str) -> Any:
     return shell
 
 
+def answered(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` of a library in a shell, so that handlers may be registered for it."""
+    shell = _shells.get(function)
+    if shell is None:
+        place = f"{function.__module__}:{function.__qualname__}:{len(_shells)}"
+        shell = _shells[function] = _shell(place, function)
+    return shell
+
+
 def _shell(place: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:

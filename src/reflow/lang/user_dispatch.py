@@ -327,3 +327,16 @@ def unregister_dispatch_for(dispatch_target: Callable) -> None:
         raise ValueError(
             f"Function {dispatch_target!r} was not registered using a `@dispatch_for_*` decorator."
         )
+
+
+@export("__internal__.dispatch.add_dispatch_support")
+def add_dispatch_support(target: Any = None, iterable_parameters: Any = None) -> Any:
+    """A decorator of a library's functions that types of the user may answer: see `dispatch_for_api`.
+
+    Args:
+      target: the function; None to use it as `@add_dispatch_support(...)`.
+      iterable_parameters: has no influence: lists and tuples are looked into as they are.
+    """
+    if target is None:
+        return functools.partial(add_dispatch_support, iterable_parameters=iterable_parameters)
+    return api_dispatch.answered(target)

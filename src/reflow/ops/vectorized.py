@@ -252,6 +252,31 @@ class _Leaf:
         return self._spec._batch(count).decode([next(parts) for _ in self.parts])
 
 
+def pfor(
+    loop_fn: Callable[[Any], Any],
+    iters: Any,
+    fallback_to_while_loop: bool = True,
+    parallel_iterations: int | None = None,
+    warn: bool = False,
+) -> Any:
+    """`loop_fn` of 0 up to `iters`, stacked, for all numbers at once.
+
+    Args:
+      loop_fn: takes a scalar int32 tensor; returns nested tensors.
+      iters: how many numbers there are.
+      fallback_to_while_loop: whether ops that have no form for all numbers may run one by one.
+      parallel_iterations, warn: have no influence on the result.
+
+    Raises:
+      ValueError: if an op needs the fallback that is not allowed.
+
+    >>> from reflow.ops.vectorized import pfor
+    >>> print(pfor(lambda i: i * i, 4).numpy())
+    [0 1 4 9]
+    """
+    return vectorized_map(loop_fn, sequences.range(iters), fallback_to_while_loop, warn)
+
+
 # The public function ------------------------------------------------------------------------------
 
 
