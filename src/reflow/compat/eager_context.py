@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reflow.lang import context as language
+from reflow.lang import random_seed
 from reflow.lang.export import export
 from reflow.runtime import config
 
@@ -58,6 +59,19 @@ _context = Context()
 def context() -> Context:
     """The context of eager execution."""
     return _context
+
+
+def _reset_context() -> None:
+    """Lets eager execution be as a program begins: without a seed, settings and executables of ops."""
+    config.reset()
+    random_seed.forget_seed()
+    _context.clear_kernel_cache()
+
+
+@export("__internal__.eager_context.get_device_name")
+def get_device_name() -> str | None:
+    """The device that `tf.device` says in eager code, or None."""
+    return _context.device_name
 
 
 def async_wait() -> None:

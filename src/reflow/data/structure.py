@@ -15,6 +15,7 @@ from reflow.data import boxed_elements
 from reflow.lang import dtypes, errors, nest, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import DType
+from reflow.lang.extension_type import BatchableExtensionTypeSpec
 from reflow.lang.scopes import name_scope
 from reflow.lang.shapes import TensorShape
 from reflow.lang.sparse_tensor import SparseTensor, SparseTensorSpec, SparseTensorValue
@@ -184,6 +185,8 @@ def part_specs(spec: TypeSpec) -> list[TensorSpec]:
         return [spec]
     if _is_boxed(spec):
         return [TensorSpec(None, dtypes.variant)]
+    if isinstance(spec, BatchableExtensionTypeSpec):
+        return [part for each in spec.encoded for part in part_specs(each)]
     return spec._flat_tensor_specs
 
 
@@ -198,6 +201,9 @@ def to_parts(spec: TypeSpec, value: Any) -> list[Any]:
         return [value if isinstance(value, Tensor) else convert_to_tensor(value, spec.dtype)]
     if _is_boxed(spec):
         return [boxed_elements.box(spec, value)]
+    if isinstance(spec, BatchableExtensionTypeSpec):
+        pairs = zip(spec.encoded, spec.encode(value))
+        return [part for each, encoded in pairs for part in to_parts(each, encoded)]
     return spec._to_tensor_list(value)
 
 
@@ -207,6 +213,9 @@ def to_rows(spec: TypeSpec, value: Any) -> list[Any]:
         return [boxed_elements.box_rows(spec, value)]
     if isinstance(spec, (TensorSpec, NoneTensorSpec)):
         return to_parts(spec, value)
+    if isinstance(spec, BatchableExtensionTypeSpec):
+        pairs = zip(spec.encoded, spec.encode(value, minimum_rank=1))
+        return [part for each, encoded in pairs for part in to_rows(each, encoded)]
     raise TypeError(
         f"{errors.where(errors.user_frame())}: a {spec.value_type.__name__} cannot be sliced"
     )
@@ -218,6 +227,11 @@ def from_parts(spec: TypeSpec, parts: list[Any]) -> Any:
         return parts[0]
     if _is_boxed(spec):
         return boxed_elements.unbox(spec, parts[0])
+    if isinstance(spec, BatchableExtensionTypeSpec):
+        given = iter(parts)
+        return spec.decode(
+            [from_parts(each, [next(given) for _ in part_specs(each)]) for each in spec.encoded]
+        )
     return spec._from_tensor_list(parts)
 
 

@@ -28,6 +28,7 @@ _composite: set[type] = set()  # types of which values were seen, and go to hand
 _plain: set[type] = set()  # and those that do not, nor hold other values
 Row = tuple[tuple[type, ...], Handler, bool]
 _named: list[tuple[tuple[str, str], Row]] = []
+_placed: dict[str, Row] = {}  # what programs registered themselves, by the place of the function
 _by_place: dict[str, list[Row]] = {}
 _shells: dict[Any, Any] = {}
 
@@ -64,13 +65,38 @@ def add_handler(
     with_function: bool = False,
 ) -> None:
     """Registers `handler` for public names: see `handles`. The latest is asked first."""
+    _note_types(types)
+    for space, given in (("v1", (*names, *v1)), ("v2", (*names, *v2))):
+        _named.extend(((space, name), (tuple(types), handler, with_function)) for name in given)
+    _by_place.clear()
+
+
+def _note_types(types: Iterable[type]) -> None:
     for kind in types:
         if kind not in _types:
             _types.append(kind)
             _plain.clear()
-    for space, given in (("v1", (*names, *v1)), ("v2", (*names, *v2))):
-        _named.extend(((space, name), (tuple(types), handler, with_function)) for name in given)
-    _by_place.clear()
+
+
+def set_first_handler(place: str, handler: Handler | None, types: Sequence[type]) -> None:
+    """Lets `handler` be asked before all others about the function at `place`; None for nobody.
+
+    It is given the function, before its arguments.
+    """
+    _note_types(types)
+    _placed.pop(place, None)
+    if handler is not None:
+        _placed[place] = (tuple(types), handler, True)
+
+
+def place_of(shell: Any) -> str | None:
+    """The place of the function in a shell; None for anything else."""
+    return getattr(shell, "_place", None)
+
+
+def shell_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The public function around `function`."""
+    return _shells.get(function, function)
 
 
 def registered_names() -> list[tuple[str, str]]:
@@ -88,6 +114,15 @@ def dispatching(place: str, value: Any, space: str, name: str) -> Any:
         # Where pickle finds it again: the public name, since the place holds the bare function.
         shell.__module__ = "reflow" if space == "v2" else "reflow.compat.v1"
         shell.__qualname__ = name
+    return shell
+
+
+def answered(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` of a library in a shell, so that handlers may be registered for it."""
+    shell = _shells.get(function)
+    if shell is None:
+        place = f"{function.__module__}:{function.__qualname__}:{len(_shells)}"
+        shell = _shells[function] = _shell(place, function)
     return shell
 
 
@@ -109,6 +144,7 @@ def _shell(place: str, function: Callable[..., Any]) -> Callable[..., Any]:
                             return result
         return function(*args, **kwargs)
 
+    call._place = place  # type: ignore[attr-defined]
     return call
 
 
@@ -138,4 +174,5 @@ def _handlers(place: str) -> list[Row]:
             where = maps[space].get(name)
             if where is not None and row not in _by_place.setdefault(where, []):
                 _by_place[where].append(row)
-    return _by_place.get(place, [])
+    rows = _by_place.get(place, [])
+    return [_placed[place], *rows] if place in _placed else rows

@@ -217,11 +217,13 @@ def is_nested_or_composite(seq: Any) -> bool:
 is_sequence_or_composite = is_nested_or_composite
 
 
+@export("__internal__.nest.is_mapping")
 def is_mapping(value: Any) -> bool:
     """Whether `value` is a mapping."""
     return isinstance(value, Mapping)
 
 
+@export("__internal__.nest.is_attrs")
 def is_attrs(value: Any) -> bool:
     """Whether `value` is an instance of a class that `attrs` made."""
     return _kind(value, False) == _ATTRS
@@ -368,6 +370,7 @@ def _options(kwargs: dict[str, Any]) -> tuple[bool, bool]:
     return check_types, expand
 
 
+@export("__internal__.nest.list_to_tuple")
 def list_to_tuple(structure: Any) -> Any:
     """`structure` with tuples in place of lists."""
     kind = _kind(structure, False)
@@ -534,6 +537,7 @@ def flatten_with_tuple_paths(structure: Any, expand_composites: bool = False) ->
     return list(_up_to(structure, structure, (), expand_composites))
 
 
+@export("__internal__.nest.yield_flat_paths")
 def yield_flat_paths(nest: Any, expand_composites: bool = False) -> Iterator[tuple]:
     """The paths of the leaves, in order."""
     for path, _ in _up_to(nest, nest, (), expand_composites):
@@ -631,6 +635,7 @@ def _up_to(shallow: Any, value: Any, path: tuple, expand: bool) -> Iterator[tupl
         yield from _up_to(branch, part, (*path, key), expand)
 
 
+@export("__internal__.nest.flatten_up_to")
 def flatten_up_to(
     shallow_tree: Any, input_tree: Any, check_types: bool = True, expand_composites: bool = False
 ) -> list[Any]:
@@ -639,6 +644,7 @@ def flatten_up_to(
     return [part for _, part in pairs]
 
 
+@export("__internal__.nest.map_structure_up_to")
 def map_structure_up_to(
     shallow_tree: Any, func: Callable[..., Any], *inputs: Any, **kwargs: Any
 ) -> Any:
@@ -669,6 +675,7 @@ def map_structure_with_tuple_paths_up_to(
     return _pack(shallow_tree, iter(results), expand)
 
 
+@export("__internal__.nest.get_traverse_shallow_structure")
 def get_traverse_shallow_structure(
     traverse_fn: Callable[[Any], Any], structure: Any, expand_composites: bool = False
 ) -> Any:

@@ -35,6 +35,14 @@ def set_seed(seed: Any) -> None:
     service("reset_eager_generators")()
 
 
+def forget_seed() -> None:
+    """Lets eager code be without a global seed, as a program begins."""
+    _eager.update(seed=None, op_seeds=None)
+    from reflow.lang.services import service
+
+    service("reset_eager_generators")()
+
+
 @export(v1=("set_random_seed", "random.set_random_seed"))
 def set_random_seed(seed: Any) -> None:
     """Sets the seed of the default graph, or the global one when executing eagerly."""

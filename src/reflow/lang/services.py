@@ -41,6 +41,7 @@ _PLACES = {
     "Example": "reflow.formats.protos:Example",
     "SequenceExample": "reflow.formats.protos:SequenceExample",
     "TensorProto": "reflow.formats.protos:TensorProto",
+    "HistogramProto": "reflow.formats.protos:HistogramProto",
     "make_ndarray": "reflow.formats.tensor_codec:make_ndarray",
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from reflow.lang import errors, nest, shapes
@@ -10,6 +10,7 @@ from reflow.lang.context import current_graph
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import string
 from reflow.lang.export import export
+from reflow.lang.extension_type import BatchableExtensionType
 from reflow.lang.func_graph import BodyGraph, FuncGraph, functions_of
 from reflow.lang.graph import Operation, topological
 from reflow.lang.opdef import REGISTRY
@@ -17,6 +18,7 @@ from reflow.lang.scopes import name_scope
 from reflow.lang.services import service
 from reflow.lang.static_value import constant_value
 from reflow.lang.tensor import SymbolicTensor
+from reflow.lang.type_spec import type_spec_from_value
 from reflow.ops import array, filling, joining, sequences
 from reflow.ops.constant import constant
 from reflow.ops.control_flow.branches import as_output, body_graph
@@ -217,7 +219,8 @@ def rows_of(
     with body.as_default():
         inputs = [body.add_input(t.dtype, t.shape[1:], "row") for t in rows]
         result = function(*inputs)
-        flat = [as_output(leaf) for leaf in nest.flatten(result)]
+        leaves = [_Leaf(leaf) for leaf in nest.flatten(result)]
+        flat = [as_output(part) for leaf in leaves for part in leaf.parts]
         kept = [each for each in flat if each is not None]
         body.outputs = [each if each.op.graph is body else body.capture(each) for each in kept]
     parts = _Body(body, rows)
@@ -230,8 +233,48 @@ def rows_of(
         return None, obstacle
     checks = [node for node in left if node.type == "Assert"]
     stacked = iter(parts.all_rows(body.outputs, checks) if kept else ())
-    values = [None if each is None else next(stacked) for each in flat]
-    return nest.pack_sequence_as(result, values), None
+    values = iter([None if each is None else next(stacked) for each in flat])
+    static = count if isinstance(count, int) else None
+    return nest.pack_sequence_as(result, [leaf.of_rows(values, static) for leaf in leaves]), None
+
+
+class _Leaf:
+    """A value of the result of a function of a row: a tensor, or one of an extension type."""
+
+    def __init__(self, value: Any):
+        self._spec = value._type_spec if isinstance(value, BatchableExtensionType) else None
+        self.parts = [value] if self._spec is None else self._spec.encode(value)
+
+    def of_rows(self, parts: Iterator[Any], count: int | None) -> Any:
+        """The value for all rows, of the next of `parts`."""
+        if self._spec is None:
+            return next(parts)
+        return self._spec._batch(count).decode([next(parts) for _ in self.parts])
+
+
+def pfor(
+    loop_fn: Callable[[Any], Any],
+    iters: Any,
+    fallback_to_while_loop: bool = True,
+    parallel_iterations: int | None = None,
+    warn: bool = False,
+) -> Any:
+    """`loop_fn` of 0 up to `iters`, stacked, for all numbers at once.
+
+    Args:
+      loop_fn: takes a scalar int32 tensor; returns nested tensors.
+      iters: how many numbers there are.
+      fallback_to_while_loop: whether ops that have no form for all numbers may run one by one.
+      parallel_iterations, warn: have no influence on the result.
+
+    Raises:
+      ValueError: if an op needs the fallback that is not allowed.
+
+    >>> from reflow.ops.vectorized import pfor
+    >>> print(pfor(lambda i: i * i, 4).numpy())
+    [0 1 4 9]
+    """
+    return vectorized_map(loop_fn, sequences.range(iters), fallback_to_while_loop, warn)
 
 
 # The public function ------------------------------------------------------------------------------
@@ -273,10 +316,11 @@ def in_graph(function: Callable[[], Any]) -> Any:
 
 
 def _vectorized(fn: Callable[..., Any], elems: Any, fallback: bool, site: str) -> Any:
-    if any(nest.is_composite(each) for each in nest.flatten(elems)):
-        return map_rows(fn, elems, None, None, True, True, "map", None, site)
+    leaves = [_sliced(each) for each in nest.flatten(elems)]
+    if any(nest.is_composite(part) for parts, _ in leaves for part in parts):
+        return _in_a_loop(converted(fn), elems, site)
     with name_scope("loop_body"):
-        tensors = [convert_to_tensor(each) for each in nest.flatten(elems)]
+        tensors = [convert_to_tensor(part) for parts, _ in leaves for part in parts]
         if any(t.shape.rank == 0 for t in tensors):
             raise ValueError(
                 f"{site}: Elements in elems must be 1+ dimensional Tensors, not scalars"
@@ -293,10 +337,14 @@ def _vectorized(fn: Callable[..., Any], elems: Any, fallback: bool, site: str) -
                 rows.append(tensor)
         convert = converted(fn)
 
+        def call(row: Any) -> Any:
+            left = iter(row)
+            values = [decode([next(left) for _ in parts]) for parts, decode in leaves]
+            return convert(nest.pack_sequence_as(elems, values))
+
         def of_row(*given: Any) -> Any:
             left = iter(given)
-            row = [t[0] if single else next(left) for t, single in zip(tensors, alone)]
-            return convert(nest.pack_sequence_as(elems, row))
+            return call([t[0] if single else next(left) for t, single in zip(tensors, alone)])
 
         result, obstacle = rows_of(of_row, rows, count, fallback)
         if obstacle is None:
@@ -310,7 +358,15 @@ def _vectorized(fn: Callable[..., Any], elems: Any, fallback: bool, site: str) -
             else next(whole_rows)
             for t, single in zip(tensors, alone)
         ]
-        return _in_a_loop(convert, nest.pack_sequence_as(elems, every), site)
+        return _in_a_loop(call, every, site)
+
+
+def _sliced(value: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
+    """The parts of an argument that are sliced, and how a slice of it is made of their slices."""
+    if isinstance(value, BatchableExtensionType):
+        spec: Any = value._type_spec
+        return spec.encode(value, minimum_rank=1), lambda parts: spec._unbatch().decode(parts)
+    return [value], lambda parts: parts[0]
 
 
 def _count(tensors: Sequence[Any], sizes: Sequence[int | None]) -> Any:
@@ -325,8 +381,20 @@ def _count(tensors: Sequence[Any], sizes: Sequence[int | None]) -> Any:
 def _in_a_loop(fn: Callable[..., Any], elems: Any, site: str) -> Any:
     """`fn` of one slice of `elems` after the other."""
     scratch = FuncGraph("scratch", current_graph())
+
+    def slice_of(value: Any) -> Any:
+        spec: Any = type_spec_from_value(value)
+        row = spec._unbatch()
+        parts = [scratch.add_input(p.dtype, p.shape, "slice") for p in row._flat_tensor_specs]
+        return row._from_tensor_list(parts)
+
     with scratch.as_default():
-        rows = [scratch.add_input(t.dtype, t.shape[1:], "slice") for t in nest.flatten(elems)]
-        result = fn(nest.pack_sequence_as(elems, rows))
-        kinds = nest.map_structure(lambda each: convert_to_tensor(each).dtype, result)
+        kinds = nest.map_structure(_kind_of, fn(nest.map_structure(slice_of, elems)))
     return map_rows(fn, elems, None, None, True, True, "map", kinds, site)
+
+
+def _kind_of(value: Any) -> Any:
+    """What `map_fn` is told of a value that a function gives."""
+    if nest.is_composite(value):
+        return value._type_spec
+    return convert_to_tensor(value).dtype

@@ -11,6 +11,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from reflow.lang.export import export
+
 
 class TFDecorator:
     """What a wrapper knows: its name, the decorated target, a documentation and an argument spec."""
@@ -67,6 +69,7 @@ class TFDecorator:
         return self._argspec
 
 
+@export("__internal__.decorator.make_decorator")
 def make_decorator(
     target: Any,
     decorator_func: Callable[..., Any],
@@ -124,6 +127,7 @@ def rewrap(decorator_func: Any, previous_target: Any, new_target: Any) -> Any:
     return decorator_func
 
 
+@export("__internal__.decorator.unwrap")
 def unwrap(maybe_tf_decorator: Any) -> tuple[list[TFDecorator], Any]:
     """The decorators around a function, outermost first, and the function itself."""
     decorators: list[TFDecorator] = []

@@ -68,7 +68,7 @@ _visible: dict[str, Any] = {"devices": None}  # the physical devices to use; Non
 _logical: dict[str, list[LogicalDeviceConfiguration]] = {}  # by the name of the physical device
 _memory_growth: dict[str, bool] = {}
 _threads = {"inter": 0, "intra": 0}
-_switches: dict[str, Any] = {
+_DEFAULTS: dict[str, Any] = {
     "soft_device_placement": True,
     "jit": "",
     "optimizer": {},
@@ -76,6 +76,16 @@ _switches: dict[str, Any] = {
     "synchronous": True,
     "device_policy": "silent",
 }
+_switches: dict[str, Any] = {**_DEFAULTS, "optimizer": {}}
+
+
+def reset() -> None:
+    """Forgets what programs said of devices, threads and optimization."""
+    _visible["devices"] = None
+    _logical.clear()
+    _memory_growth.clear()
+    _threads.update(inter=0, intra=0)
+    _switches.update(_DEFAULTS, optimizer={})
 
 
 def _physical() -> list[PhysicalDevice]:
@@ -358,7 +368,7 @@ def get_soft_device_placement() -> bool:
     return _switches["soft_device_placement"]
 
 
-@export("config.set_soft_device_placement")
+@export("config.set_soft_device_placement", "__internal__.eager_context.set_soft_device_placement")
 def set_soft_device_placement(enabled: bool) -> None:
     """Says whether ops of functions whose device is not there run elsewhere, or fail."""
     _switches["soft_device_placement"] = bool(enabled)

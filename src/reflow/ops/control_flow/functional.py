@@ -9,6 +9,7 @@ from reflow.lang import dtypes, errors, nest, shapes
 from reflow.lang.context import executing_eagerly
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
+from reflow.lang.extension_type import BatchableExtensionType, BatchableExtensionTypeSpec
 from reflow.lang.opdef import OpDef
 from reflow.lang.scopes import name_scope
 from reflow.lang.services import service
@@ -18,6 +19,7 @@ from reflow.ops.constant import constant
 from reflow.ops.control_flow.tensor_array import TensorArray
 from reflow.ops.control_flow.while_loop import while_loop
 from reflow.ops.define import op
+from reflow.ops.extension_rows import ExtensionReader, ExtensionWriter
 
 # Calls --------------------------------------------------------------------------------------------
 
@@ -119,6 +121,8 @@ def _stacked(written: TensorArray, static: int | None) -> Any:
 
 
 def _writer(spec: Any, infer_shape: bool, site: str) -> Any:
+    if isinstance(spec, BatchableExtensionTypeSpec):
+        return ExtensionWriter(spec, lambda part: _writer(part, infer_shape, site))
     if hasattr(spec, "_component_specs") and not isinstance(spec, TensorSpec):
         from reflow.ops.ragged import rows
 
@@ -157,6 +161,8 @@ class _Elements:
                 f"{site}: tf.{what} over sparse or ragged tensors: use tf.map_fn, or convert them to "
                 "dense ones",
             )
+        if isinstance(value, BatchableExtensionType):
+            return ExtensionReader(value, lambda part: _Elements._reader(part, site, what, True))
         from reflow.ops.ragged import rows
 
         return rows.reader(value)

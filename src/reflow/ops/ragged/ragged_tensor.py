@@ -106,7 +106,7 @@ class RaggedTensor(CompositeTensor):
         with name_scope(name, "RaggedFromRowSplits", [values, row_splits]):
             values = _as_values(values)
             partition = RowPartition.from_row_splits(
-                row_splits, validate, hint=_splits_hint(values)
+                row_splits, validate, dtype_hint=_splits_hint(values)
             )
             return cls._from_row_partition(values, partition, validate)
 
@@ -139,7 +139,7 @@ class RaggedTensor(CompositeTensor):
         with name_scope(name, "RaggedFromValueRowIds", [values, value_rowids, nrows]):
             values = _as_values(values)
             partition = RowPartition.from_value_rowids(
-                value_rowids, nrows, validate, hint=_splits_hint(values)
+                value_rowids, nrows, validate, dtype_hint=_splits_hint(values)
             )
             return cls._from_row_partition(values, partition, validate)
 
@@ -166,7 +166,7 @@ class RaggedTensor(CompositeTensor):
         with name_scope(name, "RaggedFromRowLengths", [values, row_lengths]):
             values = _as_values(values)
             partition = RowPartition.from_row_lengths(
-                row_lengths, validate, hint=_splits_hint(values)
+                row_lengths, validate, dtype_hint=_splits_hint(values)
             )
             return cls._from_row_partition(values, partition, validate)
 

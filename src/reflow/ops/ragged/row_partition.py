@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import dtypes, errors
+from reflow.lang import dtypes, errors, shapes
 from reflow.lang.context import current_graph
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
@@ -18,6 +18,7 @@ from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import control_dependencies
 from reflow.lang.static_value import constant_value
 from reflow.lang.tensor import SymbolicTensor, is_tensor
+from reflow.lang.type_spec import CompositeTensor, TensorSpec, TypeSpec
 from reflow.ops import array, cast, debugging
 
 SPLITS_DTYPES = (dtypes.int32, dtypes.int64)
@@ -58,13 +59,13 @@ def rows_of(tensor: Any, kind: Any) -> Any:
     return array.shape(tensor, out_type=kind)[0]
 
 
-def _index_tensor(value: Any, dtype: Any, name: str, hint: Any = dtypes.int64) -> Any:
+def _index_tensor(value: Any, dtype: Any, name: str, hint: Any = None) -> Any:
     """`value` as an integer tensor.
 
     Raises:
       ValueError: if it is one of another dtype than int32 or int64.
     """
-    tensor = convert_to_tensor(value, dtype, name, dtype_hint=hint)
+    tensor = convert_to_tensor(value, dtype, name, dtype_hint=hint or dtypes.int64)
     if tensor.dtype not in SPLITS_DTYPES:
         raise ValueError(
             f"{errors.where(errors.user_frame())}: Argument `{name}` must have dtype int32 or int64. "
@@ -74,7 +75,7 @@ def _index_tensor(value: Any, dtype: Any, name: str, hint: Any = dtypes.int64) -
 
 
 @export("experimental.RowPartition")
-class RowPartition:
+class RowPartition(CompositeTensor):
     """The partition of `nvals` values into `nrows` rows.
 
     Attributes:
@@ -103,9 +104,10 @@ class RowPartition:
 
     @classmethod
     def from_row_splits(
-        cls, splits: Any, validate: bool = True, dtype: Any = None, hint: Any = dtypes.int64
+        cls, row_splits: Any, validate: bool = True, dtype: Any = None, dtype_hint: Any = None
     ) -> RowPartition:
-        splits = _index_tensor(splits, dtype, "row_splits", hint)
+        """The partition whose row i holds the values from `row_splits[i]` up to `row_splits[i + 1]`."""
+        splits = _index_tensor(row_splits, dtype, "row_splits", dtype_hint)
         if splits.shape.rank not in (1, None):
             raise ValueError(f"Shape {splits.shape} must have rank 1")
         if splits.shape._dims and splits.shape._dims[0] == 0:
@@ -125,9 +127,10 @@ class RowPartition:
 
     @classmethod
     def from_row_lengths(
-        cls, lengths: Any, validate: bool = True, dtype: Any = None, hint: Any = dtypes.int64
+        cls, row_lengths: Any, validate: bool = True, dtype: Any = None, dtype_hint: Any = None
     ) -> RowPartition:
-        lengths = _index_tensor(lengths, dtype, "row_lengths", hint)
+        """The partition into rows of these lengths."""
+        lengths = _index_tensor(row_lengths, dtype, "row_lengths", dtype_hint)
         if lengths.shape.rank not in (1, None):
             raise ValueError(f"Shape {lengths.shape} must have rank 1")
         if validate:
@@ -139,13 +142,14 @@ class RowPartition:
     @classmethod
     def from_value_rowids(
         cls,
-        rowids: Any,
+        value_rowids: Any,
         nrows: Any = None,
         validate: bool = True,
         dtype: Any = None,
-        hint: Any = dtypes.int64,
+        dtype_hint: Any = None,
     ) -> RowPartition:
-        rowids = _index_tensor(rowids, dtype, "value_rowids", hint)
+        """The partition that has value i in the row `value_rowids[i]`."""
+        rowids = _index_tensor(value_rowids, dtype, "value_rowids", dtype_hint)
         if rowids.shape.rank not in (1, None):
             raise ValueError(f"Shape {rowids.shape} must have rank 1")
         kind = rowids.dtype
@@ -185,17 +189,87 @@ class RowPartition:
         )
         ends = REGISTRY["Cumsum"](lengths, 0)
         splits = REGISTRY["ConcatV2"]([_zero(kind), ends], 0)
-        return cls(splits, lengths=lengths, rowids=rowids, nrows=nrows)
+        nvals = rows_of(rowids, kind)
+        return cls(splits, lengths=lengths, rowids=rowids, nrows=nrows, nvals=nvals)
+
+    @classmethod
+    def from_row_starts(
+        cls,
+        row_starts: Any,
+        nvals: Any,
+        validate: bool = True,
+        dtype: Any = None,
+        dtype_hint: Any = None,
+    ) -> RowPartition:
+        """The partition of `nvals` values whose row i begins with the value `row_starts[i]`."""
+        starts = _index_tensor(row_starts, dtype, "row_starts", dtype_hint)
+        if starts.shape.rank not in (1, None):
+            raise ValueError(f"Shape {starts.shape} must have rank 1")
+        nvals = cast.cast(_index_tensor(nvals, None, "nvals"), starts.dtype)
+        if validate:
+            message = "Arguments to from_row_starts do not form a valid RaggedTensor: "
+            none = REGISTRY["All"](starts[:1] >= 0, [0]) & REGISTRY["All"](starts[:1] <= 0, [0])
+            starts, *_ = after(
+                [
+                    *require(none, message + "the first row must start at 0"),
+                    *require(
+                        REGISTRY["All"](starts[1:] >= starts[:-1], [0]), message + "not sorted"
+                    ),
+                    *require(
+                        REGISTRY["All"](starts[-1:] <= nvals, [0]),
+                        message + "a row starts beyond the values, of which there are",
+                        [nvals],
+                    ),
+                ],
+                starts,
+            )
+        end = REGISTRY["Reshape"](nvals, [1])
+        return cls(REGISTRY["ConcatV2"]([starts, end], 0), nvals=nvals)
+
+    @classmethod
+    def from_row_limits(
+        cls, row_limits: Any, validate: bool = True, dtype: Any = None, dtype_hint: Any = None
+    ) -> RowPartition:
+        """The partition whose row i ends before the value `row_limits[i]`."""
+        limits = _index_tensor(row_limits, dtype, "row_limits", dtype_hint)
+        if limits.shape.rank not in (1, None):
+            raise ValueError(f"Shape {limits.shape} must have rank 1")
+        if validate:
+            message = "Arguments to from_row_limits do not form a valid RaggedTensor: "
+            rises = REGISTRY["All"](limits[1:] >= limits[:-1], [0])
+            limits, *_ = after(
+                [
+                    *require(REGISTRY["All"](limits[:1] >= 0, [0]), message + "negative"),
+                    *require(rises, message + "not sorted"),
+                ],
+                limits,
+            )
+        return cls(REGISTRY["ConcatV2"]([_zero(limits.dtype), limits], 0))
 
     @classmethod
     def from_uniform_row_length(
-        cls, length: Any, nvals: Any, nrows: Any = None, validate: bool = True, dtype: Any = None
+        cls,
+        uniform_row_length: Any,
+        nvals: Any = None,
+        nrows: Any = None,
+        validate: bool = True,
+        dtype: Any = None,
+        dtype_hint: Any = None,
     ) -> RowPartition:
+        """The partition into rows that all have the same length.
+
+        Raises:
+          ValueError: if neither the number of values nor that of rows is given, or one is negative.
+        """
+        if nvals is None and nrows is None:
+            raise ValueError("Either (or both) of nvals and nrows must be specified")
         kind = dtype
         if kind is None:
-            known = [each.dtype for each in (length, nvals, nrows) if is_tensor(each)]
-            kind = next((each for each in known if each in SPLITS_DTYPES), dtypes.int64)
-        length = _index_tensor(length, kind, "uniform_row_length")
+            given = (uniform_row_length, nvals, nrows)
+            known = [each.dtype for each in given if is_tensor(each)]
+            kind = next((each for each in known if each in SPLITS_DTYPES), None)
+            kind = kind or dtype_hint or dtypes.int64
+        length = _index_tensor(uniform_row_length, kind, "uniform_row_length")
         static_length = constant_value(length)
         if static_length is not None and static_length < 0:
             raise ValueError(f"Expected uniform_row_length >= 0; got {static_length}")
@@ -245,6 +319,42 @@ class RowPartition:
         known = None if self.uniform is None else constant_value(self.uniform)
         return None if known is None else int(known)
 
+    @property
+    def static_nvals(self) -> int | None:
+        """The number of values where it is known while a graph is built."""
+        if self._nvals is not None:
+            known = constant_value(self._nvals)
+            if known is not None:
+                return int(known)
+        nrows, length = self.static_nrows, self.static_uniform_row_length
+        return None if nrows is None or length is None else nrows * length
+
+    def is_uniform(self) -> bool:
+        """Whether it is known that all rows have the same length."""
+        return self.uniform is not None
+
+    def uniform_row_length(self) -> Any:
+        """The length of all rows as a tensor, if it was made with one; else None."""
+        return self.uniform
+
+    def offsets_in_rows(self) -> Any:
+        """For each value, at which place of its row it is.
+
+        >>> import reflow as tf
+        >>> partition = tf.experimental.RowPartition.from_row_lengths([2, 1, 3])
+        >>> print(partition.offsets_in_rows().numpy())
+        [0 1 0 0 1 2]
+        """
+        zero, one = (convert_to_tensor(n, self.dtype) for n in (0, 1))
+        places = REGISTRY["Range"](zero, self.nvals(), one)
+        return places - REGISTRY["GatherV2"](self.row_starts(), self.value_rowids(), 0)
+
+    @property
+    def _type_spec(self) -> RowPartitionSpec:
+        return RowPartitionSpec(
+            self.static_nrows, self.static_nvals, self.static_uniform_row_length, self.dtype
+        )
+
     def row_splits(self) -> Any:
         return self._splits
 
@@ -281,6 +391,12 @@ class RowPartition:
         return self._rowids
 
     def __repr__(self) -> str:
+        if self.uniform is not None:
+            nrows, length = (constant_value(each) for each in (self.nrows(), self.uniform))
+            return (
+                f"tf.RowPartition(nrows={self.nrows() if nrows is None else nrows}, "
+                f"uniform_row_length={self.uniform if length is None else length})"
+            )
         known = constant_value(self._splits)
         return f"tf.RowPartition(row_splits={self._splits if known is None else known})"
 
@@ -316,6 +432,110 @@ class RowPartition:
             )
             return self.with_checks(checks)
         return self if self.uniform is not None else other
+
+
+class RowPartitionSpec(TypeSpec):
+    """The type of a `RowPartition`.
+
+    Args:
+      nrows, nvals: how many rows and values there are, if that is known.
+      uniform_row_length: the length of all rows, if there is one and it is known.
+      dtype: of the splits.
+
+    Raises:
+      ValueError: if they do not fit together, or the dtype is neither int32 nor int64.
+    """
+
+    def __init__(
+        self,
+        nrows: Any = None,
+        nvals: Any = None,
+        uniform_row_length: Any = None,
+        dtype: Any = dtypes.int64,
+    ):
+        sizes = [shapes.as_shape([n]) for n in (nrows, nvals, uniform_row_length)]
+        self._nrows, self._nvals, self._uniform = sizes
+        self._dtype = dtypes.as_dtype(dtype)
+        if self._dtype not in SPLITS_DTYPES:
+            raise ValueError("dtype must be tf.int32 or tf.int64")
+        rows, values, length = self.nrows, self.nvals, self.uniform_row_length
+        if values is not None and length:
+            if values % length:
+                raise ValueError(
+                    f"nvals={values} is not compatible with uniform_row_length={length} (doesn't "
+                    "divide evenly)"
+                )
+            if rows is None:
+                self._nrows = shapes.as_shape([values // length])
+            elif rows * length != values:
+                raise ValueError(
+                    f"nvals={values} is not compatible with nrows={rows} and "
+                    f"uniform_row_length={length}"
+                )
+        elif values is None and 0 in (rows, length):
+            self._nvals = shapes.as_shape([0])
+        elif values is None and None not in (rows, length):
+            self._nvals = shapes.as_shape([rows * length])
+
+    @property
+    def nrows(self) -> int | None:
+        return self._nrows[0]
+
+    @property
+    def nvals(self) -> int | None:
+        return self._nvals[0]
+
+    @property
+    def uniform_row_length(self) -> int | None:
+        return self._uniform[0]
+
+    @property
+    def dtype(self) -> Any:
+        return self._dtype
+
+    def with_dtype(self, dtype: Any) -> RowPartitionSpec:
+        """The spec with splits of another dtype."""
+        return RowPartitionSpec(self.nrows, self.nvals, self.uniform_row_length, dtype)
+
+    @classmethod
+    def from_value(cls, value: RowPartition) -> RowPartitionSpec:
+        """The spec of a partition."""
+        return value._type_spec
+
+    @property
+    def value_type(self) -> type:
+        return RowPartition
+
+    @property
+    def _component_specs(self) -> TensorSpec:
+        rows = self.nrows
+        return TensorSpec([None if rows is None else rows + 1], self._dtype)
+
+    def _to_components(self, value: RowPartition) -> Any:
+        return value.row_splits()
+
+    def _from_components(self, components: Any) -> RowPartition:
+        result = RowPartition.from_row_splits(components, validate=False)
+        if isinstance(result._splits, SymbolicTensor):
+            result.set_static(self.nrows, self.uniform_row_length)
+        return result
+
+    def _serialize(self) -> tuple:
+        return self._nrows, self._nvals, self._uniform, self._dtype
+
+    @classmethod
+    def _deserialize(cls, serialization: tuple) -> RowPartitionSpec:
+        *sizes, dtype = serialization
+        return cls(*(size[0] for size in sizes), dtype)
+
+    def __reduce__(self) -> tuple:
+        return RowPartitionSpec, (self.nrows, self.nvals, self.uniform_row_length, self._dtype)
+
+    def __repr__(self) -> str:
+        return (
+            f"RowPartitionSpec(nrows={self.nrows}, nvals={self.nvals}, "
+            f"uniform_row_length={self.uniform_row_length}, dtype={self._dtype!r})"
+        )
 
 
 def same_splits(a: Any, b: Any) -> Any:

@@ -12,6 +12,7 @@ from reflow.lang import context, dtypes, errors
 from reflow.lang.context import get_default_graph
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import DType, as_dtype
+from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.resource import ResourceHandle
 from reflow.lang.scopes import (
@@ -681,6 +682,7 @@ class UnreadVariable(BaseResourceVariable):
             return super()._apply(kind, *inputs, **attrs)
 
 
+@export("__internal__.ops.is_resource_variable")
 def is_resource_variable(variable: Any) -> bool:
     """Whether `variable` is a resource variable, or stands in for one."""
     return isinstance(variable, BaseResourceVariable) or hasattr(
