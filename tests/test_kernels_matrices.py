@@ -11,7 +11,7 @@ from reflow.compiler import fused_attention, policy
 from reflow.compiler.jax_namespace import jax_namespace
 from reflow.compiler.jax_setup import jax
 from reflow.kernels import choices, kernel, library
-from reflow.kernels.matrices import Attention, attention, batch_product
+from reflow.kernels.matrices import Attention, attention, matrix_product
 from reflow.lang.numpy_namespace import numpy_namespace
 
 tf = reflow.compat.v1
@@ -68,12 +68,12 @@ def test_random_products_agree_with_float64(seed, wherever_possible):
     rng = np.random.default_rng(seed)
     for flip_x, flip_y in itertools.product((False, True), repeat=2):
         for _ in range(8):
-            batch = tuple(int(n) for n in rng.integers(1, 6, rng.integers(1, 4)))
+            batch = tuple(int(n) for n in rng.integers(1, 6, rng.integers(0, 4)))
             rows, inner, columns = (int(n) for n in rng.choice([1, 2, 7, 16, 33, 64, 100, 257], 3))
             x = normal(rng, *batch, *((inner, rows) if flip_x else (rows, inner)))
             y = normal(rng, *batch, *((columns, inner) if flip_y else (inner, columns)))
             want = flipped(x, flip_x).astype(np.float64) @ flipped(y, flip_y).astype(np.float64)
-            chosen = batch_product(x, y, flip_x, flip_y)
+            chosen = matrix_product(x, y, flip_x, flip_y)
             for got in both_ways(chosen, x, y):
                 assert got.shape == want.shape
                 assert np.abs(got - want).max() < 1e-5 * max(np.abs(want).max(), 1)
@@ -83,13 +83,20 @@ def test_random_products_agree_with_float64(seed, wherever_possible):
 def test_few_large_matrices_are_divided_among_the_threads(wherever_possible, monkeypatch):
     rng = np.random.default_rng(0)
     x, y = normal(rng, 2, 301, 200), normal(rng, 2, 200, 130)
-    chosen = batch_product(x, y, False, False)
-    turned = batch_product(np.swapaxes(x, 1, 2), y, True, False)
+    chosen = matrix_product(x, y, False, False)
+    turned = [
+        (matrix_product(each, other, flip_x, flip_y), each, other)
+        for flip_x, flip_y in ((True, False), (False, True), (True, True))
+        for each, other in [
+            [np.ascontiguousarray(flipped(a, f)) for a, f in ((x, flip_x), (y, flip_y))]
+        ]
+    ]
     want = x.astype(np.float64) @ y
     for threads in (1, 2, 3, 16):
         monkeypatch.setattr(library.library(), "threads", threads)
         assert np.abs(chosen(numpy_namespace, x, y) - want).max() < 1e-4
-        assert np.abs(turned(numpy_namespace, np.swapaxes(x, 1, 2), y) - want).max() < 1e-4
+        for other, *operands in turned:
+            assert np.abs(other(numpy_namespace, *operands) - want).max() < 1e-4
 
 
 @needs_kernels
@@ -99,19 +106,50 @@ def test_few_large_matrices_are_divided_among_the_threads(wherever_possible, mon
         ((0, 3, 4), (0, 4, 5)),
         ((2, 3, 0), (2, 0, 5)),
         ((2, 0, 4), (2, 4, 5)),
-        ((3, 4), (4, 5)),
         ((1, 3, 4), (2, 4, 5)),
         ((2, 3, 4), (2, 5, 6)),
     ],
 )
 def test_what_products_are_left_to_xla(x, y, wherever_possible):
-    assert batch_product(np.zeros(x, np.float32), np.zeros(y, np.float32), False, False) is None
+    assert matrix_product(np.zeros(x, np.float32), np.zeros(y, np.float32), False, False) is None
+
+
+@needs_kernels
+@pytest.mark.parametrize(
+    ("rows", "flip_x", "flip_y", "native"),
+    [
+        (1, False, True, True),
+        (64, False, True, True),
+        (65, False, True, False),
+        (8, False, False, False),
+    ],
+)
+def test_single_products_with_few_rows_and_a_transposed_right_side(rows, flip_x, flip_y, native):
+    x = np.zeros((rows, 256), np.float32)
+    y = np.zeros((300, 256) if flip_y else (256, 300), np.float32)
+    assert (matrix_product(x, y, flip_x, flip_y) is not None) == native
+
+
+@pytest.mark.parametrize("rows", [0, 1, 30])
+def test_a_product_of_few_rows_and_its_gradients(rows, compiled):
+    rng = np.random.default_rng(1)
+    x, y, g = normal(rng, rows, 100), normal(rng, 130, 100), normal(rng, rows, 130)
+    with tf.Graph().as_default(), tf.Session() as session:
+        placeholders = [tf.placeholder(tf.float32, each.shape) for each in (x, y, g)]
+        product = tf.matmul(placeholders[0], placeholders[1], transpose_b=True)
+        fetches = [product, *tf.gradients(product, placeholders[:2], placeholders[2])]
+        got = session.run(fetches, dict(zip(placeholders, (x, y, g))))
+    for one, other in zip(got, (x @ y.T, g @ y, g.T @ x)):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+    if library.library() is not None and rows:
+        assert any(what.startswith("matrix product") for what in choices.noted()[0])
 
 
 @needs_kernels
 def test_other_types_are_left_to_xla(wherever_possible):
     x = np.zeros((2, 3, 3))
-    assert batch_product(x, x, False, False) is None
+    assert matrix_product(x, x, False, False) is None
 
 
 @pytest.mark.parametrize("adj_x", [False, True])
@@ -227,7 +265,7 @@ def test_numbers_that_are_neither_are_refused(wherever_possible):
             *(reason, ctypes.c_size_t(256)),
         )
 
-    for chosen in (batch_product(q, q, False, True), kernel_for(q, q, q, 0.5, bias)):
+    for chosen in (matrix_product(q, q, False, True), kernel_for(q, q, q, 0.5, bias)):
         good = chosen.numbers
         assert accepted(good)
         assert not accepted(good[:-1])

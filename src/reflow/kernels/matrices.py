@@ -14,6 +14,8 @@ from reflow.kernels.library import forced, library
 _PRODUCT, _ATTENTION = 7, 8
 
 _NARROW = 16  # numbers: those of a vector with AVX-512
+# XLA brings the right side of a product of its own into order, which takes as long as 64 rows of it.
+_FEW_ROWS_OF_ONE = 64
 # Fewer make weights that are hardly larger than the operands, and calls that are hardly longer.
 _FEW_ROWS, _FEW_KEYS = 32, 256
 _SMALL = 4096  # multiplications: a call of a kernel takes a few microseconds
@@ -42,7 +44,8 @@ class Product(NamedTuple):
     def __str__(self) -> str:
         left = f"{self.rows}x{self.inner}" + (" (transposed)" if self.flip_a else "")
         right = f"{self.inner}x{self.columns}" + (" (transposed)" if self.flip_b else "")
-        return f"{math.prod(self.batch)} matrix products, {self.dtype}, {left} by {right}"
+        what = f"{math.prod(self.batch)} matrix products" if self.batch else "matrix product"
+        return f"{what}, {self.dtype}, {left} by {right}"
 
 
 class Attention(NamedTuple):
@@ -94,17 +97,17 @@ class Attention(NamedTuple):
         return text if self.bias is None else text + f", bias {'x'.join(map(str, self.bias))}"
 
 
-def batch_product(x: Any, y: Any, flip_x: bool, flip_y: bool) -> Kernel | None:
+def matrix_product(x: Any, y: Any, flip_x: bool, flip_y: bool) -> Kernel | None:
     """A kernel for the products of the matrices of `x` and `y`, or None where XLA's are as good.
 
     Args:
-      x, y: arrays of the same outer dimensions, or their shapes and dtypes.
+      x, y: arrays of the same outer dimensions, if any, or their shapes and dtypes.
       flip_x, flip_y: whether the matrices are to be transposed first.
     """
     if library() is None or x.dtype != np.float32 or y.dtype != np.float32:
         return None
     batch = tuple(x.shape[:-2])
-    if not batch or tuple(y.shape[:-2]) != batch or 0 in (*x.shape, *y.shape):
+    if tuple(y.shape[:-2]) != batch or 0 in (*x.shape, *y.shape):
         return None
     rows, inner = x.shape[-2:][::-1] if flip_x else x.shape[-2:]
     inner_y, columns = y.shape[-2:][::-1] if flip_y else y.shape[-2:]
@@ -118,7 +121,9 @@ def batch_product(x: Any, y: Any, flip_x: bool, flip_y: bool) -> Kernel | None:
 
 def _xla_is_as_good(product: Product) -> bool:
     """Where the native kernels were measured to gain nothing (docs/decisions.md)."""
-    if product.inner < _NARROW or product.rows == 1:
+    if not product.batch and (product.rows > _FEW_ROWS_OF_ONE or not product.flip_b):
+        return True
+    if product.inner < _NARROW or (product.batch and product.rows == 1):
         return True
     if product.columns < _NARROW and not product.flip_a:
         return True

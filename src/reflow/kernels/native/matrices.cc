@@ -1,6 +1,7 @@
 #include "matrices.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <map>
 #include <stdexcept>
@@ -15,8 +16,9 @@ namespace {
 constexpr double kPart = 2e6;
 // Parts per thread: more than one, so that a thread that is held up leaves work to the others.
 constexpr int kPartsPerThread = 4;
-// Rows that a part has at least, if it is not a whole matrix.
+// Rows, or columns, that a part has at least if it is not a whole matrix.
 constexpr int64_t kRows = 32;
+constexpr int64_t kColumns = 64;
 constexpr int64_t kMost = int64_t{1} << 31;
 
 void require(bool ok, const char* what) {
@@ -25,32 +27,43 @@ void require(bool ok, const char* what) {
 
 int64_t per(int64_t n, int64_t each) { return (n + each - 1) / each; }
 
-// Some whole matrices, or some rows of one.
+// Some whole matrices, or some rows or columns of one.
 struct Part {
-  int64_t first, count, row, rows;
+  int64_t first, count, row, rows, column, columns;
 };
+
+// A matrix in parts of about `n / pieces`, which are multiples of `least`.
+int64_t band(int64_t n, int64_t pieces, int64_t least) { return per(per(n, pieces), least) * least; }
 
 std::vector<Part> parts_of(const Product& p, int threads) {
   const double work = static_cast<double>(p.batch) * p.rows * p.inner * p.columns;
   const int64_t most = int64_t{kPartsPerThread} * threads;
   const int64_t wanted = threads == 1 ? 1 : std::clamp<int64_t>(static_cast<int64_t>(work / kPart), 1, most);
   std::vector<Part> parts;
-  if (wanted > p.batch) {
-    const int64_t rows = std::max(per(per(p.rows, per(wanted, p.batch)), kRows) * kRows, kRows);
-    for (int64_t i = 0; i < p.batch; ++i) {
-      for (int64_t row = 0; row < p.rows; row += rows) {
-        parts.push_back({i, 1, row, std::min(rows, p.rows - row)});
-      }
+  if (wanted <= p.batch) {
+    const int64_t each = per(p.batch, wanted);
+    for (int64_t i = 0; i < p.batch; i += each) {
+      parts.push_back({i, std::min(each, p.batch - i), 0, p.rows, 0, p.columns});
     }
     return parts;
   }
-  const int64_t each = per(p.batch, wanted);
-  for (int64_t i = 0; i < p.batch; i += each) parts.push_back({i, std::min(each, p.batch - i), 0, p.rows});
+  // oneDNN copies a transposed right side into order: each part its own columns, not each part all of it.
+  const int64_t pieces = per(wanted, p.batch);
+  const int64_t rows = p.flip_b ? p.rows : band(p.rows, pieces, kRows);
+  const int64_t columns = p.flip_b ? band(p.columns, pieces, kColumns) : p.columns;
+  for (int64_t i = 0; i < p.batch; ++i) {
+    for (int64_t row = 0; row < p.rows; row += rows) {
+      for (int64_t column = 0; column < p.columns; column += columns) {
+        parts.push_back({i, 1, row, std::min(rows, p.rows - row), column,
+                         std::min(columns, p.columns - column)});
+      }
+    }
+  }
   return parts;
 }
 
 ProductShape shape_of(const Product& p, const Part& part) {
-  ProductShape shape{part.count, part.rows, p.inner, p.columns, p.flip_a, p.flip_b};
+  ProductShape shape{part.count, part.rows, p.inner, part.columns, p.flip_a, p.flip_b};
   shape.a_step = p.flip_a ? p.rows : p.inner;
   shape.b_step = p.flip_b ? p.inner : p.columns;
   shape.c_step = p.columns;
@@ -86,10 +99,10 @@ void Product::compute(const Pool& pool, const void* const* given, void* result) 
   const std::vector<Part> parts = parts_of(*this, pool.threads);
   const int count = static_cast<int>(parts.size());
   // Parts have at most two sizes: those of the last ones may be smaller.
-  std::map<std::pair<int64_t, int64_t>, std::shared_ptr<const MatrixProduct>> recipes;
+  std::map<std::array<int64_t, 3>, std::shared_ptr<const MatrixProduct>> recipes;
   std::size_t room = 0;
   for (const Part& part : parts) {
-    auto& recipe = recipes[{part.count, part.rows}];
+    auto& recipe = recipes[{part.count, part.rows, part.columns}];
     if (recipe != nullptr) continue;
     recipe = MatrixProduct::of(shape_of(*this, part));
     room = std::max(room, recipe->room());
@@ -101,9 +114,10 @@ void Product::compute(const Pool& pool, const void* const* given, void* result) 
   in_parts(pool, count, [&](int index, int slot) {
     const Part& part = parts[index];
     dnnl::stream stream(cpu_engine());
-    recipes.at({part.count, part.rows})
+    recipes.at({part.count, part.rows, part.columns})
         ->run(stream, a + part.first * rows * inner + part.row * (flip_a ? 1 : inner),
-              b + part.first * inner * columns, c + part.first * rows * columns + part.row * columns,
+              b + part.first * inner * columns + part.column * (flip_b ? inner : 1),
+              c + part.first * rows * columns + part.row * columns + part.column,
               scratch.data() + slot * room);
   });
 }

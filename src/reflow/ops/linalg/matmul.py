@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.kernels.matrices import batch_product
+from reflow.kernels.matrices import matrix_product
 from reflow.lang import errors, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import (
@@ -134,10 +134,15 @@ def matmul_op(xp, a, b, *, transpose_a, transpose_b):
     for i, each in enumerate((a, b)):
         if each.ndim != 2:
             raise ValueError(f"In[{i}] is not a matrix. Instead it has shape {list(each.shape)}")
-    b = xp.swapaxes(b, 0, 1) if transpose_b else b
-    a = turned(xp, a, b.shape[1]) if transpose_a else a
-    _check_inner(a, b)
-    return product(xp, a, b, a.dtype)
+    kernel = None if xp.is_numpy else matrix_product(a, b, transpose_a, transpose_b)
+
+    def otherwise(a: Any, b: Any) -> Any:
+        b = xp.swapaxes(b, 0, 1) if transpose_b else b
+        a = turned(xp, a, b.shape[1]) if transpose_a else a
+        _check_inner(a, b)
+        return product(xp, a, b, a.dtype)
+
+    return natively(xp, kernel, otherwise, a, b)
 
 
 @matmul_op.gradient_rule
@@ -198,7 +203,7 @@ def _sparse_matmul_grad(g, a, b, *, transpose_a, transpose_b, a_is_sparse, b_is_
 
 
 def _batch_product(xp: Any, x: Any, y: Any, adj_x: bool, adj_y: bool, dtype: Any) -> Any:
-    kernel = None if xp.is_numpy else batch_product(x, y, adj_x, adj_y)
+    kernel = None if xp.is_numpy else matrix_product(x, y, adj_x, adj_y)
 
     def otherwise(x: Any, y: Any) -> Any:
         x = transposed(xp, x, True) if adj_x else x
