@@ -4,6 +4,12 @@ XLA's CPU client takes the memory of a run's results and intermediate arrays fro
 afterwards. glibc maps blocks beyond 32 MiB anew each time, and trims its heap: every run then pays a page
 fault for each 4096 bytes that it touches, which was a quarter of the time of a training step
 (docs/decisions.md). TensorFlow and PyTorch keep such memory too.
+
+What is kept must be what is used again. A block that was given back may be a few bytes too small for the
+next run, since glibc hands out what lay around it; XLA's threads may give a block back a moment after the
+next run has begun; and LLVM leaves hundreds of megabytes of small pieces behind. So free memory goes back to
+the system after a compilation that took long, before the second and third run of a large executable, and
+whenever the process holds more than a run's worth beyond what it needs.
 """
 
 from __future__ import annotations
@@ -11,9 +17,13 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+from typing import Any
 
 # Bytes at the end of the heap that are kept when they are free.
 KEPT = 1 << 30
+# Bytes of intermediate arrays from which on it is worth looking after the runs of an executable.
+LARGE = 32 << 20
+LONG = 0.5  # seconds: what LLVM leaves behind a shorter compilation is not worth a system call
 # glibc's numbers, of malloc.h.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
@@ -38,4 +48,49 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     # Threads that XLA will start share the heap: an arena of their own has no room for large blocks.
     settings = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: KEPT, _M_ARENA_MAX: 1}
-    return all(mallopt(which, value) for which, value in settings.items())
+    _kept[0] = all(mallopt(which, value) for which, value in settings.items())
+    return _kept[0]
+
+
+_kept = [False]  # whether freed memory is kept
+
+
+def give_back() -> None:
+    """Gives all memory that is free back to the system, if freed memory is kept at all."""
+    if _kept[0]:
+        ctypes.CDLL(None).malloc_trim(ctypes.c_size_t(0))
+
+
+def resident() -> int:
+    """Bytes of memory that the process holds now (Linux)."""
+    with open("/proc/self/statm") as status:
+        return int(status.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Runs:
+    """Looks after the memory of one executable's runs.
+
+    Args:
+      size: bytes that XLA takes for a run's intermediate arrays, as one block.
+    """
+
+    def __init__(self, size: int):
+        self.size = size
+        self.begun = 0
+        self.least = 0  # bytes that were held without the block
+
+    def begin(self) -> None:
+        """To be called before each run."""
+        self.begun += 1
+        if self.begun == 1 or not _kept[0]:
+            return
+        if self.begun <= 3 or resident() > self.least + 3 * self.size // 2:
+            give_back()
+            self.least = resident()
+
+
+def runs_of(compiled: Any) -> Runs | None:
+    """What looks after the runs of a compiled JAX function, or None where they take little memory."""
+    analysis = compiled.memory_analysis() if _kept[0] else None
+    size = analysis.temp_size_in_bytes if analysis else 0
+    return Runs(size) if size >= LARGE else None

@@ -16,6 +16,7 @@ from reflow.compiler.evaluate import Tracer, Unusual
 from reflow.compiler.jax_namespace import jax_namespace
 from reflow.compiler.jax_setup import wide_types
 from reflow.compiler.list_buffer import ListBuffer
+from reflow.compiler.memory import runs_of
 from reflow.lang.tensor_list import TensorList
 
 MANY = 100  # nodes: from here on it is worth asking how much XLA should optimise
@@ -82,7 +83,11 @@ def _build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
         quick = not cluster.accelerated and len(cluster.nodes) >= MANY and _is_small(staged.jaxpr)
         compiled = staged.lower().compile(_QUICKLY if quick else None)
 
+    runs = None if cluster.accelerated else runs_of(compiled)
+
     def call(*arguments: Any) -> Any:
+        if runs is not None:
+            runs.begin()
         with wide_types():
             return compiled(*arguments)
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "convolution.h"
+#include "normalization.h"
 #include "pooling.h"
 #include "scratch.h"
 #include "spec.h"
@@ -33,6 +34,10 @@ std::vector<int64_t> sizes_of(const Spec& spec) {
       return {input, output, output, input};
     case Kind::kAverageGradient:
       return {output, input};
+    case Kind::kMoments:
+      return {input, 2 * spec.channels};
+    case Kind::kGradientSums:
+      return {input, input, spec.channels, 2 * spec.channels};
     default:
       return {input, output};
   }
@@ -41,6 +46,8 @@ std::vector<int64_t> sizes_of(const Spec& spec) {
 void compute(const Spec& spec, const Pool& pool, const void* const* given, void* result) {
   if (spec.is_pooling()) {
     pool_windows(spec, pool, given, result);
+  } else if (spec.is_normalization()) {
+    sum_channels(spec, pool, given, static_cast<float*>(result));
   } else {
     convolve(spec, pool, given[0], given[1], result);
   }
@@ -51,15 +58,17 @@ ffi::Error compute_for_xla(ffi::ThreadPool threads, ffi::RemainingArgs operands,
   try {
     const Spec spec(numbers.begin(), numbers.size());
     const std::vector<int64_t> sizes = sizes_of(spec);
-    const auto type = spec.type == Type::kFloat32 ? ffi::F32 : ffi::BF16;
-    const auto fits = [&](const ffi::AnyBuffer& buffer, int64_t size) {
-      return static_cast<int64_t>(buffer.element_count()) == size && buffer.element_type() == type;
+    const auto images = spec.type == Type::kFloat32 ? ffi::F32 : ffi::BF16;
+    const auto fits = [&](const ffi::AnyBuffer& buffer, std::size_t i) {
+      const bool is_vector = spec.is_normalization() && sizes[i] != spec.input_elements();
+      const auto type = is_vector ? ffi::F32 : images;
+      return static_cast<int64_t>(buffer.element_count()) == sizes[i] && buffer.element_type() == type;
     };
-    bool ok = operands.size() + 1 == sizes.size() && fits(*result, sizes.back());
+    bool ok = operands.size() + 1 == sizes.size() && fits(*result, sizes.size() - 1);
     std::vector<const void*> given;
     for (std::size_t i = 0; ok && i < operands.size(); ++i) {
       const auto operand = operands.get<ffi::AnyBuffer>(i);
-      ok = operand.has_value() && fits(*operand, sizes[i]);
+      ok = operand.has_value() && fits(*operand, i);
       if (ok) given.push_back(operand->untyped_data());
     }
     if (!ok) return ffi::Error::InvalidArgument("reflow_compute: buffers that do not fit the call");
@@ -93,7 +102,7 @@ REFLOW_EXPORT int reflow_implementation(const int64_t* numbers, std::size_t coun
   try {
     const reflow::Spec spec(numbers, count);
     const std::string name =
-        spec.is_pooling() ? "loops" : reflow::convolution_implementation(spec, threads);
+        spec.is_pooling() || spec.is_normalization() ? "loops" : reflow::convolution_implementation(spec, threads);
     std::snprintf(text, size, "%s", name.c_str());
     return 1;
   } catch (const std::exception& error) {
