@@ -303,7 +303,8 @@ class Cluster:
         interpreter.path = self.path
         started = time.perf_counter()
         interpreter.deadline = started + patience
-        if entry.elements < policy.THREADED:
+        interpreter.frugal = entry.elements >= policy.THREADED
+        if not interpreter.frugal:
             outputs = self._interpreted(args, interpreter)
         else:
             with BlasThreads(is_compiling):

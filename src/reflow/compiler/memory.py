@@ -8,8 +8,8 @@ fault for each 4096 bytes that it touches, which was a quarter of the time of a 
 What is kept must be what is used again. A block that was given back may be a few bytes too small for the
 next run, since glibc hands out what lay around it; XLA's threads may give a block back a moment after the
 next run has begun; and LLVM leaves hundreds of megabytes of small pieces behind. So free memory goes back to
-the system after a compilation that took long, before the second and third run of a large executable, and
-whenever the process holds more than a run's worth beyond what it needs.
+the system after a compilation that took long, before the first runs of a large executable, and later when the
+process holds half as much again as the runs of all large executables were seen to need.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import weakref
 from typing import Any
 
 # Bytes at the end of the heap that are kept when they are free.
@@ -24,6 +25,7 @@ KEPT = 1 << 30
 # Bytes of intermediate arrays from which on it is worth looking after the runs of an executable.
 LARGE = 32 << 20
 LONG = 0.5  # seconds: what LLVM leaves behind a shorter compilation is not worth a system call
+_PAUSE = 8  # runs: one in so many, at the most, finds its memory gone
 # glibc's numbers, of malloc.h.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
@@ -72,21 +74,43 @@ class Runs:
 
     Args:
       size: bytes that XLA takes for a run's intermediate arrays, as one block.
+
+    Attributes:
+      need: bytes that a run was seen to take, with what XLA's threads need beside.
     """
 
     def __init__(self, size: int):
-        self.size = size
+        self.need = size
         self.begun = 0
-        self.least = 0  # bytes that were held without the block
+        self._next = 1  # the first run before which memory may go back again
+        _all.add(self)
 
     def begin(self) -> None:
         """To be called before each run."""
         self.begun += 1
-        if self.begun == 1 or not _kept[0]:
+        if not _kept[0]:
             return
-        if self.begun <= 3 or resident() > self.least + 3 * self.size // 2:
+        held = resident()
+        if _last.run is self:
+            self.need = max(self.need, held - _last.least)
+        _last.run = None
+        if self.begun < self._next:
+            return
+        if self.begun <= 3 or held > _last.least + 3 * sum(r.need for r in set(_all)) // 2:
             give_back()
-            self.least = resident()
+            _last.run, _last.least = self, resident()
+            self._next = self.begun + (_PAUSE if self.begun >= 3 else 1)
+
+
+class _Last:
+    """The last time that memory went back: before which executable's run, and the bytes held then."""
+
+    run: Runs | None = None
+    least = 0
+
+
+_last = _Last()
+_all: weakref.WeakSet[Runs] = weakref.WeakSet()
 
 
 def runs_of(compiled: Any) -> Runs | None:
