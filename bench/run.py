@@ -19,6 +19,7 @@ import peers
 import report
 import worker
 import workloads
+from workloads import common
 
 HERE = pathlib.Path(__file__).resolve().parent
 DEADLINE = 300  # seconds for a set-up or a repetition
@@ -186,7 +187,8 @@ def main():
         samples = measure(name, list(versions), arguments.repeats, notes)
         everything[name] = samples
         module = importlib.import_module(f"workloads.{name}")
-        for metric, (title, unit) in module.METRICS.items():
+        peak = {common.PEAK: (f"{name}, peak memory of the process", "MB")}
+        for metric, (title, unit) in (module.METRICS | peak).items():
             by_framework = {f: values.get(metric, []) for f, values in samples.items()}
             target = getattr(module, "TARGETS", {}).get(metric, "")
             rows.append((title, unit, target, by_framework))

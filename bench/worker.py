@@ -3,7 +3,8 @@
     python bench/worker.py FRAMEWORK WORKLOAD
 
 It sets the workload up and answers each line on standard input with one repetition: a line of JSON,
-{"values": {...}} or {"error": "..."}. What frameworks print goes to standard error.
+{"values": {...}} or {"error": "..."}. The most memory that the process has held by then is among the values.
+What frameworks print goes to standard error.
 """
 
 import importlib
@@ -33,7 +34,10 @@ def main():
         repeat = getattr(module, SETUPS[framework])()
         print("{}", file=answers)
         while sys.stdin.readline():
-            print(json.dumps({"values": repeat()}), file=answers)
+            values = repeat()
+            if os.path.exists("/proc/self/status"):  # on Linux
+                values = {**values, common.PEAK: common.peak_bytes()}
+            print(json.dumps({"values": values}), file=answers)
     except Exception as error:
         traceback.print_exc()
         said = str(error).strip().split("\n")[0]

@@ -4,8 +4,13 @@ import os
 import platform
 import subprocess
 import sys
+import tracemalloc
 
+import numpy as np
 import pytest
+
+import reflow
+from reflow.compiler import policy
 
 PROGRAM = """
 import resource
@@ -44,3 +49,67 @@ def test_a_run_finds_the_memory_of_the_last_one():
     pages = (64 << 20) // os.sysconf("SC_PAGE_SIZE")
     assert faults() < pages / 8
     assert faults(REFLOW_KEEP_MEMORY="0") > pages / 2
+
+
+AFTER_COMPILING = """
+import ctypes
+from reflow.compiler import memory
+memory.keep_freed_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+
+def garbage(count):
+    # Free blocks that something at the end of the heap keeps there.
+    blocks = [libc.malloc(1 << 20) for _ in range(count)]
+    for block in blocks:
+        ctypes.memset(block, 1, 1 << 20)
+    libc.malloc(1 << 10)
+    for block in blocks:
+        libc.free(ctypes.c_void_p(block))
+
+runs = memory.Runs(32 << 20)  # a run is seen to need 64
+held = []
+for run in range(13):
+    runs.begin()
+    held.append(memory.resident())
+    garbage({1: 64, 11: 160}.get(run, 1))
+    held.append(memory.resident())
+print(*held)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="settings of glibc")
+def test_memory_that_no_run_uses_again_goes_back():
+    given = {k: v for k, v in os.environ.items() if k not in ("GLIBC_TUNABLES", "LD_PRELOAD")}
+    done = subprocess.run(
+        [sys.executable, "-c", AFTER_COMPILING], capture_output=True, text=True, env=given
+    )
+    assert done.returncode == 0, done.stderr
+    held = list(map(int, done.stdout.split()))
+    before, after = held[::2], held[1::2]
+    most = 48 << 20
+    assert after[1] - before[1] > most  # what the second run left
+    assert after[1] - before[2] > most  # is gone when the third begins
+    assert after[11] - before[11] > 2 * most  # more than a run needs
+    assert after[11] - before[12] > 2 * most
+
+
+def test_an_interpreted_run_keeps_nothing_longer_than_needed(monkeypatch):
+    monkeypatch.setattr(policy, "forced", [policy.INTERPRET])
+    tf = reflow.compat.v1
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [1 << 18])
+        first = y = x + 1.0
+        for _ in range(20):
+            y = tf.add_n([y, y])
+            tf.split(y, 2)  # two outputs that nobody takes
+        wanted = [tf.reduce_sum(y), first]
+        value = np.ones(1 << 18, np.float32)
+        tracemalloc.start()
+        try:
+            total, kept = session.run(wanted, {x: value})
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert total == 2.0**39 and kept[0] == 2.0
+    assert peak < 5 * value.nbytes  # 21 arrays have been made

@@ -5,12 +5,14 @@
 They need Linux on x86-64, a C++17 compiler (CXX, c++, g++ or clang++), the headers of oneDNN
 (onednn-devel-cpu-gomp), oneDNN itself (onednn-cpu-gomp) and JAX, which brings the headers of XLA's
 foreign function interface. As the hook of hatchling it leaves the kernels out, with a warning, where one
-of these is missing; REFLOW_BUILD_KERNELS=0 leaves them out without trying, 1 makes it an error.
+of these is missing; REFLOW_BUILD_KERNELS=0 leaves them out without trying, 1 makes it an error. A package
+that comes with kernels depends on oneDNN, one without does not: an index that lacks oneDNN serves the second.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
 import os
 import pathlib
@@ -21,8 +23,9 @@ import sys
 
 try:
     from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+    from hatchling.metadata.plugin.interface import MetadataHookInterface
 except ImportError:  # run by hand
-    BuildHookInterface = object
+    BuildHookInterface = MetadataHookInterface = object
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "src" / "reflow" / "kernels"
 LIBRARY = FOLDER / "_native.so"
@@ -135,6 +138,19 @@ class KernelsHook(BuildHookInterface):
         # Loaded through ctypes: any Python will do.
         build_data["tag"] = f"py3-none-{_platform_tag()}"
         build_data["artifacts"].append("src/reflow/kernels/_native.so")
+
+
+class DependenciesHook(MetadataHookInterface):
+    """What the package depends on: oneDNN where the kernels are to be built, beside what it always needs."""
+
+    PLUGIN_NAME = "custom"
+
+    def update(self, metadata: dict) -> None:
+        wanted = list(self.config["dependencies"])
+        with contextlib.suppress(NotPossible):
+            compiler()
+            wanted += self.config["with-kernels"]
+        metadata["dependencies"] = sorted(wanted, key=str.lower)
 
 
 def _platform_tag() -> str:

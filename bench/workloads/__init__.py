@@ -2,7 +2,8 @@
 
 A workload module has
 - METRICS: {key: (title, unit)}, the rows it fills in the report; unit is us, ms, s, MB or count;
-- TARGETS: {key: text}, what Reflow aims at, where there is an aim;
+- TARGETS: {key: text}, what Reflow aims at, where there is an aim; of `common.PEAK` too, the row that every
+  workload has;
 - one set-up function per framework it runs on, which returns `repeat`, a function without arguments
   that does one timed repetition and returns {key: value} in seconds, bytes or counts:
   in_tensorflow() for both Reflow and TensorFlow, in_jax(), in_torch(), in_torch_compiled();

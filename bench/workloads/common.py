@@ -7,6 +7,8 @@ import time
 # The framework this process measures; the worker sets it.
 framework = "tensorflow"
 
+PEAK = "peak"  # the metric that every workload has: the most memory of its process, in bytes
+
 
 def get_tf():
     """The TensorFlow 1 interface of the framework under test: Reflow's or TensorFlow's own."""

@@ -30,6 +30,7 @@ from reflow.compiler.evaluate import (
     Unusual,
     body_nodes,
 )
+from reflow.compiler.memory import LONG, give_back
 from reflow.compiler.stats import count, record
 from reflow.compiler.structure import Kind, keep, kind_of
 from reflow.compiler.trip_count import LoopLimit
@@ -302,7 +303,8 @@ class Cluster:
         interpreter.path = self.path
         started = time.perf_counter()
         interpreter.deadline = started + patience
-        if entry.elements < policy.THREADED:
+        interpreter.frugal = entry.elements >= policy.THREADED
+        if not interpreter.frugal:
             outputs = self._interpreted(args, interpreter)
         else:
             with BlasThreads(is_compiling):
@@ -463,6 +465,8 @@ class Cluster:
         ):
             self._leave_kind()
         seconds = time.perf_counter() - started
+        if seconds > LONG:
+            give_back()
         if self._kind is not None:
             self._kind.seconds = seconds
             keep(self._kind)

@@ -60,11 +60,14 @@ class Unusual(Exception):
 
 
 class Program:
-    """A list of nodes made ready to run: slots instead of names, lowerings bound to attributes."""
+    """A list of nodes made ready to run: slots instead of names, lowerings bound to attributes.
+
+    The last part of a step are the slots that are let go of after it: what may be a view of a variable.
+    """
 
     __slots__ = (
         *("steps", "slots", "initial", "nodes", "inputs", "input_slots", "output_slots"),
-        "_traced",
+        *("_traced", "_frugal"),
     )
 
     def __init__(
@@ -101,7 +104,8 @@ class Program:
         self.initial = [known.get(i) for i in range(len(slots))]
         self.output_slots = [slots[id(t)] for t in outputs]
         self._traced: Sequence[Any] | None = None
-        self._let_go()
+        self._frugal: list[Any] | None = None
+        self.steps = self._letting_go(False)
 
     @property
     def traced(self) -> Sequence[Any]:
@@ -110,20 +114,27 @@ class Program:
             self._traced = with_attention(self.steps, self.output_slots)
         return self._traced
 
-    def _let_go(self) -> None:
-        """Notes after which step what may be a view of a variable is not needed any more."""
+    @property
+    def frugal_steps(self) -> list[Any]:
+        """The steps, each of which lets go of all that is not needed any more."""
+        if self._frugal is None:
+            self._frugal = self._letting_go(True)
+        return self._frugal
+
+    def _letting_go(self, everything: bool) -> list[Any]:
+        """The steps, with what may be a view of a variable, or `everything`, let go after its last use."""
         kept = set(self.output_slots)
-        views: set[int] = set()
         last: dict[int, int] = {}
         for i, (_, opdef, sources, targets, *_) in enumerate(self.steps):
             for slot in sources:
-                if slot in views:
+                if slot in last:
                     last[slot] = i
-            if opdef.view or opdef.reads:
-                views.update(slot for slot in targets if slot not in kept)
+            if everything or opdef.view or opdef.reads:
+                last.update((slot, i) for slot in targets if slot not in kept)
+        done: dict[int, list[int]] = {}
         for slot, i in last.items():
-            *step, free = self.steps[i]
-            self.steps[i] = (*step, (*(free or ()), slot))
+            done.setdefault(i, []).append(slot)
+        return [(*step[:-1], done.get(i)) for i, step in enumerate(self.steps)]
 
 
 def dereferenced(op: Operation) -> list[bool]:
@@ -296,6 +307,7 @@ class Interpreter(Context):
         self.store = store
         self.deadline = float("inf")  # when to give up on a loop
         self.exclusive = False  # whether this thread holds the store's lock
+        self.frugal = False  # whether values are large: none is kept longer than it is needed
 
     def peek(self, handle: ResourceHandle) -> Any:
         value = self.store.get(handle)
@@ -353,7 +365,8 @@ class Interpreter(Context):
         for slot, value in zip(program.input_slots, args):
             env[slot] = value
         xp = numpy_namespace
-        for op, opdef, sources, targets, attrs, deref, done in program.steps:
+        steps = program.frugal_steps if self.frugal else program.steps
+        for op, opdef, sources, targets, attrs, deref, done in steps:
             values: Any = [env[s] for s in sources]
             if deref is not None:
                 self.op = op

@@ -96,7 +96,7 @@ class TurnedOperands:
         """A program of nodes of the body that takes the transposed operands as further inputs."""
         new = Program.__new__(Program)
         new.slots, new.nodes, new.output_slots = program.slots, program.nodes, program.output_slots
-        new._traced = None
+        new._traced = new._frugal = None
         count = len(program.initial)
         place = {id(t): count + i for i, t in enumerate(self.tensors)}
         new.initial = program.initial + [None] * len(self.tensors)

@@ -16,6 +16,7 @@ from reflow.compiler.evaluate import Tracer, Unusual
 from reflow.compiler.jax_namespace import jax_namespace
 from reflow.compiler.jax_setup import wide_types
 from reflow.compiler.list_buffer import ListBuffer
+from reflow.compiler.memory import runs_of
 from reflow.lang.tensor_list import TensorList
 
 MANY = 100  # nodes: from here on it is worth asking how much XLA should optimise
@@ -84,7 +85,11 @@ def _build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
             staged = jax.jit(traced).trace(*specs)
         compiled = staged.lower().compile(_options(cluster, staged.jaxpr))
 
+    runs = None if cluster.accelerated else runs_of(compiled)
+
     def call(*arguments: Any) -> Any:
+        if runs is not None:
+            runs.begin()
         with wide_types():
             return compiled(*arguments)
 

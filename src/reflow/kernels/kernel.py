@@ -11,14 +11,16 @@ import numpy as np
 from reflow.kernels import choices
 from reflow.kernels.library import Library, library
 
-# As in native/spec.h.
-FORWARD, INPUT_GRADIENT, FILTER_GRADIENT, MAXIMUM, MAXIMUM_GRADIENT, AVERAGE, AVERAGE_GRADIENT = (
-    range(7)
-)
+# As in native/spec.h and native/matrices.h.
+FORWARD, INPUT_GRADIENT, FILTER_GRADIENT = range(3)
+MAXIMUM, MAXIMUM_GRADIENT, AVERAGE, AVERAGE_GRADIENT = range(3, 7)
+MOMENTS, GRADIENT_SUMS = range(7, 9)
+PRODUCT, ATTENTION = range(9, 11)
 _NAMES = (
     *("convolution", "input gradient of a convolution", "filter gradient of a convolution"),
     *("maximum pooling", "gradient of a maximum pooling"),
     *("average pooling", "gradient of an average pooling"),
+    *("mean and variance", "sums of the gradient of a batch normalization"),
 )
 _TYPES = {"float32": 0, "bfloat16": 1}
 _REASON = 256  # bytes for the reason why something failed
@@ -32,7 +34,7 @@ class Shape(NamedTuple):
     batch: int
     groups: int
     channels: int
-    filters: int  # of a pooling as many as channels
+    filters: int  # of a pooling or a normalization as many as channels
     geometry: Any  # `ops.conv_kernels.Geometry`
     channels_first: bool = False  # images are [batch, channels, spatial...]
 
@@ -79,7 +81,7 @@ class Kernel:
       library: the loaded library.
       numbers: the shape, as the library reads it.
       result: the shape of the result.
-      dtype: of the arrays.
+      dtype: of the result.
     """
 
     def __init__(
@@ -124,7 +126,9 @@ def _pointer(array: np.ndarray) -> ctypes.c_void_p:
 
 
 @functools.lru_cache(maxsize=4096)
-def _choose(library: Library, shape: Shape, result: tuple[int, ...]) -> Kernel | None:
+def _choose(
+    library: Library, shape: Shape, result: tuple[int, ...], dtype: np.dtype
+) -> Kernel | None:
     if shape.dtype.name not in _TYPES:
         choices.note(str(shape), "no kernel: there are some for float32 and bfloat16 only")
         return None
@@ -137,17 +141,18 @@ def _choose(library: Library, shape: Shape, result: tuple[int, ...]) -> Kernel |
         choices.note(str(shape), f"no kernel: {text.value.decode()}")
         return None
     choices.note(str(shape), f"native, {text.value.decode()}")
-    return Kernel(library, numbers, result, shape.dtype)
+    return Kernel(library, numbers, result, dtype)
 
 
-def choose(shape: Shape, result: tuple[int, ...]) -> Kernel | None:
+def choose(shape: Shape, result: tuple[int, ...], dtype: np.dtype | None = None) -> Kernel | None:
     """The kernel for a shape, or None where there is none; `explain` will tell which.
 
     Args:
       result: the shape of its result.
+      dtype: that of its result, where it is another one than that of the images.
     """
     found = library()
-    return None if found is None else _choose(found, shape, result)
+    return None if found is None else _choose(found, shape, result, dtype or shape.dtype)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -7,11 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from reflow.kernels.kernel import Kernel, choose, leave_to_xla
+from reflow.kernels.kernel import ATTENTION, PRODUCT, Kernel, choose, leave_to_xla
 from reflow.kernels.library import forced, library
-
-# As in native/matrices.h.
-_PRODUCT, _ATTENTION = 7, 8
 
 _NARROW = 16  # numbers: those of a vector with AVX-512
 # XLA brings the right side of a product of its own into order, which takes as long as 64 rows of it.
@@ -39,7 +36,7 @@ class Product(NamedTuple):
     def numbers(self) -> np.ndarray:
         """The product as the library reads it (native/matrices.h)."""
         sizes = (math.prod(self.batch), self.rows, self.inner, self.columns)
-        return np.array([_PRODUCT, *sizes, int(self.flip_a), int(self.flip_b)], np.int64)
+        return np.array([PRODUCT, *sizes, int(self.flip_a), int(self.flip_b)], np.int64)
 
     def __str__(self) -> str:
         left = f"{self.rows}x{self.inner}" + (" (transposed)" if self.flip_a else "")
@@ -78,7 +75,7 @@ class Attention(NamedTuple):
                 elements *= size
         scale = int(np.float64(self.scale).view(np.int64))
         numbers = [
-            _ATTENTION,
+            ATTENTION,
             self.rows,
             self.keys,
             self.depth,

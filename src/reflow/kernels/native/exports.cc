@@ -9,6 +9,7 @@
 
 #include "convolution.h"
 #include "matrices.h"
+#include "normalization.h"
 #include "pooling.h"
 #include "scratch.h"
 #include "spec.h"
@@ -20,10 +21,17 @@ namespace ffi = xla::ffi;
 namespace reflow {
 namespace {
 
-// How many elements each operand has, and at the end the result.
-std::vector<int64_t> sizes_of(const Spec& spec) {
-  const int64_t input = spec.input_elements(), output = spec.output_elements();
-  const int64_t filter = spec.filter_elements();
+// An operand or a result.
+struct Buffer {
+  int64_t elements;
+  Type type;
+};
+
+// The operands of a call, and at the end its result.
+std::vector<Buffer> buffers_of(const Spec& spec) {
+  const Buffer input{spec.input_elements(), spec.type}, output{spec.output_elements(), spec.type};
+  const Buffer filter{spec.filter_elements(), spec.type};
+  const Buffer means{spec.channels, Type::kFloat32}, sums{2 * spec.channels, Type::kFloat32};
   switch (spec.kind) {
     case Kind::kForward:
       return {input, filter, output};
@@ -35,6 +43,10 @@ std::vector<int64_t> sizes_of(const Spec& spec) {
       return {input, output, output, input};
     case Kind::kAverageGradient:
       return {output, input};
+    case Kind::kMoments:
+      return {input, sums};
+    case Kind::kGradientSums:
+      return {input, input, means, sums};
     default:
       return {input, output};
   }
@@ -42,21 +54,22 @@ std::vector<int64_t> sizes_of(const Spec& spec) {
 
 // A call of any kind.
 struct Call {
-  Type type;
-  std::vector<int64_t> sizes;  // elements of each operand, and at the end of the result
+  std::vector<Buffer> buffers;  // the operands, and at the end the result
   std::function<std::string(int threads)> implementation;
   std::function<void(const Pool&, const void* const* given, void* result)> compute;
 };
 
 Call call_of_windows(const int64_t* numbers, std::size_t count) {
   const Spec spec(numbers, count);
-  Call call{spec.type, sizes_of(spec), nullptr, nullptr};
+  Call call{buffers_of(spec), nullptr, nullptr};
   call.implementation = [spec](int threads) {
-    return spec.is_pooling() ? "loops" : convolution_implementation(spec, threads);
+    return spec.is_pooling() || spec.is_normalization() ? "loops" : convolution_implementation(spec, threads);
   };
   call.compute = [spec](const Pool& pool, const void* const* given, void* result) {
     if (spec.is_pooling()) {
       pool_windows(spec, pool, given, result);
+    } else if (spec.is_normalization()) {
+      sum_channels(spec, pool, given, static_cast<float*>(result));
     } else {
       convolve(spec, pool, given[0], given[1], result);
     }
@@ -67,7 +80,8 @@ Call call_of_windows(const int64_t* numbers, std::size_t count) {
 template <typename Work>
 Call call_of_matrices(const int64_t* numbers, std::size_t count) {
   const Work work(numbers, count);
-  Call call{Type::kFloat32, work.sizes(), nullptr, nullptr};
+  Call call;
+  for (const int64_t elements : work.sizes()) call.buffers.push_back({elements, Type::kFloat32});
   call.implementation = [work](int threads) { return work.implementation(threads); };
   call.compute = [work](const Pool& pool, const void* const* given, void* result) {
     work.compute(pool, given, result);
@@ -85,20 +99,21 @@ Call call_of(const int64_t* numbers, std::size_t count) {
   return call_of_windows(numbers, count);
 }
 
+bool fits(const ffi::AnyBuffer& given, const Buffer& wanted) {
+  return static_cast<int64_t>(given.element_count()) == wanted.elements &&
+         given.element_type() == (wanted.type == Type::kFloat32 ? ffi::F32 : ffi::BF16);
+}
+
 ffi::Error compute_for_xla(ffi::ThreadPool threads, ffi::RemainingArgs operands,
                            ffi::Result<ffi::AnyBuffer> result, ffi::Span<const int64_t> numbers) {
   try {
     const Call call = call_of(numbers.begin(), numbers.size());
-    const std::vector<int64_t>& sizes = call.sizes;
-    const auto type = call.type == Type::kFloat32 ? ffi::F32 : ffi::BF16;
-    const auto fits = [&](const ffi::AnyBuffer& buffer, int64_t size) {
-      return static_cast<int64_t>(buffer.element_count()) == size && buffer.element_type() == type;
-    };
-    bool ok = operands.size() + 1 == sizes.size() && fits(*result, sizes.back());
+    const std::vector<Buffer>& buffers = call.buffers;
+    bool ok = operands.size() + 1 == buffers.size() && fits(*result, buffers.back());
     std::vector<const void*> given;
     for (std::size_t i = 0; ok && i < operands.size(); ++i) {
       const auto operand = operands.get<ffi::AnyBuffer>(i);
-      ok = operand.has_value() && fits(*operand, sizes[i]);
+      ok = operand.has_value() && fits(*operand, buffers[i]);
       if (ok) given.push_back(operand->untyped_data());
     }
     if (!ok) return ffi::Error::InvalidArgument("reflow_compute: buffers that do not fit the call");

@@ -11,8 +11,8 @@
 namespace reflow {
 
 // The kinds of calls, beside those of spec.h.
-constexpr int64_t kProduct = 7;
-constexpr int64_t kAttention = 8;
+constexpr int64_t kProduct = 9;
+constexpr int64_t kAttention = 10;
 
 // `batch` products [rows, inner] by [inner, columns] of float32. A flipped operand lies transposed.
 struct Product {

@@ -5,11 +5,8 @@
 #include <limits>
 #include <vector>
 
+#include "numbers.h"
 #include "scratch.h"
-
-// The loops are compiled for several instruction sets, of which the machine's best one is taken.
-#define REFLOW_FOR_EACH_CPU __attribute__((target_clones("avx512f", "avx2", "default")))
-#define REFLOW_INLINE inline __attribute__((always_inline))
 
 namespace reflow {
 namespace {
@@ -17,26 +14,6 @@ namespace {
 constexpr int64_t kChannels = 256;  // channels that are worked on at a time
 constexpr int64_t kPart = 1 << 16;  // elements of windows that are worth a part of their own
 constexpr int kPartsPerThread = 4;
-
-struct BFloat16 {
-  uint16_t bits;
-};
-
-REFLOW_INLINE float load(float x) { return x; }
-REFLOW_INLINE float load(BFloat16 x) {
-  const uint32_t bits = static_cast<uint32_t>(x.bits) << 16;
-  float result;
-  std::memcpy(&result, &bits, sizeof result);
-  return result;
-}
-REFLOW_INLINE void store(float value, float* x) { *x = value; }
-REFLOW_INLINE void store(float value, BFloat16* x) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  // To the nearest, ties to even; what is no number stays none.
-  const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-  x->bits = static_cast<uint16_t>(value != value ? (bits >> 16) | 0x40 : rounded);
-}
 
 // The elements of one window along one dimension that are not padding: first, first + dilation, ...
 struct Range {

@@ -27,7 +27,7 @@ Spec::Spec(const int64_t* numbers, std::size_t count) : flat(numbers, numbers + 
   const int64_t rank = numbers[7];
   require(rank >= 1 && rank <= 3, "a rank other than 1, 2 or 3");
   require(count == kHead + kPerAxis * rank, "a wrong number of numbers");
-  require(numbers[0] >= 0 && numbers[0] <= 6, "no such kind");
+  require(numbers[0] >= 0 && numbers[0] <= 8, "no such kind");
   require(numbers[1] == 0 || numbers[1] == 1, "no such type");
   kind = static_cast<Kind>(numbers[0]);
   type = static_cast<Type>(numbers[1]);
@@ -39,7 +39,8 @@ Spec::Spec(const int64_t* numbers, std::size_t count) : flat(numbers, numbers + 
   double most = 8.0;  // the bytes of the largest array, roughly
   for (std::size_t i = 3; i < 7; ++i) require(numbers[i] > 0 && numbers[i] < kMost, "sizes not above 0");
   require(channels % groups == 0 && filters % groups == 0, "channels that groups do not divide");
-  require(!is_pooling() || (groups == channels && filters == channels && !channels_first),
+  const bool apart = is_pooling() || is_normalization();
+  require(!apart || (groups == channels && filters == channels && !channels_first),
           "channels that are not apart");
   for (int64_t i = 0; i < rank; ++i) {
     const int64_t* n = numbers + kHead + kPerAxis * i;
@@ -49,6 +50,7 @@ Spec::Spec(const int64_t* numbers, std::size_t count) : flat(numbers, numbers + 
     require((n[2] - 1) * n[3] + axes.back().reach() <= n[0] + n[5] + n[6], "windows outside");
     most *= static_cast<double>(n[0] + n[1] + n[2]);
   }
+  require(!is_normalization() || (taps() == 1 && pixels() == output_pixels()), "more than one element");
   most *= static_cast<double>(batch) * channels * filters;
   require(most < static_cast<double>(std::numeric_limits<int64_t>::max()), "sizes beyond memory");
 }

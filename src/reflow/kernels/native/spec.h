@@ -17,6 +17,9 @@ enum class Kind : int64_t {
   kMaximumGradient = 4,
   kAverage = 5,
   kAverageGradient = 6,
+  // Sums over all but the channels, for batch normalizations: windows of one element, each channel a group.
+  kMoments = 7,
+  kGradientSums = 8,
 };
 enum class Type : int64_t { kFloat32 = 0, kBFloat16 = 1 };
 
@@ -28,7 +31,7 @@ struct Axis {
   int64_t reach() const { return (kernel - 1) * dilation + 1; }
 };
 
-// A convolution or a pooling of `batch` images. A filter is [spatial..., channels / groups, filters] in memory;
+// A convolution, a pooling or a normalization of `batch` images. A filter is [spatial..., channels / groups, filters] in memory;
 // images are [batch, spatial..., channels], or with `channels_first` [batch, channels, spatial...].
 struct Spec {
   Kind kind;
@@ -41,7 +44,8 @@ struct Spec {
   // Throws std::invalid_argument when the numbers are neither.
   Spec(const int64_t* numbers, std::size_t count);
 
-  bool is_pooling() const { return kind >= Kind::kMaximum; }
+  bool is_pooling() const { return kind >= Kind::kMaximum && kind <= Kind::kAverageGradient; }
+  bool is_normalization() const { return kind >= Kind::kMoments; }
   std::size_t item() const { return type == Type::kFloat32 ? 4 : 2; }
   int64_t pixels() const;         // of an input image
   int64_t output_pixels() const;  // of an output image

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from reflow.kernels.normalization import GRADIENT_SUMS, MOMENTS, channel_sums
 from reflow.lang import errors, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import bfloat16, float16, float32
@@ -14,25 +15,51 @@ from reflow.lang.opdef import REGISTRY
 from reflow.ops.cast import cast
 from reflow.ops.define import op
 from reflow.ops.reduce import reduce_mean, reduce_sum
+from reflow.ops.spatial.conv_kernels import natively
 from reflow.ops.spatial.windows import channels_first
 
 
 class _Statistics:
-    """Over which dimensions of `x` a batch normalization takes its statistics."""
+    """The sums that a batch normalization takes: over all dimensions of `x` but that of the channels."""
 
     def __init__(self, xp: Any, x: Any, data_format: str):
         self.xp = xp
-        self.wide = xp.asarray(x).astype(np.float32)
+        self.x = xp.asarray(x)
+        self.wide = self.x.astype(np.float32)
         rank = len(x.shape)
-        first = channels_first(data_format)
-        self.axes = tuple(i for i in range(rank) if i != (1 if first else rank - 1))
-        self.shape = (-1,) + (1,) * (rank - 2) if first else (-1,)
+        self.first = channels_first(data_format)
+        self.axes = tuple(i for i in range(rank) if i != (1 if self.first else rank - 1))
+        self.shape = (-1,) + (1,) * (rank - 2) if self.first else (-1,)
         self.count = int(np.prod([x.shape[i] for i in self.axes]))
 
-    def mean(self, x: Any) -> Any:
-        return self.sum(x) / np.float32(self.count)
+    def moments(self) -> Any:
+        """The mean and the variance of each channel, [2, channels]."""
 
-    def sum(self, x: Any) -> Any:
+        def otherwise(x: Any) -> Any:
+            wide, count = x.astype(np.float32), np.float32(self.count)
+            mean = self._sum(wide) / count
+            off = wide - self.spread(mean)
+            return self.xp.stack([mean, self._sum(off * off) / count])
+
+        return natively(self.xp, self._kernel(MOMENTS), otherwise, self.x)
+
+    def gradient_sums(self, dy: Any, mean: Any) -> Any:
+        """Per channel the sums of `dy`, and of its product with `x - mean`, [2, channels]."""
+
+        def otherwise(dy: Any, x: Any, mean: Any) -> Any:
+            g = dy.astype(np.float32)
+            off = x.astype(np.float32) - self.spread(mean)
+            return self.xp.stack([self._sum(g), self._sum(g * off)])
+
+        mean = self.xp.asarray(mean).astype(np.float32)
+        return natively(self.xp, self._kernel(GRADIENT_SUMS), otherwise, dy, self.x, mean)
+
+    def _kernel(self, kind: int) -> Any:
+        if self.first:
+            return None
+        return channel_sums(kind, self.x.dtype, self.x.shape[:-1], self.x.shape[-1])
+
+    def _sum(self, x: Any) -> Any:
         return self.xp.sum(x, self.axes, dtype=np.float32)
 
     def spread(self, vector: Any) -> Any:
@@ -74,9 +101,7 @@ def _fused_batch_norm(
     over = _Statistics(xp, x, data_format)
     dtype = scale.dtype
     if is_training:
-        here = over.mean(over.wide)
-        spread = over.wide - over.spread(here)
-        var = over.mean(spread * spread)
+        here, var = over.moments()
         new_mean = here
         new_var = var * np.float32(over.count / max(over.count - 1, 1))  # the unbiased one
         if factor != 1:
@@ -85,11 +110,10 @@ def _fused_batch_norm(
         saved = here, var
     else:
         here, var = xp.asarray(mean).astype(np.float32), xp.asarray(variance).astype(np.float32)
-        spread = over.wide - over.spread(here)
         new_mean, new_var = here, var
         saved = xp.zeros_like(here), xp.zeros_like(var)
     factors = xp.rsqrt(var + np.float32(epsilon)) * scale
-    y = spread * over.spread(factors) + over.spread(offset)
+    y = (over.wide - over.spread(here)) * over.spread(factors) + over.spread(offset)
     rest = (new_mean, new_var, *saved)
     return (y.astype(x.dtype), *(xp.asarray(v).astype(dtype) for v in rest))
 
@@ -104,12 +128,13 @@ def _fused_batch_norm_grad(xp, dy, x, scale, mean, variance, epsilon, data_forma
             f"has shape {list(dy.shape)}",
         )
     over = _Statistics(xp, x, data_format)
-    g = xp.asarray(dy).astype(np.float32)
+    dy = xp.asarray(dy)
+    g = dy.astype(np.float32)
     inverse = xp.rsqrt(xp.asarray(variance).astype(np.float32) + np.float32(epsilon))
-    normal = (over.wide - over.spread(mean)) * over.spread(inverse)
-    to_offset = over.sum(g)
-    to_scale = over.sum(g * normal)
+    to_offset, products = over.gradient_sums(dy, mean)
+    to_scale = products * inverse
     if is_training:
+        normal = (over.wide - over.spread(mean)) * over.spread(inverse)
         n = np.float32(max(over.count, 1))
         g = g - over.spread(to_offset / n) - normal * over.spread(to_scale / n)
     dx = g * over.spread(inverse * scale)
