@@ -114,6 +114,7 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("reflow.ops.resource_variable", "reflow.ops.state", "reflow.ops.variables"),
         ("",),
     ),
+    "python.ops.resources": (("reflow.ops.resources",), ()),
     "python.ops.ref_variable": (("reflow.ops.ref_variable", "reflow.ops.variables"), ("",)),
     "python.ops.state_ops": (("reflow.ops.state", "reflow.ops.scatter_state"), ("",)),
     "python.ops.template": (("reflow.ops.template",), ("",)),
