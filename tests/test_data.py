@@ -324,10 +324,9 @@ def test_an_iterator_goes_on_after_an_error():
     assert int(next(iterator)[0]) == 7
 
 
-@pytest.mark.parametrize("name", ["snapshot", "save"])
-def test_what_is_missing_says_so(name):
-    with pytest.raises(tf.errors.UnimplementedError, match=rf"test_data.py:\d+.*{name}"):
-        getattr(tf.data.Dataset.range(3), name)(2)
+def test_what_is_missing_says_so():
+    with pytest.raises(tf.errors.UnimplementedError, match=r"test_data.py:\d+.*snapshot"):
+        tf.data.Dataset.range(3).snapshot("somewhere")
 
 
 def test_a_damaged_cache_file_is_refused(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 import reflow as tf
 from reflow.compat import control_flow_util, eager_context, internal_paths
 from reflow.lang import user_dispatch
+from reflow.ops import resources
 from reflow.ops.vectorized import pfor
 from reflow.platform import monitoring
 
@@ -22,6 +23,7 @@ from reflow.platform import monitoring
         "lib.io.tf_record.TFRecordWriter",
         "lib.io.tf_record.tf_record_iterator",
         "util.dispatch.add_dispatch_support",
+        "ops.resources.register_resource",
         "training.coordinator.Coordinator",
         "training.queue_runner_impl.start_queue_runners",
         "eager.context._reset_context",
@@ -132,3 +134,22 @@ def test_internal_names():
     assert tf.__internal__.decorator.unwrap(wrapped)[1] is len
     assert tf.__internal__.ops.is_resource_variable(tf.Variable(1.0))
     assert tf.__internal__.eager_context.get_device_name() is None
+
+
+def test_resources_of_a_graph():
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        assert session.run(resources.report_uninitialized_resources()).tolist() == []
+        v = v1.get_variable("v", initializer=1.0, use_resource=True)
+        resources.register_resource(v.handle, v.initializer, v1.is_variable_initialized(v))
+        w = v1.get_variable("w", initializer=1.0, use_resource=True)
+        state = v1.is_variable_initialized(w)
+        resources.register_resource(w.handle, w.initializer, state, is_shared=False)
+        shared, local = resources.shared_resources(), resources.local_resources()
+        assert [len(shared), len(local)] == [1, 1]
+        report = resources.report_uninitialized_resources()
+        assert session.run(report).tolist() == [b"v:0", b"w:0"]
+        session.run(resources.initialize_resources(shared))
+        assert session.run(report).tolist() == [b"w:0"]
+        session.run(resources.initialize_resources(local))
+        assert session.run(report).tolist() == []

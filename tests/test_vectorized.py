@@ -127,3 +127,25 @@ def test_jacobians_of_rows_of_an_unknown_rank_and_of_variables():
     of_x, of_v = jacobian(tf.constant([3.0, 4.0]))
     np.testing.assert_allclose(of_x, 5.0 * np.eye(2))
     np.testing.assert_allclose(of_v, [[6.0, 12.0], [8.0, 16.0]])
+
+
+@pytest.mark.parametrize("which", TIERS)
+def test_in_a_session(which):
+    v1 = tf.compat.v1
+    with tf.Graph().as_default():
+        x = v1.placeholder(tf.float32, [None, 3])
+        w = v1.get_variable("w", initializer=np.ones((3, 2), np.float32), use_resource=False)
+        n = v1.get_variable("n", initializer=0.0, use_resource=True)
+        y = tf.vectorized_map(lambda r: tf.tanh(tf.linalg.matvec(w, r, transpose_a=True)), x)
+        gradients = v1.gradients(tf.reduce_sum(y), [x, w])
+        counted = tf.vectorized_map(lambda r: r[0] + n.assign_add(1.0), x)
+        with v1.Session() as session, tier(which):
+            session.run(v1.global_variables_initializer())
+            rows = np.full((2, 3), 0.1, np.float32)
+            got, of_x, of_w = session.run([y, *gradients], {x: rows})
+            slope = 1 - np.tanh(0.3) ** 2
+            np.testing.assert_allclose(got, np.full((2, 2), np.tanh(0.3)), rtol=1e-6)
+            np.testing.assert_allclose(of_x, np.full((2, 3), 2 * slope), rtol=1e-6)
+            np.testing.assert_allclose(of_w, np.full((3, 2), 0.2 * slope), rtol=1e-6)
+            assert session.run(counted, {x: np.zeros((3, 3))}).tolist() == [1.0, 2.0, 3.0]
+            assert session.run(y, {x: np.zeros((0, 3))}).shape == (0, 2)

@@ -138,6 +138,7 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.ops.partitioned_variables": (("reflow.ops.variables.partitioned",), ("",)),
     "python.ops.init_ops": (("reflow.ops.variables.initializers",), ("initializers.", "")),
     "python.ops.init_ops_v2": (("reflow.ops.variables.initializers_v2",), ("initializers.", "")),
+    "python.ops.resources": (("reflow.ops.resources",), ()),
     "python.ops.gradients_impl": (("reflow.autodiff.gradients",), ("",)),
     "python.ops.gradients": (("reflow.autodiff.gradients",), ("",)),
     "python.ops.custom_gradient": (("reflow.autodiff.custom_gradient",), ("",)),

@@ -499,8 +499,22 @@ class Dataset(CompositeTensor):
         reader_func: Callable | None = None,
         wait: bool = False,
     ) -> Dataset:
-        """Not there yet: reads what `save` wrote."""
-        raise _not_there("tf.data.Dataset.load")
+        """The elements that `save` wrote, also TensorFlow's.
+
+        Args:
+          path: the directory.
+          element_spec: of the elements; by default what the directory says.
+          compression: with which they were written.
+          reader_func: from a data set of one data set per shard to that of the elements; by default
+            shards take turns.
+          wait: has no influence: what is not complete is an error.
+
+        Raises:
+          errors.NotFoundError: if there are none.
+        """
+        from reflow.data.saved import load
+
+        return load(path, element_spec, compression, reader_func, wait)
 
     def save(
         self,
@@ -509,8 +523,24 @@ class Dataset(CompositeTensor):
         shard_func: Callable | None = None,
         checkpoint_args: Any = None,
     ) -> None:
-        """Not there yet: writes the elements to files."""
-        raise _not_there("tf.data.Dataset.save")
+        """Writes the elements to files, which `load` and TensorFlow read; eagerly.
+
+        Args:
+          path: a directory.
+          compression: None, or "GZIP".
+          shard_func: from an element to the number of the shard that it goes to; by default all go to 0.
+          checkpoint_args: not there yet.
+
+        >>> import tempfile
+        >>> import reflow as tf
+        >>> path = tempfile.mkdtemp()
+        >>> tf.data.Dataset.range(3).save(path)
+        >>> [int(x) for x in tf.data.Dataset.load(path)]
+        [0, 1, 2]
+        """
+        from reflow.data.saved import save
+
+        save(self, path, compression, shard_func, checkpoint_args)
 
     def snapshot(
         self,
