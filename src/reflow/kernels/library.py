@@ -14,6 +14,7 @@ from reflow.platform.processors import processors
 
 ONEDNN = "onednn-cpu-gomp"  # the distribution that brings oneDNN
 _ONEDNN_FILE = "libdnnl.so.3"
+_HANDLERS = ("reflow_compute", "reflow_random_words")  # what XLA calls
 PATH = pathlib.Path(__file__).with_name("_native.so")
 
 # auto: where they were measured to be better; native: wherever they can; xla: never.
@@ -38,8 +39,9 @@ class Library:
         """Makes the handlers known to XLA, the first time."""
         with self._lock:
             if not self._registered:
-                handler = jax.ffi.pycapsule(self.functions.reflow_compute_for_xla)
-                jax.ffi.register_ffi_target("reflow_compute", handler, platform="cpu")
+                for name in _HANDLERS:
+                    handler = jax.ffi.pycapsule(getattr(self.functions, f"{name}_for_xla"))
+                    jax.ffi.register_ffi_target(name, handler, platform="cpu")
                 self._registered = True
 
 
@@ -76,6 +78,8 @@ def _load() -> tuple[Library | None, str]:
         version.restype = ctypes.POINTER(ctypes.c_int * 3)
         numbers = list(version().contents)
         functions = ctypes.CDLL(str(PATH))
+        for name in _HANDLERS:  # a library that was built from older sources lacks some
+            getattr(functions, f"{name}_for_xla")
     except (OSError, AttributeError) as error:
         return None, str(error)
     return Library(functions), "oneDNN " + ".".join(map(str, numbers))

@@ -11,6 +11,7 @@
 #include "matrices.h"
 #include "normalization.h"
 #include "pooling.h"
+#include "random_words.h"
 #include "scratch.h"
 #include "spec.h"
 #include "threads.h"
@@ -104,6 +105,30 @@ bool fits(const ffi::AnyBuffer& given, const Buffer& wanted) {
          given.element_type() == (wanted.type == Type::kFloat32 ? ffi::F32 : ffi::BF16);
 }
 
+// XLA's threads. They outlive the call that brings them.
+Pool pool_of(ffi::ThreadPool& threads) {
+  Pool pool;
+  pool.threads = static_cast<int>(std::max<int64_t>(threads.num_threads(), 1));
+  pool.schedule = [&threads](std::function<void()> work) { threads.Schedule(std::move(work)); };
+  return pool;
+}
+
+ffi::Error random_words_for_xla(ffi::ThreadPool threads, ffi::BufferR1<ffi::U64> key,
+                                ffi::BufferR1<ffi::U64> counter,
+                                ffi::Result<ffi::BufferR1<ffi::U32>> result) {
+  if (key.element_count() != 1 || counter.element_count() != 2) {
+    return ffi::Error::InvalidArgument("reflow_random_words: a key has one number, a counter two");
+  }
+  try {
+    const uint64_t* numbers = counter.typed_data();
+    random_words(pool_of(threads), *key.typed_data(), numbers[0], numbers[1], result->typed_data(),
+                 static_cast<int64_t>(result->element_count()));
+    return ffi::Error::Success();
+  } catch (const std::exception& error) {
+    return ffi::Error::Internal(std::string("reflow_random_words: ") + error.what());
+  }
+}
+
 ffi::Error compute_for_xla(ffi::ThreadPool threads, ffi::RemainingArgs operands,
                            ffi::Result<ffi::AnyBuffer> result, ffi::Span<const int64_t> numbers) {
   try {
@@ -117,11 +142,8 @@ ffi::Error compute_for_xla(ffi::ThreadPool threads, ffi::RemainingArgs operands,
       if (ok) given.push_back(operand->untyped_data());
     }
     if (!ok) return ffi::Error::InvalidArgument("reflow_compute: buffers that do not fit the call");
-    Pool pool;
-    pool.threads = static_cast<int>(std::max<int64_t>(threads.num_threads(), 1));
-    pool.schedule = [&threads](std::function<void()> work) { threads.Schedule(std::move(work)); };
     expect_writes(result->untyped_data(), result->size_bytes());
-    call.compute(pool, given.data(), result->untyped_data());
+    call.compute(pool_of(threads), given.data(), result->untyped_data());
     return ffi::Error::Success();
   } catch (const std::exception& error) {
     return ffi::Error::Internal(std::string("reflow_compute: ") + error.what());
@@ -140,6 +162,14 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_compute_for_xla, reflow::compute_for_xla,
                                   .RemainingArgs()
                                   .Ret<ffi::AnyBuffer>()
                                   .Attr<ffi::Span<const int64_t>>("spec"));
+
+REFLOW_EXPORT XLA_FFI_Error* reflow_random_words_for_xla(XLA_FFI_CallFrame* frame);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_random_words_for_xla, reflow::random_words_for_xla,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .Arg<ffi::BufferR1<ffi::U64>>()
+                                  .Arg<ffi::BufferR1<ffi::U64>>()
+                                  .Ret<ffi::BufferR1<ffi::U32>>());
 
 // Whether there is a good implementation; its name, or else the reason, goes to `text`.
 REFLOW_EXPORT int reflow_implementation(const int64_t* numbers, std::size_t count, int threads, char* text,

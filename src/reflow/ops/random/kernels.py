@@ -83,6 +83,8 @@ def uniform(xp: Any, key: Any, counter: Any, shape: Shape, dtype: Any) -> Any:
     array([0.31179297, 0.8263413 ], dtype=float32)
     """
     size = math.prod(shape)
+    if not is_numpy(xp) and np.dtype(dtype) != np.float64:
+        return xp.reshape(unit_float(xp, words(xp, key, counter, size), dtype), tuple(shape))
     count = -(-size // (2 if np.dtype(dtype) == np.float64 else 4))
     values = map_blocks(xp, key, counter, count, lambda block: uniform_lanes(xp, block, dtype))
     return xp.reshape(values[:size], tuple(shape))

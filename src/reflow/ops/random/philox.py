@@ -51,6 +51,7 @@ from typing import Any
 
 import numpy as np
 
+from reflow.kernels.random_words import random_words
 from reflow.lang import errors
 from reflow.platform.processors import for_each
 
@@ -261,7 +262,17 @@ def words(xp: Any, key: Any, counter: Any, count: int) -> Any:
     >>> words(np, np.uint64(0), np.zeros(2, np.uint64), 4)
     array([1713891541, 3781805453, 3159862348, 2600524760], dtype=uint32)
     """
-    return map_blocks(xp, key, counter, -(-count // 4), lambda block: block)[:count]
+
+    def by_blocks(key: Any, counter: Any) -> Any:
+        return map_blocks(xp, key, counter, -(-count // 4), lambda block: block)[:count]
+
+    native = None if is_numpy(xp) else random_words(count)
+    if native is None:
+        return by_blocks(key, counter)
+    from jax import lax
+
+    key, counter = _uint64(xp, key, 1), _uint64(xp, counter, 2)
+    return lax.platform_dependent(key, counter, cpu=native, default=by_blocks)
 
 
 def pair_words(low: Any, high: Any) -> Any:

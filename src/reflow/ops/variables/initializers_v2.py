@@ -71,12 +71,12 @@ class _Generator:
         self.seed = seed
 
     def __call__(self, kind: str, shape: Any, *arguments: Any, dtype: Any) -> Any:
-        from reflow.ops.random import values as random
+        from reflow.ops.random import stateless, values
 
         if self.seed is None:
-            return getattr(random, kind)(shape, *arguments, dtype=dtype)
-        stateless = getattr(random, "stateless_" + kind.removeprefix("random_"))
-        return stateless(shape, [self.seed, 0], *arguments, dtype=dtype)
+            return getattr(values, kind)(shape, *arguments, dtype=dtype)
+        draw = getattr(stateless, "stateless_" + kind.removeprefix("random_"))
+        return draw(shape, [self.seed, 0], *arguments, dtype=dtype)
 
 
 @export(v2=("zeros_initializer",))
