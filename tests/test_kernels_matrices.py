@@ -82,7 +82,7 @@ def test_random_products_agree_with_float64(seed, wherever_possible):
 @needs_kernels
 def test_few_large_matrices_are_divided_among_the_threads(wherever_possible, monkeypatch):
     rng = np.random.default_rng(0)
-    x, y = normal(rng, 2, 301, 200), normal(rng, 2, 200, 130)
+    x, y = normal(rng, 2, 301, 200), normal(rng, 2, 200, 830)
     chosen = matrix_product(x, y, False, False)
     turned = [
         (matrix_product(each, other, flip_x, flip_y), each, other)

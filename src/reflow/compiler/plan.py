@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Container, Iterable, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -224,7 +224,7 @@ class Partition:
             if may_block(op):
                 waits = waits | {op}
             level[op], domain[op], blockers[op] = at, where, waits
-            if where is not None and _just_reads(op):
+            if where is not None and _just_reads(op, users):
                 users[op] = []
         self._read_late(users, level, domain, blockers)
         groups: dict[Any, list[Operation]] = {}
@@ -251,16 +251,37 @@ class Partition:
         From an earlier cluster the whole variable would come out, as a copy, although perhaps a few rows of
         it are needed.
         """
+        if not any(
+            takers and min(level[each] for each in takers) > level[op]
+            for op, takers in users.items()
+        ):
+            return
         kept = {t.op for t in self.outputs}
-        for op, takers in users.items():
+        place = {op: i for i, op in enumerate(level)}
+        writers = [op for op in level if op.opdef.writes or functions_of(op)]
+
+        def same_order(op: Operation, home: tuple[int, Any, Any]) -> bool:
+            """Whether at `home` all that writes comes before or after `op` as it does now."""
+            here = (level[op], domain[op], blockers[op])
+            for other in writers:
+                there = (level[other], domain[other], blockers[other])
+                before = there[0] < here[0] or (there == here and place[other] < place[op])
+                after = there[0] > home[0] or (there == home and place[other] > place[op])
+                if not before and not after:
+                    return False
+            return True
+
+        for op, takers in reversed(users.items()):
             if not takers or op in kept:
                 continue
             first = min(level[each] for each in takers)
-            homes = {(domain[each], blockers[each]) for each in takers if level[each] == first}
+            homes = {
+                (first, domain[each], blockers[each]) for each in takers if level[each] == first
+            }
             if first > level[op] and len(homes) == 1:
-                where, waits = homes.pop()
-                if where == domain[op]:
-                    level[op], blockers[op] = first, waits
+                home = homes.pop()
+                if home[1] == domain[op] and same_order(op, home):
+                    level[op], _, blockers[op] = home
 
     def _domain(self, op: Operation) -> str | None:
         if op in self.on_host or runs_on_host(op):
@@ -441,11 +462,13 @@ def _union(a: frozenset, b: frozenset) -> frozenset:
     return b if not a else a | b
 
 
-def _just_reads(op: Operation) -> bool:
-    """Whether a node gives the value of a variable, and nothing else."""
+def _just_reads(op: Operation, others: Container[Operation]) -> bool:
+    """Whether a node gives the value of a variable and nothing else, or passes on what `others` give."""
     if len(op.inputs) != 1:
         return False
-    return bool(op.opdef.reads) or (op.opdef.view and op.inputs[0].dtype.is_ref_dtype)
+    source = op.inputs[0]
+    passes = source.dtype.is_ref_dtype or (op.type == "Identity" and source.op in others)
+    return bool(op.opdef.reads) or (bool(op.opdef.view) and passes)
 
 
 def runs_on_host(op: Operation) -> bool:

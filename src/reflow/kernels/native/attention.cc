@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "engine.h"
 #include "matrices.h"
 #include "matrix_product.h"
 #include "scratch.h"
@@ -284,7 +285,7 @@ void Attention::compute(const Pool& pool, const void* const* given, void* result
   const auto data = [given](int i) { return static_cast<const float*>(given[i]); };
   in_parts(pool, parts, [&](int part, int slot) {
     const Room room(scratch.data() + slot * size, blocks);
-    dnnl::stream stream(cpu_engine());
+    dnnl::stream stream(engine());
     for (int64_t i = part * each; i < std::min((part + 1) * each, blocks.count); ++i) {
       const int64_t head = i / blocks.per_head * blocks.heads, row = i % blocks.per_head * blocks.rows;
       Block block{std::min(blocks.heads, all_heads - head),

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "cache.h"
+#include "engine.h"
 #include "scratch.h"
 
 namespace reflow {
@@ -23,11 +24,6 @@ constexpr double kPart = 2e7;
 constexpr int kPartsPerThread = 4;
 // Elements that a part may have when it must be copied: some images that stay in the cache.
 constexpr int64_t kCopied = int64_t{1} << 20;
-
-dnnl::engine& engine() {
-  static dnnl::engine& cpu = *new dnnl::engine(dnnl::engine::kind::cpu, 0);
-  return cpu;
-}
 
 memory::data_type given_type(const Spec& spec) {
   return spec.type == Type::kFloat32 ? memory::data_type::f32 : memory::data_type::bf16;

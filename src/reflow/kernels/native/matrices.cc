@@ -6,6 +6,7 @@
 #include <map>
 #include <stdexcept>
 
+#include "engine.h"
 #include "matrix_product.h"
 #include "scratch.h"
 
@@ -18,7 +19,7 @@ constexpr double kPart = 2e6;
 constexpr int kPartsPerThread = 4;
 // Rows, or columns, that a part has at least if it is not a whole matrix.
 constexpr int64_t kRows = 32;
-constexpr int64_t kColumns = 64;
+constexpr int64_t kColumns = 256;
 constexpr int64_t kMost = int64_t{1} << 31;
 
 void require(bool ok, const char* what) {
@@ -48,9 +49,11 @@ std::vector<Part> parts_of(const Product& p, int threads) {
     return parts;
   }
   // oneDNN copies a transposed right side into order: each part its own columns, not each part all of it.
+  // It is better at many columns.
   const int64_t pieces = per(wanted, p.batch);
   const int64_t rows = p.flip_b ? p.rows : band(p.rows, pieces, kRows);
-  const int64_t columns = p.flip_b ? band(p.columns, pieces, kColumns) : p.columns;
+  const int64_t columns =
+      p.flip_b ? band(p.columns, std::min<int64_t>(pieces, threads), kColumns) : p.columns;
   for (int64_t i = 0; i < p.batch; ++i) {
     for (int64_t row = 0; row < p.rows; row += rows) {
       for (int64_t column = 0; column < p.columns; column += columns) {
@@ -113,7 +116,7 @@ void Product::compute(const Pool& pool, const void* const* given, void* result) 
   auto* c = static_cast<float*>(result);
   in_parts(pool, count, [&](int index, int slot) {
     const Part& part = parts[index];
-    dnnl::stream stream(cpu_engine());
+    dnnl::stream stream(engine());
     recipes.at({part.count, part.rows, part.columns})
         ->run(stream, a + part.first * rows * inner + part.row * (flip_a ? 1 : inner),
               b + part.first * inner * columns + part.column * (flip_b ? inner : 1),

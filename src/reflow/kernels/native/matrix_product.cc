@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "cache.h"
+#include "engine.h"
 #include "scratch.h"
 #include "threads.h"
 
@@ -21,11 +22,6 @@ memory::desc matrices(int64_t batch, int64_t rows, int64_t columns, bool flip, i
 
 }  // namespace
 
-dnnl::engine& cpu_engine() {
-  static dnnl::engine& cpu = *new dnnl::engine(dnnl::engine::kind::cpu, 0);
-  return cpu;
-}
-
 MatrixProduct::MatrixProduct(const ProductShape& s) {
   SingleThreaded single;
   a_ = matrices(s.batch, s.rows, s.inner, s.flip_a, s.a_step, s.a_batch);
@@ -38,7 +34,7 @@ MatrixProduct::MatrixProduct(const ProductShape& s) {
     operations.append_sum(1.0f);
     attr.set_post_ops(operations);
   }
-  const dnnl::matmul::primitive_desc descriptor(cpu_engine(), a_, b_, c_, attr);
+  const dnnl::matmul::primitive_desc descriptor(engine(), a_, b_, c_, attr);
   name_ = descriptor.impl_info_str();
   if (name_.find("ref") != std::string::npos) {
     throw std::runtime_error("oneDNN has only its reference implementation");
@@ -57,7 +53,7 @@ std::shared_ptr<const MatrixProduct> MatrixProduct::of(const ProductShape& s) {
 
 void MatrixProduct::run(dnnl::stream& stream, const float* a, const float* b, float* c, char* room) const {
   const auto at = [](const memory::desc& desc, const void* data) {
-    return memory(desc, cpu_engine(), const_cast<void*>(data));
+    return memory(desc, engine(), const_cast<void*>(data));
   };
   primitive_.execute(stream, {{DNNL_ARG_SRC, at(a_, a)},
                               {DNNL_ARG_WEIGHTS, at(b_, b)},

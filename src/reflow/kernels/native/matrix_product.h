@@ -36,6 +36,4 @@ class MatrixProduct {
   std::string name_;
 };
 
-dnnl::engine& cpu_engine();
-
 }  // namespace reflow

@@ -1,0 +1,92 @@
+"""Where a cluster reads variables: late, so that tables do not pass between clusters as copies."""
+
+import numpy as np
+import pytest
+
+import reflow
+from reflow.compiler import plan, policy
+
+tf = reflow.compat.v1
+
+
+@pytest.fixture
+def passed(monkeypatch):
+    """The shapes of the tensors that clusters hand out."""
+    shapes = []
+
+    class Watched(plan.Cluster):
+        def __init__(self, nodes, inputs, constants, outputs, *rest):
+            super().__init__(nodes, inputs, constants, outputs, *rest)
+            shapes.extend(t.shape.sizes for t in outputs)
+
+    monkeypatch.setattr(plan, "Cluster", Watched)
+    return shapes
+
+
+@pytest.fixture(params=[policy.INTERPRET, policy.COMPILE], autouse=True)
+def tier(request, monkeypatch):
+    monkeypatch.setattr(policy, "forced", [request.param])
+
+
+def on_host(x):
+    return tf.py_func(lambda x: x, [x], x.dtype, stateful=False)
+
+
+@pytest.mark.parametrize("resource", [False, True])
+def test_a_table_does_not_leave_a_cluster(resource, passed):
+    with tf.Graph().as_default(), tf.Session() as session:
+        table = tf.get_variable(
+            "v", initializer=np.arange(12.0).reshape(6, 2), use_resource=resource
+        )
+        session.run(table.initializer)
+        numbers = tf.placeholder(tf.int32, [2])
+        rows = on_host(numbers * 2)
+        rows.set_shape([2])
+        got = tf.reduce_sum(tf.gather(tf.identity(table.value()), rows))
+        update = tf.assign_sub(table, table * got)
+        passed.clear()
+        value, _ = session.run([got, update.op], {numbers: [1, 2]})
+        assert value == 26
+        assert passed and (6, 2) not in passed, passed
+        np.testing.assert_array_equal(session.run(table), -25 * np.arange(12.0).reshape(6, 2))
+
+
+def test_a_read_that_is_fetched_and_one_that_is_taken_early_stay(passed):
+    with tf.Graph().as_default(), tf.Session() as session:
+        v = tf.get_variable("v", initializer=[1.0, 2.0], use_resource=True)
+        session.run(v.initializer)
+        read = v.read_value()
+        later = on_host(read * 2.0) + read
+        assert session.run([read, later])[1].tolist() == [3.0, 6.0]
+        assert session.run(later).tolist() == [3.0, 6.0]
+
+
+def test_a_function_reads_before_it_writes():
+    v = reflow.Variable([1.0, 2.0])
+
+    @reflow.function
+    def f():
+        before = v.read_value()
+        other = reflow.numpy_function(lambda: np.float32(10), [], reflow.float32)
+        v.assign_add([100.0, 100.0])
+        after = v.read_value()
+        return before + other, after + other
+
+    before, after = f()
+    assert before.numpy().tolist() == [11.0, 12.0]
+    assert after.numpy().tolist() == [111.0, 112.0]
+
+
+def test_a_read_waits_for_a_write_and_a_write_for_a_read():
+    with tf.Graph().as_default(), tf.Session() as session:
+        v = tf.get_variable("v", initializer=1.0, use_resource=True)
+        session.run(v.initializer)
+        before = v.read_value()
+        with tf.control_dependencies([before]):
+            write = v.assign(on_host(tf.placeholder_with_default(5.0, [])))
+        with tf.control_dependencies([write]):
+            after = v.read_value()
+        given = tf.placeholder(tf.float32, [])
+        host = on_host(given)
+        got = session.run([before + on_host(host), after + on_host(host)], {given: 0.5})
+        assert got == [1.5, 5.5]
