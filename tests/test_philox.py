@@ -561,3 +561,21 @@ def test_many_chunks_are_the_stream_of_few():
     counter = np.array([5 + 60_000 * philox.RESERVED_PER_OUTPUT, 0], np.uint64)
     part = rejection.truncated_normal(np, np.uint64(3), counter, [1000], np.float32)
     np.testing.assert_array_equal(whole[start : start + 1000], part)
+
+
+@pytest.mark.parametrize("dense", [64, 1 << 20])
+def test_lanes_that_are_gathered_draw_the_same(monkeypatch, dense):
+    from reflow.compiler.jax_namespace import jax_namespace
+    from reflow.compiler.jax_setup import jax, wide_types
+
+    monkeypatch.setattr(rejection, "_DENSE", dense)
+    key, counter = np.uint64(7), np.array([3, 5], np.uint64)
+
+    def draw(xp, key, counter):
+        return rejection.truncated_normal(xp, key, counter, (1001,), np.float32)
+
+    with wide_types():
+        traced = jax.jit(functools.partial(draw, jax_namespace))
+        assert ("scatter" in traced.lower(key, counter).as_text()) == (dense == 64)
+        got = traced(key, counter)
+    np.testing.assert_allclose(got, draw(np, key, counter), rtol=2e-5, atol=1e-6)
