@@ -374,3 +374,19 @@ def test_debug_mode_calls_python_for_every_element(monkeypatch):
     seen.clear()
     assert [int(e["sum"]) for e in pairs.map(note)] == [0, 2, 4]
     assert [int(x) for x in seen[1:]] == [0, 1, 2]
+
+
+def test_a_function_creates_variables_when_it_is_first_called_only():
+    class Scaled:
+        factor = None
+
+        def __call__(self, x):
+            if self.factor is None:
+                self.factor = tf.Variable(3, dtype=tf.int64)
+            return x * self.factor
+
+    scaled = Scaled()
+    data = tf.data.Dataset.range(3).map(scaled)
+    assert [x.numpy() for x in data] == [0, 3, 6]
+    scaled.factor.assign(5)
+    assert [x.numpy() for x in data] == [0, 5, 10]

@@ -18,7 +18,7 @@ from reflow.lang.services import service
 from reflow.lang.tensor import Tensor
 from reflow.lang.type_spec import TypeSpec
 from reflow.ops.script import py_function
-from reflow.runtime.function import no_tapes, trace_graph
+from reflow.runtime.function import NotedVariables, no_tapes, trace_graph
 
 _debugging = [False]
 
@@ -97,7 +97,22 @@ class ElementFunction:
     def _trace(
         self, function: Callable[..., Any], inputs: tuple, label: str, unpack: bool
     ) -> FuncGraph:
-        graph = trace_graph(label, _forbid_variables)
+        """Traces the function; a second time when it created variables, as it may only once."""
+        note = NotedVariables()
+        graph = self._trace_once(function, inputs, label, unpack, note)
+        if note.created:
+            graph = self._trace_once(function, inputs, label, unpack, _forbid_variables)
+        return graph
+
+    def _trace_once(
+        self,
+        function: Callable[..., Any],
+        inputs: tuple,
+        label: str,
+        unpack: bool,
+        creator: Callable[..., Any],
+    ) -> FuncGraph:
+        graph = trace_graph(label, creator)
         with graph.as_default(), no_tapes():
             args = _arguments(graph, inputs, unpack)
             result = _as_element(call_user_function(function, args))

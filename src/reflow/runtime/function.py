@@ -198,20 +198,14 @@ class Function:
 
     def _trace(self, types: ArgumentTypes) -> ConcreteFunction:
         """Traces the function; a second time when it created variables, as it may only once."""
-        created: list[Any] = []
         if self._created_variables:
             return self._trace_once(types, _forbid_variables)
-
-        def note(next_creator: Callable, **kwargs: Any) -> Any:
-            variable = next_creator(**kwargs)
-            created.append(weakref.ref(variable))
-            return variable
-
+        note = NotedVariables()
         concrete = self._trace_once(types, note)
-        if not created:
+        if not note.created:
             return concrete
         self._created_variables = True
-        if any(each() is None for each in created):
+        if any(each() is None for each in note.created):
             raise ValueError(
                 f"{errors.where(errors.user_frame())}: A tf.Variable created inside the tf.function "
                 f"{self._name} was garbage-collected: keep it as an attribute or in a global."
@@ -387,6 +381,18 @@ class _WeakMethod:
         import inspect
 
         return inspect.signature(types.MethodType(self.__func__, self.__self__))
+
+
+class NotedVariables:
+    """A variable creator that notes what is created, by weak references."""
+
+    def __init__(self) -> None:
+        self.created: list[Any] = []
+
+    def __call__(self, next_creator: Callable, **kwargs: Any) -> Any:
+        variable = next_creator(**kwargs)
+        self.created.append(weakref.ref(variable))
+        return variable
 
 
 def _forbid_variables(next_creator: Callable, **kwargs: Any) -> Any:
