@@ -90,3 +90,16 @@ def test_a_read_waits_for_a_write_and_a_write_for_a_read():
         host = on_host(given)
         got = session.run([before + on_host(host), after + on_host(host)], {given: 0.5})
         assert got == [1.5, 5.5]
+
+
+def test_an_assigned_constant_waits_for_what_the_constant_waits_for(tier):
+    """The assignment's only tie to the read before it is the constant, which is folded."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        v = tf.Variable(1.0, use_resource=True)
+        go = tf.placeholder(tf.float32, [])
+        with tf.control_dependencies([on_host(go)]):
+            before = v.read_value()
+        with tf.control_dependencies([before]):
+            after = v.assign(5.0)
+        session.run(v.initializer)
+        assert session.run([before, after], {go: 0.0}) == [1.0, 5.0]

@@ -69,3 +69,22 @@ def _root(tensor: SymbolicTensor) -> SymbolicTensor:
             break
         tensor = source
     return tensor
+
+
+def order_of_folded(
+    nodes: Sequence[Operation], rest: Sequence[Operation]
+) -> dict[Operation, list[Operation]]:
+    """What the nodes in `rest` wait for because nodes folded away, whose values they take, did.
+
+    A constant made after a control dependency waits for it, and what takes the constant, such as an
+    assignment, waits for nothing else.
+    """
+    remain = set(rest)
+    waits: dict[Operation, list[Operation]] = {}
+    for op in nodes:
+        found = [w for t in op.inputs if t.op not in remain for w in waits.get(t.op, ())]
+        if op not in remain:
+            found += op._control_inputs
+        if found:
+            waits[op] = found
+    return {op: found for op, found in waits.items() if op in remain}

@@ -27,7 +27,7 @@ from reflow.compiler.evaluate import (
     run_error,
     uninitialized,
 )
-from reflow.compiler.ordering import implied_order
+from reflow.compiler.ordering import implied_order, order_of_folded
 from reflow.compiler.rows import each_row
 from reflow.compiler.stats import count, record
 from reflow.lang import dtypes, errors
@@ -189,6 +189,8 @@ class Partition:
         given = self._given = {id(t) for t in inputs if not _is_known(t, constants)}
         rest = fold(nodes, given, self.constants)
         self._waits = implied_order(rest) if ordered else {}
+        for op, before in order_of_folded(nodes, rest).items():
+            self._waits.setdefault(op, []).extend(before)
         self.steps = self._cut(rest, given)
         self.blocking = any(step.blocking for step in self.steps)
         self._slots()
