@@ -165,6 +165,26 @@ def test_writers_nest_and_threads_have_their_own(tmp_path):
     assert tags(tmp_path / "inner") == [(2, "x"), (2, "y")]
 
 
+def test_the_ops_themselves(tmp_path):
+    """WriteRawProtoSummary puts the values of several messages into one event; FlushSummaryWriter ends waiting."""
+    handle = tf.raw_ops.SummaryWriter(shared_name="mine")
+    tf.raw_ops.CreateSummaryFileWriter(
+        writer=handle, logdir=str(tmp_path), max_queue=10, flush_millis=10**9, filename_suffix=""
+    )
+    summaries = []
+    for tag in "ab":
+        summary = protos.Summary()
+        summary.value.add(tag=tag, simple_value=1.0)
+        summaries.append(summary.SerializeToString())
+    tf.raw_ops.WriteRawProtoSummary(writer=handle, step=tf.constant(7, tf.int64), tensor=summaries)
+    assert tags(tmp_path) == []
+    tf.raw_ops.FlushSummaryWriter(writer=handle)
+    assert tags(tmp_path) == [(7, "a"), (7, "b")]
+    tf.raw_ops.CloseSummaryWriter(writer=handle)
+    with pytest.raises(tf.errors.NotFoundError, match="closed"):
+        tf.raw_ops.FlushSummaryWriter(writer=handle)
+
+
 def test_nothing_is_written_without_a_writer():
     assert not tf.summary.should_record_summaries()
     assert not tf.summary.scalar("x", 1.0)

@@ -269,7 +269,7 @@ def py_function(func=None, inp=None, Tout=None, name=None) -> Any:
     >>> @tf.py_function(Tout=tf.float32)
     ... def doubled(x):
     ...     return 2 * x
-    >>> doubled(1.5).numpy()
+    >>> print(doubled(1.5).numpy())
     3.0
     """
     given = {"func": func, "inp": inp, "Tout": Tout, "name": name}

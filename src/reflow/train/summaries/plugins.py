@@ -20,7 +20,7 @@ from reflow.ops.bincount import bincount
 from reflow.ops.cast import cast
 from reflow.ops.compare import equal, less_equal, logical_or
 from reflow.ops.constant import constant, stop_gradient
-from reflow.ops.control_flow import cond
+from reflow.ops.control_flow.cond import cond
 from reflow.ops.control_flow.functional import map_fn_v2 as map_fn
 from reflow.ops.debugging import assert_non_negative, assert_rank, assert_scalar, assert_type
 from reflow.ops.filling import fill, zeros
