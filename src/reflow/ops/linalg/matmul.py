@@ -53,18 +53,20 @@ def transposed(xp: Any, x: Any, adjoint: bool = False) -> Any:
     return xp.conj(x) if adjoint and x.dtype.kind == "c" else x
 
 
-_NARROW = 256  # columns
+_WIDE = 1024  # columns
 
 
 def turned(xp: Any, x: Any, columns: int) -> Any:
     """The matrix `x` transposed, for the left side of a product with so many columns.
 
-    XLA's CPU compiler makes one product of columns with columns of it, which is slow when the result is
-    narrow: 0.19 ms for 512x128 with 128x10, where transposing first takes 0.06 (2048x128 with 128x100:
-    1.3 and 0.6). From 256 columns on there is little between them.
+    XLA's CPU compiler makes one product of columns with columns of it, by other code than of rows with
+    columns. That is slow when the result is narrow: 0.19 ms for 512x128 with 128x10, where transposing first
+    takes 0.06 (2048x128 with 128x100: 1.3 and 0.6). And a program that mixes the two is held up half of the
+    time, as their threads wait for each other: an MLP's step takes 2.6 ms or 3.2 to 4, now 2.6 always.
+    Beyond 1024 columns transposing is slower, by 4 % at 2048 cubed.
     """
     flipped = xp.swapaxes(x, 0, 1)
-    if xp.is_numpy or columns >= _NARROW or x.dtype.kind == "c":
+    if xp.is_numpy or columns > _WIDE or x.dtype.kind == "c":
         return flipped
     return xp.lax.platform_dependent(
         flipped, cpu=xp.lax.optimization_barrier, default=lambda flipped: flipped
