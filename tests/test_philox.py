@@ -5,7 +5,6 @@ import functools
 import itertools
 import json
 import math
-import warnings
 from pathlib import Path
 
 import ml_dtypes  # noqa: F401  (registers bfloat16)
@@ -15,7 +14,6 @@ import pytest
 from reflow.lang import errors
 from reflow.ops import igamma_grad
 from reflow.ops.random import kernels, philox, rejection, truncated
-from reflow.platform.processors import for_each
 
 # --------------------------------------------------------------------------- golden records
 
@@ -538,22 +536,8 @@ def test_examples(module):
     assert doctest.testmod(module).failed == 0
 
 
-def test_for_each_keeps_the_context_and_the_error():
-    quotients = [None] * 64
-
-    def divide(i):
-        quotients[i] = np.zeros(8) / 0  # would warn, and warnings are errors here
-
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for_each(divide, range(64))
-    assert all(np.isnan(q).all() for q in quotients)
-    with pytest.raises(ZeroDivisionError):
-        for_each(lambda i: 1 / (i - 7), range(64))
-
-
 def test_many_chunks_are_the_stream_of_few():
-    """What several threads fill is what one draws piece by piece."""
+    """What is drawn in chunks is what is drawn piece by piece."""
     whole = rejection.truncated_normal(
         np, np.uint64(3), np.array([5, 0], np.uint64), [300_000], np.float32
     )

@@ -53,7 +53,6 @@ import numpy as np
 
 from reflow.kernels.random_words import random_words
 from reflow.lang import errors
-from reflow.platform.processors import for_each
 
 ALGORITHM_PHILOX = 1
 ALGORITHM_THREEFRY = 2
@@ -186,19 +185,14 @@ def map_blocks(
 
         return isolated(xp, key, values, key, counter) if costly else values(key, counter)
 
-    def lanes_of(chunk: Any) -> Any:
-        return transform(blocks_at(np, key, counter, chunk))
-
-    first, *others = chunks(count)
-    lanes = lanes_of(first)
-    result = np.empty((count, len(lanes)), lanes[0].dtype)
-    result[: len(first)] = np.transpose(lanes)
-
-    def fill(chunk: Any) -> None:
-        for i, lane in enumerate(lanes_of(chunk)):
-            result[int(chunk[0]) : int(chunk[-1]) + 1, i] = lane
-
-    for_each(fill, others)
+    result = None
+    for number, chunk in enumerate(chunks(count)):
+        lanes = transform(blocks_at(np, key, counter, chunk))
+        if result is None:
+            result = np.empty((count, len(lanes)), lanes[0].dtype)
+        start = number * _CHUNK
+        for i, lane in enumerate(lanes):
+            result[start : start + len(chunk), i] = lane
     return result.reshape(-1)
 
 

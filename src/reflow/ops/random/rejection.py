@@ -32,7 +32,6 @@ from reflow.ops.random.philox import (
     isolated,
     while_loop,
 )
-from reflow.platform.processors import for_each
 
 # A lane that has not ended after this many rounds never will: its parameters are NaN, or nothing it
 # could draw fits the output type. (TensorFlow hangs.)
@@ -201,17 +200,19 @@ def _truncated_at_first(
 ) -> np.ndarray:
     """Truncated normals in NumPy, flat, where five groups in six are what the first block gives."""
     values = np.empty((count, group), dtype)
-
-    def fill(index: np.ndarray) -> None:
+    rest: list[np.ndarray] = []
+    for index in chunks(count):
         block = blocks_at(np, key, counter, start(index)[0])
         accepted = np.ones(len(index), bool)
         for i, proposal in enumerate(normal_lanes(np, block, dtype)):
             values[int(index[0]) : int(index[-1]) + 1, i] = proposal
             accepted &= np.abs(proposal) < 2
-        rest = index[~accepted]
-        values[rest] = np.stack(_until_done_numpy(start(rest), step), axis=-1)
+        rest.append(index[~accepted])
 
-    for_each(fill, chunks(count))
+    left = np.concatenate(rest)
+    for some in chunks(len(left)):
+        index = left[some]
+        values[index] = np.stack(_until_done_numpy(start(index), step), axis=-1)
     return values.reshape(-1)
 
 
