@@ -16,7 +16,7 @@ def data():
 
 
 def measure(step):
-    per_call = common.per_call(step)
+    per_call = common.per_call(step, warm_up=5.0)
     return lambda: {"step": per_call()}
 
 

@@ -15,7 +15,7 @@ BLOCKS = [
 
 
 def measure(step):
-    training = common.per_call(step)
+    training = common.per_call(step, warm_up=15.0)
     return lambda: {"training": training()}
 
 
