@@ -12,7 +12,9 @@ STAGES = [(64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)]  # width, blocks, s
 
 
 def measure(steps):
-    inference, training = (common.per_call(steps(training), warm_up=20.0) for training in (False, True))
+    inference, training = (
+        common.per_call(steps(training), warm_up=20.0) for training in (False, True)
+    )
     return lambda: {"inference": inference(), "training": training()}
 
 
