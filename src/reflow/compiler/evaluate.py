@@ -7,6 +7,7 @@ the cluster in a dictionary, and still folds in NumPy whatever is known.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import sys
 import time
@@ -120,6 +121,19 @@ class Program:
         if self._frugal is None:
             self._frugal = self._letting_go(True)
         return self._frugal
+
+    def varied(
+        self,
+        steps: list[Any],
+        initial: list[Any],
+        inputs: Sequence[SymbolicTensor],
+        input_slots: list[int],
+    ) -> Program:
+        """A program with the same nodes and outputs, but other steps and further inputs."""
+        new = copy.copy(self)
+        new.steps, new.initial, new.inputs, new.input_slots = steps, initial, inputs, input_slots
+        new._traced = new._frugal = None
+        return new
 
     def _letting_go(self, everything: bool) -> list[Any]:
         """The steps, with what may be a view of a variable, or `everything`, let go after its last use."""
@@ -465,9 +479,7 @@ class Tracer(Context):
         self._bounds: dict[int, tuple[Any, tuple[int, int]]] = {}  # the same, by the value's id
         self._outer: Tracer | None = None
         self.limits: dict[Operation, int | None] = {}  # of loops: how often they run at the most
-        self.fillings = (
-            itertools.count()
-        )  # of buffers that will be overwritten: see `_Loop._filling`
+        self.fillings = itertools.count()  # of buffers to be overwritten: see `_Loop._filling`
 
     def read(self, handle: ResourceHandle) -> Any:
         value = self.peek(handle)

@@ -94,16 +94,14 @@ class TurnedOperands:
 
     def in_program(self, program: Program) -> Program:
         """A program of nodes of the body that takes the transposed operands as further inputs."""
-        new = Program.__new__(Program)
-        new.slots, new.nodes, new.output_slots = program.slots, program.nodes, program.output_slots
-        new._traced = new._frugal = None
         count = len(program.initial)
         place = {id(t): count + i for i, t in enumerate(self.tensors)}
-        new.initial = program.initial + [None] * len(self.tensors)
-        new.inputs = [*program.inputs, *self.tensors]
-        new.input_slots = [*program.input_slots, *place.values()]
-        new.steps = [_turned(step, place) for step in program.steps]
-        return new
+        return program.varied(
+            [_turned(step, place) for step in program.steps],
+            program.initial + [None] * len(self.tensors),
+            [*program.inputs, *self.tensors],
+            [*program.input_slots, *place.values()],
+        )
 
 
 def _turned(step: Any, place: Mapping[int, int]) -> Any:

@@ -28,9 +28,8 @@ CALL_COST = 12e-6  # seconds that a call of an executable takes at the least
 COMPILE_BASE = 0.05  # seconds to compile the smallest cluster
 COMPILE_PER_NODE = 0.002
 IDLE_SHARE = 0.1  # compiling goes on in the background: this part of its cost delays the program
-THREADED = (
-    1 << 16
-)  # elements in inputs and state from which the BLAS may use threads, and memory counts
+# Elements in inputs and state from which the BLAS may use threads, and memory counts.
+THREADED = 1 << 16
 LARGE = 1 << 26  # elements in a cluster's inputs and state above which NumPy is not tried
 
 forced: list[str] = [os.environ.get("REFLOW_TIER", "auto")]

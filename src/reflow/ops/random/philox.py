@@ -71,7 +71,7 @@ _ROUNDS = 10
 # NumPy: below this many blocks Python's integers are faster than array calls; above, arrays of this
 # many blocks stay in the cache from one operation to the next (both measured).
 _FEW = 12
-_CHUNK = 16384
+CHUNK = 16384
 
 
 def is_numpy(xp: Any) -> bool:
@@ -190,16 +190,16 @@ def map_blocks(
         lanes = transform(blocks_at(np, key, counter, chunk))
         if result is None:
             result = np.empty((count, len(lanes)), lanes[0].dtype)
-        start = number * _CHUNK
+        start = number * CHUNK
         for i, lane in enumerate(lanes):
             result[start : start + len(chunk), i] = lane
     return result.reshape(-1)
 
 
-def chunks(count: int) -> list[np.ndarray]:
-    """The numbers below `count`, uint64, in arrays that are worth a call of NumPy; at least one array."""
-    numbers = np.arange(count, dtype=np.uint64)
-    return [numbers[i : i + _CHUNK] for i in range(0, max(count, 1), _CHUNK)]
+def chunks(count: int) -> Iterator[np.ndarray]:
+    """The numbers below `count`, uint64, in arrays of `CHUNK` at the most; at least one array."""
+    for start in range(0, max(count, 1), CHUNK):
+        yield np.arange(start, min(start + CHUNK, count), dtype=np.uint64)
 
 
 def lanewise(xp: Any, function: Callable, lanes: Any) -> Any:

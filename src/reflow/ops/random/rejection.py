@@ -24,6 +24,7 @@ from reflow.ops.random.kernels import (
     unit_double,
 )
 from reflow.ops.random.philox import (
+    CHUNK,
     RESERVED_PER_OUTPUT,
     blocks_at,
     chunks,
@@ -188,7 +189,7 @@ def truncated_normal(xp: Any, key: Any, counter: Any, shape: Shape, dtype: Any) 
             filled = filled + accepted
         return (offset + 1, filled, *slots), tuple(slots), filled >= group
 
-    if is_numpy(xp) and len(chunks(count)) > 1:
+    if is_numpy(xp) and count > CHUNK:
         values = _truncated_at_first(key, counter, count, group, compute, start, step)
     else:
         values = interleave(xp, until_done(xp, count, start, step))
