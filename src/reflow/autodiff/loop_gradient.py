@@ -24,12 +24,13 @@ from reflow.autodiff.body_gradient import (
 from reflow.lang import dtypes
 from reflow.lang.context import current_graph
 from reflow.lang.convert import convert_to_tensor
-from reflow.lang.func_graph import BodyGraph, FuncGraph, functions_of
+from reflow.lang.func_graph import BodyGraph, FuncGraph
 from reflow.lang.graph import Operation
 from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.resource import handle_type
 from reflow.lang.shapes import SCALAR
+from reflow.lang.slices import is_pure, slice_of
 from reflow.lang.tensor import SymbolicTensor
 from reflow.ops.control_flow.branches import add_call, base_dtypes, has_side_effects, unify_captures
 from reflow.ops.control_flow.tensor_list import element_shape_tensor
@@ -403,22 +404,9 @@ def _is_steady(body: FuncGraph, tensor: SymbolicTensor) -> bool:
         tensor.shape.is_fully_defined() and (tensor.dtype.is_floating or tensor.dtype.is_complex)
     ):
         return False
-    same = {id(x) for x, y in zip(body.inputs, body.outputs) if x is y}
-    given = {id(x) for x in body.inputs}
-    seen: set[Operation] = set()
-    stack = [tensor]
-    while stack:
-        each = stack.pop()
-        op = each.op
-        if id(each) in same or op in seen:
-            continue
-        if id(each) in given or op._control_inputs:
-            return False
-        if op.opdef.context and op.type != "ReadVariableOp" or functions_of(op):
-            return False
-        seen.add(op)
-        stack.extend(op.inputs)
-    return True
+    same = {i for i, (x, y) in enumerate(zip(body.inputs, body.outputs)) if x is y}
+    part = slice_of(body, tensor, lambda node: is_pure(node, reading=True))
+    return part is not None and same.issuperset(part.inputs)
 
 
 def _depends_on(tensor: SymbolicTensor, position: dict[int, int]) -> set[int]:

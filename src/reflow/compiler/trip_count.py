@@ -14,8 +14,10 @@ import numpy as np
 
 from reflow.compiler.evaluate import Interpreter, Program
 from reflow.lang.dtypes import int32, int64
-from reflow.lang.func_graph import FuncGraph, functions_of
+from reflow.lang.func_graph import FuncGraph
 from reflow.lang.graph import Operation, topological
+from reflow.lang.slices import Slice, is_pure
+from reflow.lang.slices import slice_of as slice_within
 from reflow.lang.tensor import SymbolicTensor
 
 _LIMIT = 100_000  # iterations that are run ahead of the loop
@@ -23,53 +25,16 @@ _MANY = 1 << 20  # iterations: the values of more are not listed
 _LARGE = 1 << 10  # elements: conditions on larger values are left to the loop
 
 
-class Slice:
-    """What a tensor of a function body is computed from.
-
-    Attributes:
-      nodes: the nodes, in order.
-      inputs: the positions of the function's inputs that it depends on.
-    """
-
-    __slots__ = ("nodes", "inputs", "tensor")
-
-    def __init__(self, nodes: list[Operation], inputs: list[int], tensor: SymbolicTensor):
-        self.nodes = nodes
-        self.inputs = inputs
-        self.tensor = tensor
-
-
 def slice_of(function: FuncGraph, tensor: SymbolicTensor, reading: bool = False) -> Slice | None:
     """The slice behind `tensor`; None if it holds a node with side effects, or one that is no NumPy.
 
     With `reading` it may hold nodes that read variables.
     """
-    position = {id(t): i for i, t in enumerate(function.inputs)}
-    needed: set[Operation] = set()
-    inputs: set[int] = set()
-    stack = [tensor]
-    while stack:
-        each = stack.pop()
-        at = position.get(id(each))
-        if at is not None:
-            inputs.add(at)
-            continue
-        node = each.op
-        if node in needed:
-            continue
-        opdef = node.opdef
-        reads = reading and node.type == "ReadVariableOp"
-        if (
-            opdef.context
-            and not reads
-            or not opdef.interpret
-            or functions_of(node)
-            or node._control_inputs
-        ):
-            return None
-        needed.add(node)
-        stack.extend(node.inputs)
-    return Slice(topological(needed), sorted(inputs), tensor)
+
+    def allowed(node: Operation) -> bool:
+        return node.opdef.interpret and is_pure(node, reading)
+
+    return slice_within(function, tensor, allowed)
 
 
 def roots(function: FuncGraph, tensor: SymbolicTensor) -> list[int] | None:
