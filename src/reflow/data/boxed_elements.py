@@ -111,7 +111,7 @@ def _ragged(spec: RaggedTensorSpec, value: Any, batched: bool) -> Tensor:
     values = value.flat_values if isinstance(value, RaggedTensor) else value
     if not isinstance(values, Tensor):
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: elements of a data set can be RaggedTensors whose "
+            f"{errors.user_site()}: elements of a data set can be RaggedTensors whose "
             f"flat values are a tensor, not {type(values).__name__}"
         )
     return ragged_tensor_to_variant_op(

@@ -40,10 +40,6 @@ from reflow.lang.type_spec import (
 )
 
 
-def _site() -> str:
-    return errors.where(errors.user_frame())
-
-
 @known_as("tensorflow.python.data.ops.dataset_ops", "DatasetV2")
 @export(v2=("data.Dataset",))
 class Dataset(CompositeTensor):
@@ -121,7 +117,9 @@ class Dataset(CompositeTensor):
           TypeError: if it is something else.
         """
         if not isinstance(options, Options):
-            raise TypeError(f"{_site()}: `options` must be a tf.data.Options, got {options!r:.80}")
+            raise TypeError(
+                f"{errors.user_site()}: `options` must be a tf.data.Options, got {options!r:.80}"
+            )
         result = self._derive("_OptionsDataset", self._variant_tensor, self.element_spec, [self])
         result._options_attr = self.options().merge(options)
         return result
@@ -138,7 +136,7 @@ class Dataset(CompositeTensor):
     def __len__(self) -> int:
         if not executing_eagerly():
             raise TypeError(
-                f"{_site()}: `tf.data.Dataset` only supports `len` in eager mode. Use "
+                f"{errors.user_site()}: `tf.data.Dataset` only supports `len` in eager mode. Use "
                 "`tf.data.Dataset.cardinality()` instead."
             )
         size = int(self.cardinality().numpy())
@@ -163,7 +161,7 @@ class Dataset(CompositeTensor):
         if graph is None or graph.building_function:
             return OwnedIterator(self)
         raise RuntimeError(
-            f"{_site()}: `tf.data.Dataset` only supports Python-style iteration in eager mode or "
+            f"{errors.user_site()}: `tf.data.Dataset` only supports Python-style iteration in eager mode or "
             "within tf.function. In a graph use tf.compat.v1.data.make_one_shot_iterator(dataset)."
         )
 
@@ -178,7 +176,7 @@ class Dataset(CompositeTensor):
 
         if not executing_eagerly():
             raise RuntimeError(
-                f"{_site()}: `tf.data.Dataset.as_numpy_iterator()` is only supported in eager mode."
+                f"{errors.user_site()}: `tf.data.Dataset.as_numpy_iterator()` is only supported in eager mode."
             )
         return NumpyIterator(self)
 
@@ -214,7 +212,7 @@ class Dataset(CompositeTensor):
         result = transformation_func(self)
         if not isinstance(result, Dataset):
             raise TypeError(
-                f"{_site()}: `transformation_func` must return a `tf.data.Dataset` object. "
+                f"{errors.user_site()}: `transformation_func` must return a `tf.data.Dataset` object. "
                 f"Got {type(result)}."
             )
         return result
@@ -254,11 +252,13 @@ class Dataset(CompositeTensor):
         """
         element, batched = as_structure(tensors)
         if not batched.types:
-            raise ValueError(f"{_site()}: Invalid `tensors`. Empty tensors.")
+            raise ValueError(f"{errors.user_site()}: Invalid `tensors`. Empty tensors.")
         sizes = []
         for leaf in batched.leaves:
             if not isinstance(leaf, BatchableTypeSpec) and not hasattr(leaf, "_unbatch"):
-                raise TypeError(f"{_site()}: {leaf.value_type.__name__} cannot be sliced")
+                raise TypeError(
+                    f"{errors.user_site()}: {leaf.value_type.__name__} cannot be sliced"
+                )
             dims = getattr(leaf, "shape", shapes.UNKNOWN)._dims
             if dims:
                 sizes.append(dims[0])
@@ -266,13 +266,15 @@ class Dataset(CompositeTensor):
         for size in known[1:]:
             if size != known[0]:
                 raise ValueError(
-                    f"{_site()}: Dimensions {known[0]} and {size} are not compatible: the tensors "
+                    f"{errors.user_site()}: Dimensions {known[0]} and {size} are not compatible: the tensors "
                     "of from_tensor_slices must have the same first dimension."
                 )
         try:
             spec = structure.map_leaves(lambda leaf: leaf._unbatch(), batched.spec)
         except ValueError as error:
-            raise ValueError(f"{_site()}: {error}. (from_tensors takes scalars.)") from None
+            raise ValueError(
+                f"{errors.user_site()}: {error}. (from_tensors takes scalars.)"
+            ) from None
         sliced = Structure(spec)
         variant = source_ops.tensor_slice_dataset(
             batched.to_rows(element), Toutput_types=sliced.types, output_shapes=sliced.shapes
@@ -294,10 +296,12 @@ class Dataset(CompositeTensor):
         output_type = as_dtype(kwargs.pop("output_type", dtypes.int64))
         kwargs.pop("name", None)
         if kwargs:
-            raise TypeError(f"{_site()}: range() got unexpected arguments {sorted(kwargs)}")
+            raise TypeError(
+                f"{errors.user_site()}: range() got unexpected arguments {sorted(kwargs)}"
+            )
         if not 1 <= len(args) <= 3:
             raise ValueError(
-                f"{_site()}: Invalid `args`. The length of `args` should be between 1 and 3 but "
+                f"{errors.user_site()}: Invalid `args`. The length of `args` should be between 1 and 3 but "
                 f"was {len(args)}."
             )
         start, stop, step = (0, args[0], 1) if len(args) == 1 else (*args, 1)[:3]
@@ -418,9 +422,9 @@ class Dataset(CompositeTensor):
         (np.int64(0), np.int64(1))
         """
         if not args and datasets is None:
-            raise TypeError(f"{_site()}: Must pass at least one dataset to `zip`.")
+            raise TypeError(f"{errors.user_site()}: Must pass at least one dataset to `zip`.")
         if args and datasets is not None:
-            raise TypeError(f"{_site()}: Both `*args` and `datasets` cannot be set.")
+            raise TypeError(f"{errors.user_site()}: Both `*args` and `datasets` cannot be set.")
         if len(args) == 1:
             datasets = args[0]
         elif args:
@@ -430,12 +434,14 @@ class Dataset(CompositeTensor):
             if not isinstance(each, Dataset):
                 hint = " Use a tuple in place of a list." if isinstance(each, list) else ""
                 raise TypeError(
-                    f"{_site()}: Invalid input to `zip`. Inputs are expected to be (nested) "
+                    f"{errors.user_site()}: Invalid input to `zip`. Inputs are expected to be (nested) "
                     f"structures of `tf.data.Dataset` objects. Encountered {type(each)}.{hint}"
                 )
         if not flat:
             raise errors.InvalidArgumentError(
-                None, None, f"{_site()}: `zip` needs at least one dataset, got {datasets!r}"
+                None,
+                None,
+                f"{errors.user_site()}: `zip` needs at least one dataset, got {datasets!r}",
             )
         spec = structure.pack(datasets, [each.element_spec for each in flat])
         variant = combining.zip_dataset(
@@ -680,7 +686,7 @@ class Dataset(CompositeTensor):
         """
         if len(self._structure.types) != 1:
             raise TypeError(
-                f"{_site()}: unique() takes data sets whose elements are single tensors, not "
+                f"{errors.user_site()}: unique() takes data sets whose elements are single tensors, not "
                 f"{self.element_spec}"
             )
         return self._same("_UniqueDataset", grouping.unique_dataset)
@@ -735,7 +741,7 @@ class Dataset(CompositeTensor):
         def batched(leaf: Any) -> Any:
             if not hasattr(leaf, "_batch"):
                 raise TypeError(
-                    f"{_site()}: batch() cannot put elements of {leaf!r} together. Datasets of "
+                    f"{errors.user_site()}: batch() cannot put elements of {leaf!r} together. Datasets of "
                     "windows are batched one by one: ds.flat_map(lambda w: w.batch(n))."
                 )
             return leaf._batch(known)
@@ -813,7 +819,7 @@ class Dataset(CompositeTensor):
         try:
             spec = structure.map_leaves(lambda leaf: leaf._unbatch(), self.element_spec)
         except ValueError as error:
-            raise ValueError(f"{_site()}: {error}") from None
+            raise ValueError(f"{errors.user_site()}: {error}") from None
         return self._as_rows()._with_spec("_UnbatchDataset", spec, batching.unbatch_dataset)
 
     def _as_rows(self) -> Dataset:
@@ -912,7 +918,7 @@ class Dataset(CompositeTensor):
         function = self._traced(map_func, "map")
         if synchronous and num_parallel_calls is not None:
             raise ValueError(
-                f"{_site()}: `synchronous` is not supported with `num_parallel_calls`, but "
+                f"{errors.user_site()}: `synchronous` is not supported with `num_parallel_calls`, but "
                 f"num_parallel_calls was set to {num_parallel_calls}"
             )
         if num_parallel_calls is None:
@@ -974,7 +980,7 @@ class Dataset(CompositeTensor):
             TensorSpec([], dtypes.bool)
         ):
             raise ValueError(
-                f"{_site()}: Invalid `predicate`. `predicate` must return a `tf.bool` scalar "
+                f"{errors.user_site()}: Invalid `predicate`. `predicate` must return a `tf.bool` scalar "
                 f"tensor, but its return type is {found}."
             )
         return function
@@ -1229,7 +1235,9 @@ Dataset._family = Dataset
 
 def _not_there(symbol: str, instead: str | None = None) -> Exception:
     hint = f" Use {instead} instead." if instead else ""
-    return errors.UnimplementedError(None, None, f"{_site()}: Reflow has no {symbol} yet.{hint}")
+    return errors.UnimplementedError(
+        None, None, f"{errors.user_site()}: Reflow has no {symbol} yet.{hint}"
+    )
 
 
 def _word(deterministic: bool | None) -> str:
@@ -1245,7 +1253,7 @@ def inner_spec(function: ElementFunction, what: str) -> Any:
     spec = function.output.spec
     if not isinstance(spec, DatasetSpec):
         raise TypeError(
-            f"{_site()}: Invalid `map_func`. `map_func` of {what} must return a `tf.data.Dataset` "
+            f"{errors.user_site()}: Invalid `map_func`. `map_func` of {what} must return a `tf.data.Dataset` "
             f"object. Got {spec!r:.200}."
         )
     return spec._element_spec
@@ -1261,12 +1269,12 @@ def common_spec(datasets: Sequence[Dataset], what: str) -> Any:
     spec = first.element_spec
     for other in datasets[1:]:
         if not isinstance(other, Dataset):
-            raise TypeError(f"{_site()}: {what} takes data sets, got {other!r:.80}")
+            raise TypeError(f"{errors.user_site()}: {what} takes data sets, got {other!r:.80}")
         try:
             spec = structure.map_leaves(_common, spec, other.element_spec)
         except (TypeError, ValueError):
             raise TypeError(
-                f"{_site()}: Incompatible dataset elements: {first.element_spec} vs. "
+                f"{errors.user_site()}: Incompatible dataset elements: {first.element_spec} vs. "
                 f"{other.element_spec}."
             ) from None
     return spec

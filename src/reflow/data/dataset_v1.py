@@ -62,7 +62,7 @@ class DatasetV1(Dataset):
             sparse_tensor = SparseTensor.from_value(sparse_tensor)
         if not isinstance(sparse_tensor, SparseTensor):
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: Invalid `sparse_tensor`. `sparse_tensor` "
+                f"{errors.user_site()}: Invalid `sparse_tensor`. `sparse_tensor` "
                 f"must be a `tf.SparseTensor`. Got {type(sparse_tensor)}."
             )
         variant = sources.sparse_tensor_slice_dataset(

@@ -30,10 +30,6 @@ _TEXT = TensorSpec([], dtypes.string)
 _CHUNK = 1 << 18  # bytes read at a time where nobody says how many
 
 
-def _site() -> str:
-    return errors.where(errors.user_frame())
-
-
 def _names(filenames: Any) -> list[str]:
     return [each.decode() for each in np.atleast_1d(filenames).tolist()]
 
@@ -290,14 +286,14 @@ def _sources(filenames: Any, family: Any) -> Dataset:
         spec = filenames.element_spec
         if not isinstance(spec, TensorSpec) or spec.dtype is not dtypes.string:
             raise TypeError(
-                f"{_site()}: The `filenames` argument must contain `tf.string` elements. Got {spec}"
+                f"{errors.user_site()}: The `filenames` argument must contain `tf.string` elements. Got {spec}"
             )
         if spec.shape.rank == 0:
             return filenames
         if spec.shape.rank == 1:
             return filenames.unbatch()
         raise TypeError(
-            f"{_site()}: The `filenames` argument must contain `tf.string` elements of shape [] "
+            f"{errors.user_site()}: The `filenames` argument must contain `tf.string` elements of shape [] "
             f"(i.e. scalars), not {spec.shape}"
         )
     if isinstance(filenames, (list, tuple)):

@@ -21,10 +21,6 @@ from reflow.lang.tensor import Tensor
 from reflow.lang.type_spec import CompositeTensor, TensorSpec, TypeSpec
 
 
-def _site() -> str:
-    return errors.where(errors.user_frame())
-
-
 @export(v2=("data.Iterator",))
 class IteratorBase(PythonIterator):
     """An iterator over a data set, which `iter(dataset)` makes.
@@ -190,7 +186,7 @@ class NumpyIterator(PythonIterator):
         for leaf in structure.flatten(dataset.element_spec):
             if not isinstance(leaf, _WITH_ARRAYS):
                 raise TypeError(
-                    f"{_site()}: `tf.data.Dataset.as_numpy_iterator()` is not supported for "
+                    f"{errors.user_site()}: `tf.data.Dataset.as_numpy_iterator()` is not supported for "
                     f"datasets that produce values of type {leaf.value_type}"
                 )
         self._iterator = iter(dataset)
@@ -304,7 +300,7 @@ class Iterator:
         """
         if self._initializer is None:
             raise ValueError(
-                f"{_site()}: The iterator does not have an initializer. This means it was likely "
+                f"{errors.user_site()}: The iterator does not have an initializer. This means it was likely "
                 "created using `make_one_shot_iterator`. For an initializable iterator, use "
                 "`make_initializable_iterator` instead."
             )
@@ -323,7 +319,7 @@ class Iterator:
         )
         if not fits:
             raise TypeError(
-                f"{_site()}: Expected a dataset of elements {mine.spec}, got {theirs.spec}"
+                f"{errors.user_site()}: Expected a dataset of elements {mine.spec}, got {theirs.spec}"
             )
         return iterator_ops.make_iterator(
             dataset._variant_tensor,
@@ -389,7 +385,7 @@ def make_initializable_iterator(dataset: Dataset, shared_name: str | None = None
     """
     if executing_eagerly():
         raise RuntimeError(
-            f"{_site()}: `make_initializable_iterator()` is not supported in eager mode. Use "
+            f"{errors.user_site()}: `make_initializable_iterator()` is not supported in eager mode. Use "
             "Python-style iteration instead."
         )
     element = dataset._structure
@@ -423,7 +419,7 @@ def _legacy(dataset_or_iterator: Any) -> Structure:
     if isinstance(found, Structure):
         return found
     raise TypeError(
-        f"{_site()}: a tf.data.Dataset or iterator is needed, got {dataset_or_iterator!r:.80}"
+        f"{errors.user_site()}: a tf.data.Dataset or iterator is needed, got {dataset_or_iterator!r:.80}"
     )
 
 
@@ -481,6 +477,6 @@ def get_structure(dataset_or_iterator: Any) -> Any:
         return dataset_or_iterator.element_spec
     except AttributeError:
         raise TypeError(
-            f"{_site()}: `dataset_or_iterator` must be a `tf.data.Dataset` or iterator, got "
+            f"{errors.user_site()}: `dataset_or_iterator` must be a `tf.data.Dataset` or iterator, got "
             f"{dataset_or_iterator!r:.80}"
         ) from None

@@ -718,7 +718,7 @@ def truediv(x: Any, y: Any, name: str | None = None) -> Any:
         y = convert_to_tensor(y, name="y", dtype_hint=x.dtype.base_dtype)
         if x.dtype.base_dtype is not y.dtype.base_dtype:
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: `x` and `y` must have the same dtype, got "
+                f"{errors.user_site()}: `x` and `y` must have the same dtype, got "
                 f"{x.dtype!r} != {y.dtype!r}. Convert one with tf.cast."
             )
         wanted = _TRUE_QUOTIENTS.get(x.dtype.base_dtype)

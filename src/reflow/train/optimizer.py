@@ -86,7 +86,7 @@ class Optimizer:
         )
         if all(gradient is None for gradient, _ in pairs):
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: No gradients provided for any variable, check "
+                f"{errors.user_site()}: No gradients provided for any variable, check "
                 "your graph for ops that do not support gradients, between variables "
                 f"{[str(v) for _, v in pairs]} and loss {loss}."
             )

@@ -141,7 +141,7 @@ def piecewise_constant(x: Any, boundaries: Any, values: Any, name: str | None = 
                         edge = _cast(edge, position.dtype)
                     else:
                         raise ValueError(
-                            f"{errors.where(errors.user_frame())}: `boundaries` ({edge.dtype.name}) "
+                            f"{errors.user_site()}: `boundaries` ({edge.dtype.name}) "
                             f"must have the same dtype as x ({position.dtype.name})."
                         )
                 edges.append(edge)

@@ -111,7 +111,7 @@ class TensorArray:
         colocate_with_first_write_call: bool = True,
         name: str | None = None,
     ):
-        site = errors.where(errors.user_frame())
+        site = errors.user_site()
         if handle is not None and size is not None:
             raise ValueError(f"{site}: Cannot provide both `handle` and `size` to a TensorArray")
         if size is None and flow is None:
@@ -171,7 +171,7 @@ class TensorArray:
     def _merge(self, shape: TensorShape) -> None:
         if not shape.is_compatible_with(self._shape[0]):
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Inconsistent shapes: saw {shape} but expected "
+                f"{errors.user_site()}: Inconsistent shapes: saw {shape} but expected "
                 f"{self._shape[0]} in a TensorArray"
             )
         if self._infer_shape:
@@ -181,7 +181,7 @@ class TensorArray:
         tensor = convert_to_tensor(value, preferred_dtype=self._dtype, name="value")
         if tensor.dtype.base_dtype is not self._dtype:
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: a TensorArray of {self._dtype.name} cannot "
+                f"{errors.user_site()}: a TensorArray of {self._dtype.name} cannot "
                 f"hold a tensor of {tensor.dtype.name}: convert it with tf.cast."
             )
         return tensor
@@ -367,7 +367,7 @@ class _EagerTensorArray(TensorArray):
         shape = self._shape[0]
         if not shape.is_fully_defined():
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: an element of a TensorArray is read that was "
+                f"{errors.user_site()}: an element of a TensorArray is read that was "
                 f"not written, and the shape of the elements is not known: {shape}"
             )
         return constant(np.zeros(shape.sizes, self._dtype.np))
@@ -382,7 +382,7 @@ class _EagerTensorArray(TensorArray):
             raise errors.OutOfRangeError(
                 None,
                 None,
-                f"{errors.where(errors.user_frame())}: Tried to read from index {i} but array size "
+                f"{errors.user_site()}: Tried to read from index {i} but array size "
                 f"is: {len(self._items)} ",
             )
         item = self._items[i]
@@ -391,7 +391,7 @@ class _EagerTensorArray(TensorArray):
                 raise errors.InvalidArgumentError(
                     None,
                     None,
-                    f"{errors.where(errors.user_frame())}: Could not read index {i} twice because it "
+                    f"{errors.user_site()}: Could not read index {i} twice because it "
                     "was cleared after a previous read (perhaps try setting clear_after_read = "
                     "false?)",
                 )
@@ -412,7 +412,7 @@ class _EagerTensorArray(TensorArray):
                 raise errors.OutOfRangeError(
                     None,
                     None,
-                    f"{errors.where(errors.user_frame())}: Tried to write to index {i} but array is "
+                    f"{errors.user_site()}: Tried to write to index {i} but array is "
                     f"not resizeable and size is: {len(self._items)} ",
                 )
             self._extend(i + 1)
@@ -428,7 +428,7 @@ class _EagerTensorArray(TensorArray):
     def _checked(self, tensor: Any) -> Any:
         if not self._shape[0].is_compatible_with(tensor.shape):
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Incompatible shape for value "
+                f"{errors.user_site()}: Incompatible shape for value "
                 f"({tensor.shape}), expected ({self._shape[0]})"
             )
         if self._infer_shape:
@@ -467,7 +467,7 @@ class _EagerTensorArray(TensorArray):
         count = tensor.shape._dims[0]
         if count > len(self._items) and not self._dynamic_size:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Cannot unstack {count} tensors into a "
+                f"{errors.user_site()}: Cannot unstack {count} tensors into a "
                 f"TensorArray of static size {len(self._items)}"
             )
         self._items = [None] * count
@@ -489,7 +489,7 @@ class _EagerTensorArray(TensorArray):
         if len(sizes) > len(self._items):
             if not self._dynamic_size:
                 raise ValueError(
-                    f"{errors.where(errors.user_frame())}: Cannot split into {len(sizes)} parts in a "
+                    f"{errors.user_site()}: Cannot split into {len(sizes)} parts in a "
                     f"TensorArray of size {len(self._items)}"
                 )
             self._extend(len(sizes))

@@ -51,7 +51,7 @@ class RaggedTensor(CompositeTensor):
     def __init__(self, values: Any, row_partition: RowPartition, internal: bool = False):
         if not internal:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: RaggedTensor constructor is private; please "
+                f"{errors.user_site()}: RaggedTensor constructor is private; please "
                 "use one of the factory methods instead (e.g., RaggedTensor.from_row_lengths())"
             )
         self._values = values
@@ -67,7 +67,7 @@ class RaggedTensor(CompositeTensor):
         kind = partition.dtype
         if is_ragged(values) and values.row_splits.dtype is not kind:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: the row splits of the values are "
+                f"{errors.user_site()}: the row splits of the values are "
                 f"{values.row_splits.dtype.name}, those of the new partition {kind.name}; use "
                 "RaggedTensor.with_row_splits_dtype() to convert them"
             )
@@ -519,7 +519,7 @@ class RaggedTensor(CompositeTensor):
         first = [shape[:1] for shape in (new_values.shape, self._values.shape)]
         if not first[0].is_compatible_with(first[1]):
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Shapes {first[1]} and {first[0]} are "
+                f"{errors.user_site()}: Shapes {first[1]} and {first[0]} are "
                 "incompatible: the number of values"
             )
         match_splits_dtypes(self, new_values)
@@ -571,7 +571,7 @@ class RaggedTensor(CompositeTensor):
         inner = positive_axis(inner_axis, rank, "inner_axis", "rank(self)")
         if not outer <= inner:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Expected outer_axis ({outer_axis}) to be less "
+                f"{errors.user_site()}: Expected outer_axis ({outer_axis}) to be less "
                 f"than or equal to inner_axis ({inner_axis})."
             )
         return merge_dims(self, outer, inner)
@@ -690,7 +690,7 @@ class RaggedTensor(CompositeTensor):
         count = self._row_partition.static_nrows
         if count is None:
             raise errors.OperatorNotAllowedInGraphError(
-                f"{errors.where(errors.user_frame(2))}: Iterating over a RaggedTensor with an unknown "
+                f"{errors.user_site()}: Iterating over a RaggedTensor with an unknown "
                 "number of rows; use tf.map_fn."
             )
         return iter([self[i] for i in range(count)])
@@ -708,7 +708,7 @@ class RaggedTensor(CompositeTensor):
 
     def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: a RaggedTensor of shape {self.shape} is no Tensor "
+            f"{errors.user_site()}: a RaggedTensor of shape {self.shape} is no Tensor "
             "(TypeError: object of type 'RaggedTensor' has no len()). Use a function that takes ragged "
             "tensors, tf.ragged.map_flat_values, or .to_tensor() for one with padded rows."
         )
@@ -736,7 +736,7 @@ def convert_to_tensor_or_ragged(
     if isinstance(value, RaggedTensor):
         if dtype is not None and not as_dtype(dtype).is_compatible_with(value.dtype):
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Tensor conversion requested dtype "
+                f"{errors.user_site()}: Tensor conversion requested dtype "
                 f"{as_dtype(dtype).name} for RaggedTensor with dtype {value.dtype.name}: {value}."
             )
         return value
@@ -757,7 +757,7 @@ def match_splits_dtypes(*values: Any) -> list[Any]:
     kinds = {each.row_splits.dtype for each in values if isinstance(each, RaggedTensor)}
     if len(kinds) > 1:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: Input RaggedTensors have mismatched row_splits "
+            f"{errors.user_site()}: Input RaggedTensors have mismatched row_splits "
             "dtypes; use RaggedTensor.with_row_splits_dtype() to convert them to compatible dtypes."
         )
     return list(values)
@@ -780,8 +780,7 @@ def positive_axis(
         if -rank <= axis < 0:
             return axis + rank
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: {name}={axis} out of bounds: expected "
-            f"{-rank}<={name}<{rank}"
+            f"{errors.user_site()}: {name}={axis} out of bounds: expected {-rank}<={name}<{rank}"
         )
     if axis < 0:
         raise ValueError(f"{name}={axis} may only be negative if {ndims_name} is statically known.")
@@ -792,7 +791,7 @@ def _as_values(values: Any) -> Any:
     values = convert_to_tensor_or_ragged(values, name="values")
     if values.shape.rank == 0:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: Shape () must have rank at least 1: the values of "
+            f"{errors.user_site()}: Shape () must have rank at least 1: the values of "
             "a RaggedTensor"
         )
     return values
@@ -811,7 +810,7 @@ def _check_bool(validate: Any) -> None:
 def _check_list(value: Any, name: str, item: str) -> None:
     if is_tensor(value):
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: Argument `{name}` must be a list of Tensors. "
+            f"{errors.user_site()}: Argument `{name}` must be a list of Tensors. "
             f"Received {value!r:.80}."
         )
     if not isinstance(value, (list, tuple)):

@@ -132,7 +132,7 @@ def reader(value: Any) -> RaggedReader | SparseReader:
     raise errors.UnimplementedError(
         None,
         None,
-        f"{errors.where(errors.user_frame())}: rows of a {type(value).__name__}: ragged and sparse "
+        f"{errors.user_site()}: rows of a {type(value).__name__}: ragged and sparse "
         "tensors and dense ones have them",
     )
 

@@ -32,7 +32,7 @@ def _rowwise(cut: Callable[[Any], RaggedTensor], input: Any) -> Any:
         return input.with_flat_values(_rowwise(cut, input.flat_values))
     rank = input.shape.rank
     if rank is None:
-        raise ValueError(f"{errors.where(errors.user_frame())}: input must have a known rank.")
+        raise ValueError(f"{errors.user_site()}: input must have a known rank.")
     if rank == 0:
         return cut(array.expand_dims(input, 0))[0]
     if rank == 1:
@@ -209,7 +209,7 @@ def ngrams(
     >>> tf.strings.ngrams(["a", "b", "c"], 2).numpy().tolist()
     [b'a b', b'b c']
     """
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     left = right = ""
     if pad_values is not None:
         if isinstance(pad_values, (str, bytes)):

@@ -183,8 +183,7 @@ class VariableStore:
         from_value = initializer is not None and not callable(initializer)
         if shape is not None and from_value:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: If initializer is a constant, do not specify "
-                "shape."
+                f"{errors.user_site()}: If initializer is a constant, do not specify shape."
             )
         dtype = as_dtype(dtype)
         if shape is not None:
@@ -194,14 +193,14 @@ class VariableStore:
             return self._share(found, name, shape, dtype, reuse)
         if reuse is True:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Variable {name} does not exist, or was not "
+                f"{errors.user_site()}: Variable {name} does not exist, or was not "
                 "created with tf.get_variable(). Did you mean to set reuse=tf.AUTO_REUSE in "
                 "VarScope?"
             )
         if initializer is None:
             if shape is None:
                 raise ValueError(
-                    f"{errors.where(errors.user_frame())}: Variable {name} did not get an "
+                    f"{errors.user_site()}: Variable {name} did not get an "
                     "initializer, so its `shape` argument must be specified."
                 )
             initializer = default_initializer(name, dtype)
@@ -222,7 +221,7 @@ class VariableStore:
         return variable
 
     def _share(self, found, name, shape, dtype, reuse):
-        site = errors.where(errors.user_frame())
+        site = errors.user_site()
         if reuse is False:
             message = (
                 f"{site}: Variable {name} already exists, disallowed. Did you mean to set "

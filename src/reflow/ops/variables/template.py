@@ -109,7 +109,7 @@ class Template:
             self._called = True
         elif len(trainable) > before:
             raise ValueError(
-                f"{errors.where(errors.user_frame(2))}: Trainable variable created when calling a "
+                f"{errors.user_site()}: Trainable variable created when calling a "
                 "template after the first time, perhaps you used tf.Variable when you meant "
                 f"tf.get_variable: {trainable[before:]}"
             )
@@ -221,7 +221,7 @@ class EagerTemplate:
             made = self._store.trainable_variables()
         if self._called and len(made) > before:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Trainable variable created when calling a "
+                f"{errors.user_site()}: Trainable variable created when calling a "
                 "template after the first time, perhaps you used tf.Variable when you meant "
                 f"tf.get_variable: {made}"
             )
