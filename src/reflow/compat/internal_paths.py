@@ -171,7 +171,12 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.ops.linalg.linalg": ((), ("linalg.",)),
     "python.data.util.nest": (("reflow.data.util_nest",), ()),
     "python.data.ops.dataset_ops": (
-        ("reflow.data.dataset", "reflow.data.dataset_v1", "reflow.data.iterators"),
+        (
+            "reflow.data.dataset",
+            "reflow.data.dataset_base",
+            "reflow.data.dataset_v1",
+            "reflow.data.iterators",
+        ),
         ("data.",),
     ),
     "python.data.ops.iterator_ops": (("reflow.data.iterators",), ("data.",)),

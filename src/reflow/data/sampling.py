@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from reflow.data import combining
-from reflow.data.dataset import Dataset, common_spec
+from reflow.data.dataset import Dataset
+from reflow.data.dataset_base import common_spec
 from reflow.data.element_function import call_user_function
 from reflow.data.structure import Structure
 from reflow.lang import dtypes, errors

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from reflow.data import grouping, iterator_ops, mapping, structure
-from reflow.data.dataset import Dataset, DatasetSpec
+from reflow.data.dataset import Dataset
+from reflow.data.dataset_base import DatasetSpec
 from reflow.data.element_function import ElementFunction, as_structure, call_user_function
 from reflow.data.structure import Structure
 from reflow.lang import dtypes, errors
