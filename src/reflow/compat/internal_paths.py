@@ -66,7 +66,10 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("distribute.",),
     ),
     "python.distribute.reduce_util": (("reflow.distribute.values",), ()),
-    "python.ops.ragged.ragged_tensor": ((_RAGGED + "ragged_tensor",), ("",)),
+    "python.ops.ragged.ragged_tensor": (
+        (_RAGGED + "ragged_tensor", _RAGGED + "ragged_tensor_spec"),
+        ("",),
+    ),
     "python.ops.ragged.ragged_tensor_value": ((_RAGGED + "value",), ("ragged.",)),
     "python.ops.ragged.ragged_factory_ops": ((_RAGGED + "factory",), ("ragged.",)),
     "python.ops.ragged.ragged_functional_ops": ((_RAGGED + "functional",), ("ragged.",)),

@@ -16,7 +16,8 @@ from reflow.lang.sparse_tensor import SparseTensor, SparseTensorSpec
 from reflow.lang.tensor import SymbolicTensor, Tensor
 from reflow.ops.define import op
 from reflow.ops.io.raw import serialize_many_sparse_op, serialize_sparse_op
-from reflow.ops.ragged.ragged_tensor import RaggedTensor, RaggedTensorSpec
+from reflow.ops.ragged.ragged_tensor import RaggedTensor
+from reflow.ops.ragged.ragged_tensor_spec import RaggedTensorSpec
 from reflow.ops.ragged.variant import ragged_tensor_from_variant_op, ragged_tensor_to_variant_op
 
 

@@ -18,7 +18,8 @@ from reflow.lang.sparse_tensor import SparseTensorSpec
 from reflow.lang.static_value import constant_value, constant_value_as_shape
 from reflow.lang.tensor import Tensor
 from reflow.lang.type_spec import NoneTensorSpec, TensorSpec
-from reflow.ops.ragged.ragged_tensor import RaggedTensor, RaggedTensorSpec
+from reflow.ops.ragged.ragged_tensor import RaggedTensor
+from reflow.ops.ragged.ragged_tensor_spec import RaggedTensorSpec
 
 
 def padded_batch(

@@ -21,7 +21,8 @@ from reflow.lang.shapes import TensorShape
 from reflow.lang.sparse_tensor import SparseTensor, SparseTensorSpec, SparseTensorValue
 from reflow.lang.tensor import Tensor
 from reflow.lang.type_spec import NoneTensorSpec, TensorSpec, TypeSpec, type_spec_from_value
-from reflow.ops.ragged.ragged_tensor import RaggedTensor, RaggedTensorSpec
+from reflow.ops.ragged.ragged_tensor import RaggedTensor
+from reflow.ops.ragged.ragged_tensor_spec import RaggedTensorSpec
 
 # Nesting ------------------------------------------------------------------------------------------
 

@@ -20,10 +20,10 @@ from reflow.ops import array, cast
 from reflow.ops.control_flow.tensor_array import TensorArray
 from reflow.ops.ragged.ragged_tensor import (
     RaggedTensor,
-    RaggedTensorSpec,
     convert_to_tensor_or_ragged,
     is_ragged,
 )
+from reflow.ops.ragged.ragged_tensor_spec import RaggedTensorSpec
 from reflow.ops.ragged.row_partition import rowids_of, rows_of
 
 # Reading ------------------------------------------------------------------------------------------
