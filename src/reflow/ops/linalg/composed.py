@@ -13,8 +13,6 @@ from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.ops.cast import cast
-from reflow.ops.complex import complex as complex_of
-from reflow.ops.complex import imag, real
 from reflow.ops.define import op
 from reflow.ops.linalg.decompositions import (
     cholesky_op,
@@ -28,6 +26,8 @@ from reflow.ops.linalg.matrix_diag import band_part, eye, matrix_diag_part, matr
 from reflow.ops.linalg.solve import matrix_solve_ls_op, triangular_solve_op
 from reflow.ops.math import abs as abs_of
 from reflow.ops.math import conj, maximum_op, mul, pow_op, rsqrt_op, sqrt_op, square_op
+from reflow.ops.math.complex import complex as complex_of
+from reflow.ops.math.complex import imag, real
 from reflow.ops.public import public
 from reflow.ops.reduce import either, reduce_max, reduce_sum
 

@@ -12,7 +12,6 @@ from reflow.lang import shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.opdef import REGISTRY
 from reflow.ops.cast import cast
-from reflow.ops.complex import real
 from reflow.ops.define import no_gradient, op
 from reflow.ops.linalg.matmul import matmul, product, transposed
 from reflow.ops.linalg.matrix_diag import band_part_op, diag_part_v1_op, diag_v1_op, set_diag_v1_op
@@ -26,6 +25,7 @@ from reflow.ops.linalg.solve import (
     widened,
 )
 from reflow.ops.math import conj, reciprocal_op
+from reflow.ops.math.complex import real
 from reflow.ops.public import public
 
 # Helpers of the gradients -------------------------------------------------------------------------

@@ -15,7 +15,6 @@ from reflow.ops import debugging
 from reflow.ops.array import expand_dims
 from reflow.ops.array import shape as shape_of
 from reflow.ops.cast import cast
-from reflow.ops.complex import imag, real
 from reflow.ops.filling import broadcast_dynamic_shape, broadcast_to, ones, zeros
 from reflow.ops.joining import concat
 from reflow.ops.linalg import composed as linalg
@@ -29,6 +28,7 @@ from reflow.ops.linear.operator import (
 )
 from reflow.ops.math import abs as abs_of
 from reflow.ops.math import add, conj, log, pow_op, sqrt
+from reflow.ops.math.complex import imag, real
 from reflow.ops.reduce import reduce_max, reduce_min, reduce_prod, reduce_sum
 
 Hint = bool | None

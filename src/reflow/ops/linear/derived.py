@@ -15,13 +15,13 @@ from reflow.lang.shapes import TensorShape
 from reflow.ops.array import expand_dims, reshape, transpose
 from reflow.ops.array import shape as shape_of
 from reflow.ops.cast import cast
-from reflow.ops.complex import real
 from reflow.ops.constant import constant
 from reflow.ops.filling import broadcast_dynamic_shape, broadcast_to, zeros
 from reflow.ops.joining import concat, split
 from reflow.ops.linalg import composed as linalg
 from reflow.ops.linear.operator import LinearOperator, check_dtype, check_rank
 from reflow.ops.math import conj, pow_op
+from reflow.ops.math.complex import real
 from reflow.ops.reduce import reduce_sum
 
 Hint = bool | None

@@ -21,7 +21,6 @@ from reflow.ops import debugging
 from reflow.ops.array import expand_dims, squeeze
 from reflow.ops.array import shape as shape_of
 from reflow.ops.cast import cast
-from reflow.ops.complex import real
 from reflow.ops.constant import constant
 from reflow.ops.filling import broadcast_dynamic_shape, broadcast_to
 from reflow.ops.joining import concat
@@ -31,6 +30,7 @@ from reflow.ops.linalg.matrix_diag import eye, matrix_diag_part
 from reflow.ops.linalg.solve import det, slogdet, solve
 from reflow.ops.math import abs as abs_of
 from reflow.ops.math import add, exp
+from reflow.ops.math.complex import real
 from reflow.ops.module import Module
 from reflow.ops.reduce import reduce_max, reduce_min, reduce_sum
 

@@ -18,8 +18,9 @@ from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY, OpDef
 from reflow.lang.random_seed import op_seeds
 from reflow.lang.scopes import name_scope
-from reflow.ops import igamma_grad, shape_rules
+from reflow.ops import shape_rules
 from reflow.ops.define import op
+from reflow.ops.math import igamma_grad
 from reflow.ops.random import kernels as random_kernels
 from reflow.ops.random import philox
 from reflow.ops.random import rejection as random_rejection
