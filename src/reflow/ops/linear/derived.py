@@ -18,8 +18,9 @@ from reflow.ops.cast import cast
 from reflow.ops.constant import constant
 from reflow.ops.filling import broadcast_dynamic_shape, broadcast_to, zeros
 from reflow.ops.joining import concat, split
-from reflow.ops.linalg import composed as linalg
-from reflow.ops.linear.operator import LinearOperator, check_dtype, check_rank
+from reflow.ops.linalg.matmul import adjoint as adjoint_of
+from reflow.ops.linalg.norms import l2_normalize
+from reflow.ops.linear.operator import LinearOperator, check_dtype, check_rank, turned
 from reflow.ops.math import conj, pow_op
 from reflow.ops.math.complex import real
 from reflow.ops.reduce import reduce_sum
@@ -233,7 +234,7 @@ class LinearOperatorAdjoint(_OfOne):
         return self._operator._solve(rhs, adjoint=not adjoint, adjoint_arg=adjoint_arg)
 
     def _to_dense(self) -> Any:
-        return linalg.adjoint(self._operator._to_dense())
+        return adjoint_of(self._operator._to_dense())
 
     def _log_abs_determinant(self) -> Any:
         return self._operator._log_abs_determinant()
@@ -391,11 +392,11 @@ class LinearOperatorKronecker(LinearOperator):
         return reshape(x, concat([batch, rows, columns], 0))
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        x = linalg.adjoint(x) if adjoint_arg else x
+        x = turned(x, adjoint_arg)
         return self._applied(x, lambda part, y: part._matmul(y, adjoint=adjoint), adjoint, False)
 
     def _solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        rhs = linalg.adjoint(rhs) if adjoint_arg else rhs
+        rhs = turned(rhs, adjoint_arg)
         return self._applied(rhs, lambda part, y: part._solve(y, adjoint=adjoint), adjoint, True)
 
     def _sizes(self) -> list[Any]:
@@ -559,12 +560,12 @@ class LinearOperatorBlockDiag(LinearOperator):
         )
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        x = linalg.adjoint(x) if adjoint_arg else x
+        x = turned(x, adjoint_arg)
         axis = -2 if adjoint else -1
         return self._blocks(x, lambda part, y: part._matmul(y, adjoint=adjoint), axis)
 
     def _solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        rhs = linalg.adjoint(rhs) if adjoint_arg else rhs
+        rhs = turned(rhs, adjoint_arg)
         axis = -1 if adjoint else -2
         return self._blocks(rhs, lambda part, y: part._solve(y, adjoint=adjoint), axis)
 
@@ -653,10 +654,10 @@ class LinearOperatorHouseholder(LinearOperator):
         return concat([sizes, sizes[-1:]], 0)
 
     def _unit(self) -> Any:
-        return linalg.l2_normalize(self._reflection_axis, axis=-1)
+        return l2_normalize(self._reflection_axis, axis=-1)
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        x = linalg.adjoint(x) if adjoint_arg else x
+        x = turned(x, adjoint_arg)
         unit = expand_dims(self._unit(), -1)
         return x - 2.0 * unit * reduce_sum(conj(unit) * x, axis=-2, keepdims=True)
 
