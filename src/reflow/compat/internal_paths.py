@@ -109,7 +109,7 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.ops.parallel_for.control_flow_ops": (("reflow.ops.vectorized",), ("",)),
     "python.ops.variable_scope": (
         (
-            "reflow.ops.variables.scope",
+            "reflow.ops.variables.variable_scope",
             "reflow.ops.variables.store",
             "reflow.ops.variables.variable",
         ),

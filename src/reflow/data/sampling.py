@@ -186,7 +186,7 @@ def _acceptance(initial: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 def _filtered(
     dataset: Dataset, acceptance: Dataset, initial: Dataset, class_func: Callable, seed: Any
 ) -> Dataset:
-    from reflow.ops.random.values import random_uniform
+    from reflow.ops.random.random_ops import random_uniform
 
     def with_probability(acceptance: Any, data: Any) -> Any:
         found = call_user_function(class_func, data if isinstance(data, tuple) else (data,))

@@ -20,7 +20,7 @@ from reflow.lang.devices import DeviceSpec
 from reflow.lang.export import export
 from reflow.lang.scopes import colocate_with, device
 from reflow.ops.constant import constant, identity
-from reflow.ops.control_flow.cond import group as group_ops
+from reflow.ops.control_flow import grouping
 from reflow.ops.reduce import reduce_mean, reduce_sum
 from reflow.ops.variables.variable import Variable, variable_creator_scope
 
@@ -420,7 +420,7 @@ class Strategy:
 
     def group(self, value: Any, name: str | None = None) -> Any:
         """One operation that runs all of `value`."""
-        return group_ops(*self.experimental_local_results(value), name=name)
+        return grouping.group(*self.experimental_local_results(value), name=name)
 
     def experimental_local_results(self, value: Any) -> tuple[Any, ...]:
         """The values of the replicas of this machine.

@@ -10,7 +10,7 @@ from reflow.lang import context, errors
 from reflow.lang.context import get_default_graph
 from reflow.lang.export import export
 from reflow.lang.scopes import GraphKeys, get_collection_ref
-from reflow.ops.variables.scope import (
+from reflow.ops.variables.variable_scope import (
     EagerVariableStore,
     VariableScope,
     get_variable_scope_store,

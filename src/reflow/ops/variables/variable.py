@@ -125,7 +125,7 @@ def _default_creator_v1(use_resource: Any = None, **kwargs: Any) -> Any:
     if kwargs.get("variable_def") is not None:
         use_resource = kwargs["variable_def"].is_resource
     if use_resource is None:
-        from reflow.ops.variables.scope import get_variable_scope
+        from reflow.ops.variables.variable_scope import get_variable_scope
 
         use_resource = get_variable_scope().use_resource
     if use_resource is None:
