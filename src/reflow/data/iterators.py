@@ -12,7 +12,7 @@ from reflow.data import iterator_ops, structure
 from reflow.data.dataset import Dataset
 from reflow.data.iterator_ops import single
 from reflow.data.optional import Optional, make_optional
-from reflow.data.structure import Structure
+from reflow.data.structure import ElementTypes, Structure
 from reflow.lang import dtypes, errors
 from reflow.lang.context import executing_eagerly
 from reflow.lang.export import export
@@ -49,7 +49,7 @@ class IteratorBase(PythonIterator):
         raise NotImplementedError("Iterator.get_next_as_optional()")
 
 
-class OwnedIterator(IteratorBase, CompositeTensor):
+class OwnedIterator(ElementTypes, IteratorBase, CompositeTensor):
     """The iterator of eager code and of functions: its state goes away with it."""
 
     def __init__(
@@ -93,20 +93,6 @@ class OwnedIterator(IteratorBase, CompositeTensor):
 
     def __bool__(self) -> bool:
         return True
-
-    # TF 1's names, for code that is eager only at times.
-
-    @property
-    def output_types(self) -> Any:
-        return self._structure.output_types
-
-    @property
-    def output_shapes(self) -> Any:
-        return self._structure.output_shapes
-
-    @property
-    def output_classes(self) -> Any:
-        return self._structure.output_classes
 
 
 def _next_as_optional(resource: Any, element: Structure) -> Optional:
@@ -215,7 +201,7 @@ def _to_numpy(value: Any) -> Any:
 
 
 @export(v1=("data.Iterator",))
-class Iterator:
+class Iterator(ElementTypes):
     """The iterator of a TF 1 graph: `get_next()` gives tensors, which every run gives new values.
 
     https://www.tensorflow.org/api_docs/python/tf/compat/v1/data/Iterator
@@ -359,21 +345,6 @@ class Iterator:
     def element_spec(self) -> Any:
         """The structure of the type specs of an element."""
         return self._structure.spec
-
-    @property
-    def output_types(self) -> Any:
-        """The structure of the dtypes of an element."""
-        return self._structure.output_types
-
-    @property
-    def output_shapes(self) -> Any:
-        """The structure of the shapes of an element."""
-        return self._structure.output_shapes
-
-    @property
-    def output_classes(self) -> Any:
-        """The structure of the classes of an element."""
-        return self._structure.output_classes
 
 
 @export(v1=("data.make_initializable_iterator",))

@@ -298,6 +298,27 @@ class Structure:
         )
 
 
+class ElementTypes:
+    """TF 1's names for what the elements of a data set or an iterator are."""
+
+    _structure: Structure
+
+    @property
+    def output_types(self) -> Any:
+        """The structure of the dtypes of an element."""
+        return self._structure.output_types
+
+    @property
+    def output_shapes(self) -> Any:
+        """The structure of the shapes of an element."""
+        return self._structure.output_shapes
+
+    @property
+    def output_classes(self) -> Any:
+        """The structure of the classes of an element."""
+        return self._structure.output_classes
+
+
 def _is_value(spec: TypeSpec) -> bool:
     return isinstance(spec, TensorSpec) or _is_boxed(spec)
 

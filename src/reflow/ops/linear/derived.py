@@ -43,9 +43,11 @@ def product(left: LinearOperator, right: LinearOperator) -> LinearOperator:
     return found if found is not None else LinearOperatorComposition([left, right])
 
 
-def _all(hints: Sequence[Hint]) -> Hint:
-    """True if all are; False never follows."""
-    return True if all(hints) else None
+def _of_all(operators: Sequence[LinearOperator], hint: str, given: Hint) -> Hint:
+    """What is `given`; else True if all operators are so. False never follows."""
+    if given is None:
+        return True if all(getattr(each, hint) for each in operators) else None
+    return given
 
 
 def _checked(operators: Any, what: str) -> list[LinearOperator]:
@@ -111,8 +113,7 @@ class LinearOperatorComposition(LinearOperator):
         parts = _checked(operators, "operators")
         for first, second in zip(parts, parts[1:]):
             first._check_fit(second.shape, -2, first._size(-1))
-        if is_non_singular is None:
-            is_non_singular = _all([each.is_non_singular for each in parts])
+        is_non_singular = _of_all(parts, "is_non_singular", is_non_singular)
         self._operators = parts
         super().__init__(
             parts[0].dtype,
@@ -341,14 +342,10 @@ class LinearOperatorKronecker(LinearOperator):
         name: str | None = None,
     ):
         parts = _checked(operators, "operators")
-        if is_square is None:
-            is_square = _all([each.is_square for each in parts])
-        if is_non_singular is None:
-            is_non_singular = _all([each.is_non_singular for each in parts])
-        if is_self_adjoint is None:
-            is_self_adjoint = _all([each.is_self_adjoint for each in parts])
-        if is_positive_definite is None:
-            is_positive_definite = _all([each.is_positive_definite for each in parts])
+        is_square = _of_all(parts, "is_square", is_square)
+        is_non_singular = _of_all(parts, "is_non_singular", is_non_singular)
+        is_self_adjoint = _of_all(parts, "is_self_adjoint", is_self_adjoint)
+        is_positive_definite = _of_all(parts, "is_positive_definite", is_positive_definite)
         self._operators = parts
         super().__init__(
             parts[0].dtype,
@@ -483,12 +480,9 @@ class LinearOperatorBlockDiag(LinearOperator):
         name: str | None = None,
     ):
         parts = _checked(operators, "operators")
-        if is_non_singular is None:
-            is_non_singular = _all([each.is_non_singular for each in parts])
-        if is_self_adjoint is None:
-            is_self_adjoint = _all([each.is_self_adjoint for each in parts])
-        if is_positive_definite is None:
-            is_positive_definite = _all([each.is_positive_definite for each in parts])
+        is_non_singular = _of_all(parts, "is_non_singular", is_non_singular)
+        is_self_adjoint = _of_all(parts, "is_self_adjoint", is_self_adjoint)
+        is_positive_definite = _of_all(parts, "is_positive_definite", is_positive_definite)
         if not all(each.is_square for each in parts):
             is_square = None
         self._operators = parts
