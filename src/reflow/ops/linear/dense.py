@@ -24,8 +24,8 @@ from reflow.ops.linear.operator import (
     check_dtype,
     check_rank,
     dense_product,
+    maybe_adjoint,
     same_batch,
-    turned,
 )
 from reflow.ops.math import abs as abs_of
 from reflow.ops.math import add, conj, log, pow_op, sqrt
@@ -170,7 +170,7 @@ class LinearOperatorLowerTriangular(LinearOperator):
         return dense_product(self._lower, x, adjoint, adjoint_arg)
 
     def _solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        matrix, rhs = same_batch(self._lower, turned(rhs, adjoint_arg))
+        matrix, rhs = same_batch(self._lower, maybe_adjoint(rhs, adjoint_arg))
         return matrix_triangular_solve(matrix, rhs, lower=True, adjoint=adjoint)
 
     def _to_dense(self) -> Any:
@@ -268,10 +268,10 @@ class LinearOperatorDiag(LinearOperator):
         return expand_dims(conj(self._diag) if adjoint else self._diag, -1)
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        return self._scale(adjoint) * turned(x, adjoint_arg)
+        return self._scale(adjoint) * maybe_adjoint(x, adjoint_arg)
 
     def _solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        return turned(rhs, adjoint_arg) / self._scale(adjoint)
+        return maybe_adjoint(rhs, adjoint_arg) / self._scale(adjoint)
 
     def _to_dense(self) -> Any:
         return matrix_diag(self._diag)
@@ -453,7 +453,7 @@ class LinearOperatorIdentity(_Multiple):
         )
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        return self._spread(turned(x, adjoint_arg))
+        return self._spread(maybe_adjoint(x, adjoint_arg))
 
     def _solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
         return self._matmul(rhs, adjoint_arg=adjoint_arg)
@@ -555,10 +555,10 @@ class LinearOperatorScaledIdentity(_Multiple):
         return expand_dims(expand_dims(scale, -1), -1)
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        return self._scale(adjoint) * turned(x, adjoint_arg)
+        return self._scale(adjoint) * maybe_adjoint(x, adjoint_arg)
 
     def _solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        return turned(rhs, adjoint_arg) / self._scale(adjoint)
+        return maybe_adjoint(rhs, adjoint_arg) / self._scale(adjoint)
 
     def _diag_part(self) -> Any:
         return ones(self._known_shape_tensor()[:-1], self.dtype) * expand_dims(self._multiplier, -1)
@@ -691,7 +691,7 @@ class LinearOperatorZeros(_Multiple):
         )
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        x = self._spread(turned(x, adjoint_arg))
+        x = self._spread(maybe_adjoint(x, adjoint_arg))
         rows = self._columns if adjoint else self._rows
         sizes = concat([shape_of(x)[:-2], expand_dims(rows, 0), shape_of(x)[-1:]], 0)
         return zeros(sizes, self.dtype)

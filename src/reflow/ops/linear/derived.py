@@ -20,7 +20,7 @@ from reflow.ops.filling import broadcast_dynamic_shape, broadcast_to, zeros
 from reflow.ops.joining import concat, split
 from reflow.ops.linalg.matmul import adjoint as adjoint_of
 from reflow.ops.linalg.norms import l2_normalize
-from reflow.ops.linear.operator import LinearOperator, check_dtype, check_rank, turned
+from reflow.ops.linear.operator import LinearOperator, check_dtype, check_rank, maybe_adjoint
 from reflow.ops.math import conj, pow_op
 from reflow.ops.math.complex import real
 from reflow.ops.reduce import reduce_sum
@@ -389,11 +389,11 @@ class LinearOperatorKronecker(LinearOperator):
         return reshape(x, concat([batch, rows, columns], 0))
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        x = turned(x, adjoint_arg)
+        x = maybe_adjoint(x, adjoint_arg)
         return self._applied(x, lambda part, y: part._matmul(y, adjoint=adjoint), adjoint, False)
 
     def _solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        rhs = turned(rhs, adjoint_arg)
+        rhs = maybe_adjoint(rhs, adjoint_arg)
         return self._applied(rhs, lambda part, y: part._solve(y, adjoint=adjoint), adjoint, True)
 
     def _sizes(self) -> list[Any]:
@@ -554,12 +554,12 @@ class LinearOperatorBlockDiag(LinearOperator):
         )
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        x = turned(x, adjoint_arg)
+        x = maybe_adjoint(x, adjoint_arg)
         axis = -2 if adjoint else -1
         return self._blocks(x, lambda part, y: part._matmul(y, adjoint=adjoint), axis)
 
     def _solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        rhs = turned(rhs, adjoint_arg)
+        rhs = maybe_adjoint(rhs, adjoint_arg)
         axis = -1 if adjoint else -2
         return self._blocks(rhs, lambda part, y: part._solve(y, adjoint=adjoint), axis)
 
@@ -651,7 +651,7 @@ class LinearOperatorHouseholder(LinearOperator):
         return l2_normalize(self._reflection_axis, axis=-1)
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        x = turned(x, adjoint_arg)
+        x = maybe_adjoint(x, adjoint_arg)
         unit = expand_dims(self._unit(), -1)
         return x - 2.0 * unit * reduce_sum(conj(unit) * x, axis=-2, keepdims=True)
 

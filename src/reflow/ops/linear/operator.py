@@ -235,7 +235,7 @@ class LinearOperator(Module):
         raise NotImplementedError("_matmul is not implemented.")
 
     def _solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        rhs = turned(rhs, adjoint_arg)
+        rhs = maybe_adjoint(rhs, adjoint_arg)
         matrix, rhs = same_batch(self._to_dense(), rhs)
         if self._factors():
             return cholesky_solve(decompositions.cholesky_op(matrix), rhs)
@@ -551,7 +551,7 @@ class LinearOperator(Module):
         )
 
 
-def turned(x: Any, adjoint: bool) -> Any:
+def maybe_adjoint(x: Any, adjoint: bool) -> Any:
     """`x`, or its adjoints."""
     return adjoint_of(x) if adjoint else x
 
