@@ -2,6 +2,7 @@
 
 import ctypes
 import itertools
+import pathlib
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from reflow.compiler import fused_attention, policy
 from reflow.compiler.jax_namespace import jax_namespace
 from reflow.compiler.jax_setup import jax
 from reflow.kernels import choices, kernel, library
-from reflow.kernels.matrices import Attention, attention, matrix_product
+from reflow.kernels.matrices import Attention, Panels, attention, matrix_product
 from reflow.lang.numpy_namespace import numpy_namespace
 
 tf = reflow.compat.v1
@@ -180,6 +181,65 @@ def test_products_in_a_graph_and_their_gradients(adj_x, adj_y, batch, compiled):
         assert any("matrix products" in what for what in choices.noted()[0])
 
 
+# A right side of many products --------------------------------------------------------------------
+
+
+def features():
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return set(next((line for line in lines if line.startswith("flags")), "").split())
+
+
+HAS_PANELS = (
+    library.library() is not None and {"avx2", "fma"} <= features() and "avx512f" not in features()
+)
+needs_panels = pytest.mark.skipif(not HAS_PANELS, reason="the kernel is for AVX2 alone")
+
+
+@needs_panels
+@pytest.mark.parametrize("threads", [1, 2, 3, 16])
+def test_products_with_panels_agree_with_float64(threads, wherever_possible, monkeypatch):
+    monkeypatch.setattr(library.library(), "threads", threads)
+    rng = np.random.default_rng(threads)
+    sizes = itertools.product((1, 2, 5, 6, 7, 13, 64), (1, 3, 100), (1, 15, 16, 17, 250))
+    for rows, inner, columns in [*sizes, (64, 300, 1003)]:
+        a, b = normal(rng, rows, inner), normal(rng, inner, columns)
+        panels = Panels(np, b)
+        want = a.astype(np.float64) @ b
+        got = panels.kernel(a)(numpy_namespace, a, panels.data)
+        assert got.shape == want.shape
+        assert np.abs(got - want).max() < 1e-5 * max(np.abs(want).max(), 1)
+
+
+@needs_panels
+def test_products_with_panels_from_xla(wherever_possible):
+    rng = np.random.default_rng(0)
+    a, b = normal(rng, 9, 40), normal(rng, 40, 50)
+
+    @jax.jit
+    def product(a, b):
+        panels = Panels(jax.numpy, b)
+        return panels.kernel(a)(jax_namespace, a, panels.data)
+
+    np.testing.assert_allclose(product(a, b), a.astype(np.float64) @ b, rtol=1e-5, atol=1e-5)
+
+
+@needs_panels
+@pytest.mark.parametrize(("rows", "native"), [(3, False), (4, True), (64, True), (65, False)])
+def test_where_panels_pay(rows, native):
+    panels = Panels(np, np.zeros((20, 30), np.float32))
+    assert (panels.kernel(np.zeros((rows, 20), np.float32)) is not None) == native
+
+
+@pytest.mark.parametrize(
+    "a", [np.zeros((0, 4), np.float32), np.zeros((8, 5), np.float32), np.zeros((8, 4))]
+)
+def test_what_products_with_panels_are_left_to_xla(a, wherever_possible):
+    assert Panels(np, np.zeros((4, 6), np.float32)).kernel(a) is None
+
+
 # Attention ----------------------------------------------------------------------------------------
 
 
@@ -265,7 +325,8 @@ def test_numbers_that_are_neither_are_refused(wherever_possible):
             *(reason, ctypes.c_size_t(256)),
         )
 
-    for chosen in (matrix_product(q, q, False, True), kernel_for(q, q, q, 0.5, bias)):
+    panels = [Panels(np, q[0, 0]).kernel(bias[0, 0])] if HAS_PANELS else []
+    for chosen in (*panels, matrix_product(q, q, False, True), kernel_for(q, q, q, 0.5, bias)):
         good = chosen.numbers
         assert accepted(good)
         assert not accepted(good[:-1])

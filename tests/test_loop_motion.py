@@ -5,6 +5,7 @@ import pytest
 
 import reflow
 from reflow.compiler import policy, traced_control
+from reflow.kernels.matrices import Panels
 from reflow.lang.func_graph import functions_of
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.verifier import verify
@@ -34,7 +35,7 @@ def seen(monkeypatch):
     return loops
 
 
-def both(program):
+def both(program, tolerance=1e-10):
     """What a program's fetches are, compiled; they must be the same as when interpreted."""
     results = []
     for name in ("interpret", "compile"):
@@ -45,7 +46,7 @@ def both(program):
             session.run(tf.global_variables_initializer())
             results.append(session.run(fetches))
     for got, want in zip(results[1], results[0]):
-        np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance)
     return results[1]
 
 
@@ -103,8 +104,8 @@ def test_zeros_are_written_after_the_loop(name, transpose, seen):
     both(recurrent(index, transpose, slots))
     backwards = seen[-1]
     assert bool(backwards.zeros) == distinct
-    assert len(backwards.turned.tensors) == (1 if transpose else 2)
-    assert len(seen[0].turned.tensors) == transpose
+    assert len(backwards.ordered.tensors) == (1 if transpose else 2)
+    assert len(seen[0].ordered.tensors) == transpose
 
 
 def test_overwritten_elements_have_no_gradient(seen):
@@ -161,7 +162,7 @@ def test_operands_that_change_are_not_transposed_before(seen):
         return [h, *tf.gradients(h, [x, w])]
 
     both(program)
-    (turned,) = seen[0].turned.tensors
+    (turned,) = seen[0].ordered.tensors
     captured = [t for t, still in zip(seen[0].body.inputs, seen[0].facts.invariant) if still]
     assert any(t is turned for t in captured)
 
@@ -177,7 +178,7 @@ def test_batches_of_matrices_are_transposed_before(seen):
         return [h, *tf.gradients(h, [x, w])]
 
     both(program)
-    (turned,) = seen[0].turned.tensors
+    (turned,) = seen[0].ordered.tensors
     assert turned.op.type == "Square"
 
 
@@ -199,7 +200,7 @@ def test_variables_are_not_kept_for_each_iteration(seen):
     both(recurrent(lambda t: t, variables=resources))
     forwards, backwards = seen
     assert len(forwards.steady) == 2
-    assert len(backwards.turned.tensors) == 2
+    assert len(backwards.ordered.tensors) == 2
     pushed = [op for op in forwards.body.base.get_operations() if op.type == "TensorListPushBack"]
     assert len(pushed) == 2  # the hidden state, before and after
 
@@ -254,3 +255,85 @@ def test_a_loop_that_never_runs_has_a_gradient():
     h, to_x, to_w = both(program)
     np.testing.assert_allclose(to_x, np.ones((3, 3)))
     np.testing.assert_allclose(to_w, np.zeros((3, 3)))
+
+
+# Right sides in panels ----------------------------------------------------------------------------
+
+LONG = 9  # iterations: for fewer, panels do not pay
+needs_panels = pytest.mark.skipif(
+    Panels(np, np.zeros((20, 20), np.float32)).kernel(np.zeros((5, 20), np.float32)) is None,
+    reason="no kernel for panels",
+)
+
+
+def cell(steps, rows=5, dtype=tf.float32):
+    """A loop that multiplies with a matrix as it is, and with the same one transposed."""
+
+    def program():
+        x, w, v = (tf.cast(t, dtype) for t in arrays((rows, 20), (20, 20), (20, 20)))
+
+        def body(t, h):
+            products = tf.matmul(h, w) + tf.matmul(h, w, transpose_b=True)
+            return t + 1, tf.tanh(0.2 * products + tf.reduce_mean(tf.matmul(v, w)))
+
+        h = tf.while_loop(lambda t, _: t < steps, body, [tf.constant(0), x])[1]
+        return [h, *tf.gradients(h, [x, w, v])]
+
+    return program
+
+
+@pytest.fixture
+def panels_taken(monkeypatch):
+    """The shapes of the left sides of products that were given to the kernel for panels."""
+    taken = []
+    kernel = Panels.kernel
+
+    def watched(self, a):
+        found = kernel(self, a)
+        if found is not None:
+            taken.append((*a.shape, self.matrix.shape[1]))
+        return found
+
+    monkeypatch.setattr(Panels, "kernel", watched)
+    return taken
+
+
+@needs_panels
+def test_steady_right_sides_are_in_panels(seen, panels_taken):
+    both(cell(LONG), 1e-4)
+    assert {(order.flipped, order.in_panels) for order in seen[0].ordered.orders} == {
+        (False, True),
+        (True, True),
+    }
+    assert (5, 20, 20) in panels_taken  # a state with few rows
+    assert len(seen[-1].ordered.orders) >= 2
+
+
+@pytest.mark.parametrize(
+    "program", [cell(LONG - 2), cell(LONG, dtype=tf.float64)], ids=["few iterations", "float64"]
+)
+def test_where_right_sides_stay_as_they_are(program, seen, panels_taken):
+    both(program, 1e-4)
+    assert not any(order.in_panels for order in seen[0].ordered.orders)
+    assert not panels_taken
+
+
+def test_many_rows_by_a_right_side_in_panels(seen, panels_taken):
+    both(cell(LONG, rows=80), 1e-4)
+    assert all(rows <= 64 for rows, *_ in panels_taken)
+
+
+def test_loops_by_row_have_no_panels(seen, panels_taken):
+    def program():
+        x, w = (tf.cast(t, tf.float32) for t in arrays((3, 5, 20), (20, 20)))
+
+        def body(t, h):
+            return t + 1, tf.tanh(tf.matmul(h, w))
+
+        def of_row(h):
+            return tf.while_loop(lambda t, _: t < LONG, body, [tf.constant(0), h])[1]
+
+        return [tf.vectorized_map(of_row, x)]
+
+    both(program, 1e-4)
+    assert seen and not panels_taken

@@ -472,6 +472,7 @@ class Tracer(Context):
         self.state = state
         self.device = device
         self.depth = 0  # calls around
+        self.by_row = False  # whether the values are those of one row of many: see `traced_rows`
         self.node: Any = None  # the node of the cluster that is running, or in whose body we are
         self.checks: list[tuple[Any, Callable[[], str], type, Operation]] = []
         self.ranges: dict[int, tuple[int, int]] = {}  # of integers of the body, by the tensor's id
@@ -493,6 +494,7 @@ class Tracer(Context):
         child = Tracer(self.xp, state, self.device)
         child.path = (*self.path, self.op.name)
         child.depth = self.depth + 1
+        child.by_row = self.by_row
         child.fillings = self.fillings
         child.node = self.node
         child.op = self.op

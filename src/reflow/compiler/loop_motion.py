@@ -1,23 +1,27 @@
 """What a loop does in each iteration and can do once: before it, or after it.
 
-Operands of products that are the same in all iterations are transposed before the loop, since XLA's CPU
-code would do it anew for each product. Zeros that take the place of list elements which no later
+Operands of products that are the same in all iterations are brought into order before the loop: XLA's CPU
+code would transpose them anew for each product, and the native kernel wants right sides in panels. Zeros that take the place of list elements which no later
 iteration looks at are written after the loop, since XLA copies a buffer that is read and written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from reflow.compiler import targets
 from reflow.compiler.evaluate import Program, body_nodes
 from reflow.compiler.trip_count import TripCount, slice_of, through
-from reflow.lang.dtypes import variant
+from reflow.kernels.library import library
+from reflow.kernels.matrices import Panels
+from reflow.lang.dtypes import float32, variant
 from reflow.lang.func_graph import FuncGraph
+from reflow.lang.graph import Operation
 from reflow.lang.tensor import SymbolicTensor
 
 # What is the same in all iterations ---------------------------------------------------------------
@@ -56,62 +60,99 @@ def steady_values(
     return tracer.run(Program(list(nodes), body.inputs, tensors), args)
 
 
-# Transposed operands ------------------------------------------------------------------------------
+# Operands in order --------------------------------------------------------------------------------
 
 _FLAGS = {  # of the products, the attributes that say whether an operand is transposed
     "MatMul": ("transpose_a", "transpose_b"),
     "BatchMatMul": ("adj_x", "adj_y"),
     "BatchMatMulV2": ("adj_x", "adj_y"),
 }
+_FEW_ITERATIONS = 8  # making panels takes about as long as they save in five
 
 
-class TurnedOperands:
-    """The operands of products in a body that are transposed, and the same in all iterations.
+class _Order(NamedTuple):
+    """An operand that is brought into order: transposed, if it is `flipped`, and in panels, or both."""
+
+    tensor: SymbolicTensor
+    flipped: bool
+    in_panels: bool
+
+    def of(self, value: Any) -> Any:
+        value = jnp.swapaxes(value, -1, -2) if self.flipped else jnp.asarray(value)
+        return Panels(jnp, value) if self.in_panels else value
+
+
+class OrderedOperands:
+    """The operands of products that are the same in all iterations, and lie in another order for them.
 
     Args:
       body: the body.
       invariant: for each of its inputs, whether it is the same in all iterations.
       reading: whether variables are the same in all iterations too.
+      panels: whether there may be a native kernel for right sides in panels.
     """
 
-    def __init__(self, body: FuncGraph, invariant: Sequence[bool], reading: bool):
+    def __init__(self, body: FuncGraph, invariant: Sequence[bool], reading: bool, panels: bool):
         self.body = body
         self.reading = reading
-        self.tensors: list[SymbolicTensor] = []
-        found: dict[int, bool] = {}
+        self.panels = panels
+        found: dict[Any, _Order] = {}
+        steady: dict[int, bool] = {}
         for op in body_nodes(body):
-            for tensor, flag in zip(op.inputs, _FLAGS.get(op.type, ())):
-                if not op.attrs[flag] or tensor.dtype.is_complex or id(tensor) in found:
+            for i, tensor in enumerate(op.inputs[: len(_FLAGS.get(op.type, ()))]):
+                key = self._key(op, i, op.attrs)
+                if key is None or key in found:
                     continue
-                found[id(tensor)] = _is_steady(body, tensor, invariant, reading)
-                if found[id(tensor)]:
-                    self.tensors.append(tensor)
+                if id(tensor) not in steady:
+                    steady[id(tensor)] = _is_steady(body, tensor, invariant, reading)
+                if steady[id(tensor)]:
+                    found[key] = _Order(tensor, *key[1:])
+        self.orders = list(found.values())
+        self.tensors = [order.tensor for order in self.orders]
+        self._keys = list(found)
+
+    def _key(self, op: Operation, i: int, attrs: Mapping[str, Any]) -> Any:
+        """The tensor's id and the order in which a product wants its operand; None for any."""
+        tensor, flipped = op.inputs[i], bool(attrs[_FLAGS[op.type][i]])
+        in_panels = (
+            self.panels and op.type == "MatMul" and i == 1 and tensor.dtype.base_dtype is float32
+        )
+        if not (flipped or in_panels) or tensor.dtype.is_complex:
+            return None
+        return id(tensor), flipped, in_panels
 
     def values(self, tracer: Any, args: Sequence[Any]) -> list[Any]:
-        """The transposed operands, for these values of the inputs of the body."""
+        """The operands in their orders, for these values of the inputs of the body."""
         values = steady_values(self.body, self.tensors, tracer, args, self.reading)
-        return [jnp.swapaxes(each, -1, -2) for each in values]
+        return [order.of(value) for order, value in zip(self.orders, values)]
 
     def in_program(self, program: Program) -> Program:
-        """A program of nodes of the body that takes the transposed operands as further inputs."""
+        """A program of nodes of the body that takes the operands in order as further inputs."""
         count = len(program.initial)
-        place = {id(t): count + i for i, t in enumerate(self.tensors)}
+        place = {key: count + i for i, key in enumerate(self._keys)}
         return program.varied(
-            [_turned(step, place) for step in program.steps],
+            [self._ordered(step, place) for step in program.steps],
             program.initial + [None] * len(self.tensors),
             [*program.inputs, *self.tensors],
             [*program.input_slots, *place.values()],
         )
 
+    def _ordered(self, step: Any, place: Mapping[Any, int]) -> Any:
+        op, opdef, sources, targets, attrs, *rest = step
+        flags = _FLAGS.get(op.type, ())
+        for i, flag in enumerate(flags):
+            slot = place.get(self._key(op, i, op.attrs))
+            if slot is not None:
+                sources = [*sources[:i], slot, *sources[i + 1 :]]
+                attrs = {**attrs, flag: False}
+        return (op, opdef, sources, targets, attrs, *rest)
 
-def _turned(step: Any, place: Mapping[int, int]) -> Any:
-    op, opdef, sources, targets, attrs, *rest = step
-    flags = _FLAGS.get(op.type, ())
-    for i, flag in enumerate(flags):
-        if attrs[flag] and id(op.inputs[i]) in place:
-            sources = [*sources[:i], place[id(op.inputs[i])], *sources[i + 1 :]]
-            attrs = {**attrs, flag: False}
-    return (op, opdef, sources, targets, attrs, *rest)
+
+def panels_pay(tracer: Any, trips: TripCount) -> bool:
+    """Whether right sides of products may be brought into panels for a native kernel before a loop."""
+    if targets.is_accelerated(tracer.device or "") or tracer.by_row or library() is None:
+        return False
+    return trips.exact is None or trips.exact >= _FEW_ITERATIONS
 
 
 # Zeros in lists -----------------------------------------------------------------------------------

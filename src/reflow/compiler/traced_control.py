@@ -25,8 +25,9 @@ from reflow.compiler.evaluate import (
 )
 from reflow.compiler.list_buffer import ListBuffer, UniformList, buffer_of, in_form_of, uniform
 from reflow.compiler.loop_motion import (
-    TurnedOperands,
+    OrderedOperands,
     late_zeros,
+    panels_pay,
     steady_outputs,
     steady_values,
     with_zeros,
@@ -394,8 +395,8 @@ class _Loop:
         reading = not self.writes  # then variables are the same in all iterations
         self.steady = [] if trips.exact is None else steady_outputs(self.body, invariant, reading)
         self.carried = [i for i in self.carried if i not in self.steady]
-        self.turned = TurnedOperands(self.body, invariant, reading)
-        self.turned_values: list[Any] = []
+        self.ordered = OrderedOperands(self.body, invariant, reading, panels_pay(tracer, trips))
+        self.ordered_values: list[Any] = []
 
     # One iteration -------------------------------------------------------------------------------
 
@@ -421,9 +422,9 @@ class _Loop:
     ) -> tuple[Program, list[Any]]:
         """The program of the body or the condition, and the values of its inputs."""
         program = child.program(function)
-        if function is self.cond or not self.turned.tensors:
+        if function is self.cond or not self.ordered.tensors:
             return program, args
-        return self.turned.in_program(program), args + self.turned_values
+        return self.ordered.in_program(program), args + self.ordered_values
 
     def _iterate(
         self, values: dict[int, Any], state: Sequence[Any]
@@ -459,9 +460,9 @@ class _Loop:
                 self.args[i] = _array(value, self.body.inputs[i])
             elif i not in self.zeros:
                 self.args[i] = uniform(value) or value
-        if self.turned.tensors:
+        if self.ordered.tensors:
             child = self.tracer.child(dict(self.tracer.state))
-            self.turned_values = self.turned.values(child, self.args)
+            self.ordered_values = self.ordered.values(child, self.args)
         if self.trips.bound is not None:
             self.sums = find_sums(self.body, self.invariant, frozenset(self.carried))
         lists = [i for i in self.carried if isinstance(self.args[i], _LISTS)]

@@ -32,6 +32,7 @@ def rows(
 
     def row(*given: Any) -> Any:
         child = tracer.child(dict(tracer.state))
+        child.by_row = True
         try:
             values = child.run(child.program(function), [*given, *captured])
         except NeedStatic as need:

@@ -15,7 +15,7 @@ from reflow.kernels.library import Library, library
 FORWARD, INPUT_GRADIENT, FILTER_GRADIENT = range(3)
 MAXIMUM, MAXIMUM_GRADIENT, AVERAGE, AVERAGE_GRADIENT = range(3, 7)
 MOMENTS, GRADIENT_SUMS = range(7, 9)
-PRODUCT, ATTENTION = range(9, 11)
+PRODUCT, ATTENTION, PANEL_PRODUCT = range(9, 12)
 _NAMES = (
     *("convolution", "input gradient of a convolution", "filter gradient of a convolution"),
     *("maximum pooling", "gradient of a maximum pooling"),

@@ -7,12 +7,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from reflow.kernels.kernel import ATTENTION, PRODUCT, Kernel, choose, leave_to_xla
+from reflow.kernels.kernel import (
+    ATTENTION,
+    PANEL_PRODUCT,
+    PRODUCT,
+    Kernel,
+    choose,
+    leave_to_xla,
+)
 from reflow.kernels.library import forced, library
 
 _NARROW = 16  # numbers: those of a vector with AVX-512
 # XLA brings the right side of a product of its own into order, which takes as long as 64 rows of it.
 _FEW_ROWS_OF_ONE = 64
+_FEWEST_ROWS_OF_PANELS = 4  # fewer only wait for the matrix to come from memory, in any order
 # Fewer make weights that are hardly larger than the operands, and calls that are hardly longer.
 _FEW_ROWS, _FEW_KEYS = 32, 256
 _SMALL = 4096  # multiplications: a call of a kernel takes a few microseconds
@@ -136,3 +144,53 @@ def attention(shape: Attention) -> Kernel | None:
     if forced[0] != "native" and (shape.rows < _FEW_ROWS or shape.keys < _FEW_KEYS):
         return leave_to_xla(shape)
     return choose(shape, (*shape.batch, shape.rows, shape.width))
+
+
+# A right side of many products -------------------------------------------------------------------
+
+_PANEL = 16  # columns: see native/panels.h
+
+
+class PanelProduct(NamedTuple):
+    """A product of `[rows, inner]` by a matrix `[inner, columns]` that lies in panels."""
+
+    dtype: np.dtype
+    rows: int
+    inner: int
+    columns: int
+
+    def numbers(self) -> np.ndarray:
+        """The product as the library reads it (native/panels.h)."""
+        return np.array([PANEL_PRODUCT, self.rows, self.inner, self.columns], np.int64)
+
+    def __str__(self) -> str:
+        return f"product, {self.dtype}, of {self.rows}x{self.inner} by panels of {self.inner}x{self.columns}"
+
+
+class Panels:
+    """A float32 matrix that is the right side of many products, in order for the native kernel.
+
+    Attributes:
+      matrix: the matrix `[inner, columns]`, for products that do not get the kernel.
+      data: its columns, 16 by 16, each panel `[inner, 16]`; what is missing from the last one is 0.
+    """
+
+    def __init__(self, xp: Any, matrix: Any):
+        self.matrix = matrix
+        inner, columns = matrix.shape
+        filled = xp.pad(matrix, ((0, 0), (0, -columns % _PANEL)))
+        self.data = xp.swapaxes(filled.reshape(inner, -1, _PANEL), 0, 1)
+
+    def kernel(self, a: Any) -> Kernel | None:
+        """The kernel for the product of `a` and this matrix, or None where XLA's code is as good."""
+        inner, columns = self.matrix.shape
+        if a.dtype != np.float32 or tuple(a.shape[1:]) != (inner,) or 0 in (*a.shape, columns):
+            return None
+        product = PanelProduct(np.dtype(np.float32), a.shape[0], inner, columns)
+        if forced[0] != "native" and _is_as_good_without_panels(product):
+            return leave_to_xla(product)
+        return choose(product, (product.rows, columns))
+
+
+def _is_as_good_without_panels(product: PanelProduct) -> bool:
+    return not _FEWEST_ROWS_OF_PANELS <= product.rows <= _FEW_ROWS_OF_ONE

@@ -11,6 +11,7 @@
 #include "elementwise.h"
 #include "matrices.h"
 #include "normalization.h"
+#include "panels.h"
 #include "pooling.h"
 #include "random_words.h"
 #include "scratch.h"
@@ -98,6 +99,7 @@ Call call_of(const int64_t* numbers, std::size_t count) {
   const int64_t kind = count > 0 ? numbers[0] : -1;
   if (kind == kProduct) return call_of_matrices<Product>(numbers + 1, count - 1);
   if (kind == kAttention) return call_of_matrices<Attention>(numbers + 1, count - 1);
+  if (kind == kPanelProduct) return call_of_matrices<PanelProduct>(numbers + 1, count - 1);
   return call_of_windows(numbers, count);
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.kernels.matrices import matrix_product
+from reflow.kernels.matrices import Panels, matrix_product
 from reflow.lang import errors, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import (
@@ -133,6 +133,11 @@ def _batch_shape(x, y, *, adj_x, adj_y):
 )
 def matmul_op(xp, a, b, *, transpose_a, transpose_b):
     """The product of two matrices, either of them transposed before."""
+    if isinstance(b, Panels):  # of a loop (`compiler.loop_motion`)
+        kernel = None if transpose_a else b.kernel(a)
+        if kernel is not None:
+            return kernel(xp, a, b.data)
+        b = b.matrix
     for i, each in enumerate((a, b)):
         if each.ndim != 2:
             raise ValueError(f"In[{i}] is not a matrix. Instead it has shape {list(each.shape)}")

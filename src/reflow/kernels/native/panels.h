@@ -1,0 +1,34 @@
+// Products with a matrix that is the right side of many of them, and lies in order for it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "threads.h"
+
+namespace reflow {
+
+// The kind of the call, beside those of spec.h and matrices.h.
+constexpr int64_t kPanelProduct = 11;
+constexpr int64_t kPanel = 16;  // columns of a panel
+
+// [rows, inner] by [inner, columns] of float32. The right side comes in panels [inner, kPanel], one after the
+// other, of which the last is filled up: a panel is read from its first number to its last, and stays in the
+// cache while the rows pass. In rows of many columns each row would be on a memory page of its own.
+struct PanelProduct {
+  int64_t rows, inner, columns;
+
+  // Throws std::invalid_argument when the numbers (after the kind) are none.
+  PanelProduct(const int64_t* numbers, std::size_t count);
+
+  int64_t panels() const { return (columns + kPanel - 1) / kPanel; }
+  // How many elements each operand has, and at the end the result.
+  std::vector<int64_t> sizes() const;
+  // Throws std::runtime_error on processors for which there is no good implementation.
+  std::string implementation(int threads) const;
+  void compute(const Pool& pool, const void* const* given, void* result) const;
+};
+
+}  // namespace reflow
