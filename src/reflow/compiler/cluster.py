@@ -182,8 +182,12 @@ class Cluster:
             entry.elements += store.elements(self.reads) + store.elements(self.writes)
         choice = policy.choose(self.weight, self.interpretable, entry, self._kind)
         if choice is policy.COMPILE:
-            executable = self._compile_now(values, store)
-            return self._run_compiled(executable, values, store)
+            optional = entry.runs > 0 and self.interpretable and policy.forced[0] == "auto"
+            compiled = self._try_to_compile if optional else self._compile_now
+            executable = compiled(values, store)
+            if executable is not None:
+                return self._run_compiled(executable, values, store)
+            entry.compiling = True  # not again
         if choice is policy.BACKGROUND:
             self._compile_in_background(entry, values, store)
         if not self.has_loops or policy.forced[0] == policy.INTERPRET:
@@ -209,12 +213,8 @@ class Cluster:
                 else:
                     store.set(handle, value)
         record("slow loop", nodes=len(self.nodes), first=self.nodes[0].name)
-        try:
-            executable = self._compile_now(values, store)
-        except Recut:
-            raise
-        except Exception as error:  # the run that fails interpreted says so itself
-            record("gave up compiling", nodes=len(self.nodes), why=str(error)[:300])
+        executable = self._try_to_compile(values, store)
+        if executable is None:
             self.has_loops = False
             return self._interpret(entry, values, interpreter(store))
         return self._run_compiled(executable, values, store)
@@ -377,6 +377,16 @@ class Cluster:
         executable = self._compile(values, store)
         self._keep(self._entry(values), executable)  # the key may be another one by now
         return executable
+
+    def _try_to_compile(self, values: Sequence[Any], store: Any) -> Executable | None:
+        """Compiles what can be interpreted too; None if that fails: the run that fails interpreted says why."""
+        try:
+            return self._compile_now(values, store)
+        except Recut:
+            raise
+        except Exception as error:
+            record("gave up compiling", nodes=len(self.nodes), why=str(error)[:300])
+            return None
 
     def _keep(self, entry: Entry, executable: Executable) -> None:
         """Notes an executable, and forgets the one that was not used for longest, if there are many."""

@@ -19,6 +19,7 @@ from reflow.kernels import elementwise
 from reflow.kernels.library import library
 
 _FEWEST = 2  # operations: one alone is as good in XLA's hands
+_LARGE = 1 << 20  # elements of a single result: XLA's one loop over memory is as good
 # JAX's primitives, and the operations of the kernel. A square is a product of what is the same twice.
 _OPERATIONS = {name: name for name in elementwise.OPERATIONS} | {
     "square": "mul",
@@ -96,8 +97,13 @@ def _chains(program: Any, state: set[Any]) -> list[set[int]]:
             continue
         chain = {i}.union(*(chain_of[taker] for taker in takers))
         chain_of.update(dict.fromkeys(chain, chain))
-    chains = {id(chain): chain for chain in chain_of.values() if len(chain) >= _FEWEST}
-    return list(chains.values())
+    chains = {id(chain): chain for chain in chain_of.values()}.values()
+
+    def pays(chain: set[int]) -> bool:
+        made = [name for i in chain if (name := program.eqns[i].outvars[0]) in state]
+        return len(chain) >= _FEWEST and (len(made) > 1 or made[0].aval.size < _LARGE)
+
+    return [chain for chain in chains if pays(chain)]
 
 
 def _is_elementwise(equation: Any) -> bool:

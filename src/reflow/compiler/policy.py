@@ -10,6 +10,9 @@ cluster has been compiled for some, or has been seen with many, because its shap
 one has to come up for twice as long, and so on: in the end less than a sixth of the time goes into
 compiling.
 
+Interpreting goes on at the cost of the compilation, which has work for all processors. Where one run takes as long
+as a good part of compiling, it is better to let XLA have them: the run waits for the executable.
+
 `REFLOW_TIER=interpret` or `compile` forces either; `auto` is the default. `deterministic` is the rule
 without clocks (`tf.config.experimental.enable_op_determinism`): a signature is compiled when it comes for
 the second time, and the run waits for it.
@@ -66,6 +69,7 @@ def choose(nodes: int, interpretable: bool, entry: Any, kind: Any) -> str:
         return INTERPRET
     cost = max(compile_cost(nodes), kind.seconds)
     doubled = kind.compiled + max(0, len(kind.entries).bit_length() - 4)
-    if entry.spent >= IDLE_SHARE * cost * 2 ** min(doubled, MOST_PATIENCE):
-        return BACKGROUND
-    return INTERPRET
+    enough = IDLE_SHARE * cost * 2 ** min(doubled, MOST_PATIENCE)
+    if entry.spent < enough:
+        return INTERPRET
+    return COMPILE if entry.best >= enough else BACKGROUND
