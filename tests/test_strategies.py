@@ -108,6 +108,6 @@ def test_determinism_leaves_no_choice_to_the_clock(monkeypatch):
     class Kind:
         compiled, seconds = 0, 0.0
 
-    assert policy.choose(10, True, Entry, Kind) == policy.INTERPRET
+    assert policy.choose(10, True, False, Entry, Kind) == policy.INTERPRET
     Entry.runs = 1
-    assert policy.choose(10, True, Entry, Kind) == policy.COMPILE
+    assert policy.choose(10, True, False, Entry, Kind) == policy.COMPILE

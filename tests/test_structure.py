@@ -165,7 +165,7 @@ def test_patience_grows_with_the_number_of_signatures(monkeypatch):
     def patience():
         """The milliseconds of interpreting that one more signature takes before it is compiled."""
         entry.spent = 0.001
-        while policy.choose(100, True, entry, kind) == policy.INTERPRET:
+        while policy.choose(100, True, False, entry, kind) == policy.INTERPRET:
             entry.spent += 0.001
         return round(entry.spent * 1000)
 

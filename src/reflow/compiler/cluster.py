@@ -180,7 +180,7 @@ class Cluster:
         if entry.runs == 0:
             entry.elements = sum(getattr(v, "size", 0) for v in values)
             entry.elements += store.elements(self.reads) + store.elements(self.writes)
-        choice = policy.choose(self.weight, self.interpretable, entry, self._kind)
+        choice = policy.choose(self.weight, self.interpretable, self.has_loops, entry, self._kind)
         if choice is policy.COMPILE:
             optional = entry.runs > 0 and self.interpretable and policy.forced[0] == "auto"
             compiled = self._try_to_compile if optional else self._compile_now

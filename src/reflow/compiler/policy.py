@@ -10,8 +10,9 @@ cluster has been compiled for some, or has been seen with many, because its shap
 one has to come up for twice as long, and so on: in the end less than a sixth of the time goes into
 compiling.
 
-Interpreting goes on at the cost of the compilation, which has work for all processors. Where one run takes as long
-as a good part of compiling, it is better to let XLA have them: the run waits for the executable.
+Interpreting goes on at the cost of the compilation, which has work for all processors, and takes three times as long
+meanwhile. Products of matrices are then done at half their speed, which is worth it; loops, each of whose
+iterations goes through Python, hardly get anywhere, and wait for their executable.
 
 `REFLOW_TIER=interpret` or `compile` forces either; `auto` is the default. `deterministic` is the rule
 without clocks (`tf.config.experimental.enable_op_determinism`): a signature is compiled when it comes for
@@ -31,6 +32,7 @@ CALL_COST = 12e-6  # seconds that a call of an executable takes at the least
 COMPILE_BASE = 0.05  # seconds to compile the smallest cluster
 COMPILE_PER_NODE = 0.002
 IDLE_SHARE = 0.1  # compiling goes on in the background: this part of its cost delays the program
+WAIT_SHARE = 0.02  # a run of loops that takes such a part of it waits for it
 # Elements in inputs and state from which the BLAS may use threads, and memory counts.
 THREADED = 1 << 16
 LARGE = 1 << 26  # elements in a cluster's inputs and state above which NumPy is not tried
@@ -46,12 +48,13 @@ def compile_cost(nodes: int) -> float:
     return COMPILE_BASE + COMPILE_PER_NODE * nodes
 
 
-def choose(nodes: int, interpretable: bool, entry: Any, kind: Any) -> str:
+def choose(nodes: int, interpretable: bool, has_loops: bool, entry: Any, kind: Any) -> str:
     """What to do with this run of a cluster, given its history for the shape signature.
 
     Args:
       nodes: how many nodes the cluster has.
       interpretable: whether all of them have a NumPy form.
+      has_loops: whether there are loops among them.
       entry: the record of the signature: `elements` (in inputs and state), `runs`, `spent` (seconds
         interpreting), `best` (seconds of its fastest interpreted run), `compiling`.
       kind: what is known of such clusters: how many signatures were `compiled`, and the `seconds` that
@@ -69,7 +72,6 @@ def choose(nodes: int, interpretable: bool, entry: Any, kind: Any) -> str:
         return INTERPRET
     cost = max(compile_cost(nodes), kind.seconds)
     doubled = kind.compiled + max(0, len(kind.entries).bit_length() - 4)
-    enough = IDLE_SHARE * cost * 2 ** min(doubled, MOST_PATIENCE)
-    if entry.spent < enough:
+    if entry.spent < IDLE_SHARE * cost * 2 ** min(doubled, MOST_PATIENCE):
         return INTERPRET
-    return COMPILE if entry.best >= enough else BACKGROUND
+    return COMPILE if has_loops and entry.best >= WAIT_SHARE * cost else BACKGROUND
