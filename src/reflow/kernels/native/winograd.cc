@@ -144,8 +144,6 @@ struct Filter {
   int64_t channels, filters;
   bool turned;
 
-  int64_t rows() const { return turned ? filters : channels; }
-
   // Transforms the rows from `begin` to `end`.
   void transform(int64_t begin, int64_t end, const Panels& to) const {
     const float* elements[kTaps];
