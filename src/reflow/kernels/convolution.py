@@ -1,17 +1,40 @@
-"""Convolutions and their gradients by oneDNN."""
+"""Convolutions and their gradients by oneDNN, or by Winograd's algorithm."""
 
 from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
 
 from reflow.kernels.kernel import (
     FILTER_GRADIENT,
     FORWARD,
     INPUT_GRADIENT,
+    WINOGRAD,
     Kernel,
     Shape,
     choose,
     leave_to_xla,
 )
 from reflow.kernels.library import forced, library
+
+
+class Winograd(NamedTuple):
+    """A convolution, or one of its gradients, by Winograd's algorithm."""
+
+    shape: Shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.shape.dtype
+
+    def numbers(self) -> np.ndarray:
+        """The shape as the library reads it (native/winograd.h)."""
+        return np.concatenate([np.array([WINOGRAD], np.int64), self.shape.numbers()])
+
+    def __str__(self) -> str:
+        return str(self.shape)
 
 
 def convolution(shape: Shape, compiled: bool) -> Kernel | None:
@@ -23,16 +46,51 @@ def convolution(shape: Shape, compiled: bool) -> Kernel | None:
         channels / groups, filters].
       compiled: whether XLA's own code is the alternative, not NumPy's.
     """
-    if library() is None:
+    found = library()
+    if found is None:
         return None
     if compiled and forced[0] != "native" and _xla_is_as_good(shape):
         return leave_to_xla(shape)
+    result = _result(shape)
+    kernel = None
+    if found.vector_bytes == _AVX2 and _winograd_is_better(shape):
+        kernel = choose(Winograd(shape), result)
+    return kernel or choose(shape, result)
+
+
+def _result(shape: Shape) -> tuple[int, ...]:
     geometry = shape.geometry
     if shape.kind == FORWARD:
-        return choose(shape, shape.images(geometry.outputs, shape.filters))
+        return shape.images(geometry.outputs, shape.filters)
     if shape.kind == INPUT_GRADIENT:
-        return choose(shape, shape.images(geometry.sizes, shape.channels))
-    return choose(shape, (*geometry.kernel, shape.channels // shape.groups, shape.filters))
+        return shape.images(geometry.sizes, shape.channels)
+    return (*geometry.kernel, shape.channels // shape.groups, shape.filters)
+
+
+# With AVX-512 oneDNN's own kernels are about twice as fast; Winograd's algorithm uses AVX2 only.
+_AVX2 = 32
+# Multiplications that are as long as transforming an element of the filter to and fro.
+_TRANSFORM = {FORWARD: 400, INPUT_GRADIENT: 870, FILTER_GRADIENT: 100}
+# Channels and filters, and both together, that the transforms of the images are small beside.
+_FEWEST, _FEWEST_PRODUCTS = 16, 512
+# By how much fewer multiplications there must be.
+_GAIN = 0.85
+
+
+def _winograd_is_better(shape: Shape) -> bool:
+    """Where it was measured to gain something over oneDNN (docs/decisions.md)."""
+    geometry = shape.geometry
+    if shape.dtype != np.float32 or shape.groups != 1 or shape.channels_first:
+        return False
+    if geometry.kernel != (3, 3) or any(n != 1 for n in (*geometry.strides, *geometry.dilations)):
+        return False
+    few = shape.channels * shape.filters < _FEWEST_PRODUCTS and shape.kind != FILTER_GRADIENT
+    if few or min(shape.channels, shape.filters) < _FEWEST:
+        return False
+    sizes = geometry.sizes if shape.kind == INPUT_GRADIENT else geometry.outputs
+    tiles = shape.batch * math.prod((n + 1) // 2 for n in sizes)
+    pixels = shape.batch * math.prod(geometry.outputs)
+    return 16 * tiles + _TRANSFORM[shape.kind] < _GAIN * 9 * pixels
 
 
 def _xla_is_as_good(shape: Shape) -> bool:

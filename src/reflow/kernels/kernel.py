@@ -11,11 +11,11 @@ import numpy as np
 from reflow.kernels import choices
 from reflow.kernels.library import Library, library
 
-# As in native/spec.h and native/matrices.h.
+# As in native/spec.h, native/matrices.h and native/winograd.h.
 FORWARD, INPUT_GRADIENT, FILTER_GRADIENT = range(3)
 MAXIMUM, MAXIMUM_GRADIENT, AVERAGE, AVERAGE_GRADIENT = range(3, 7)
 MOMENTS, GRADIENT_SUMS = range(7, 9)
-PRODUCT, ATTENTION, PANEL_PRODUCT = range(9, 12)
+PRODUCT, ATTENTION, PANEL_PRODUCT, WINOGRAD = range(9, 13)
 _NAMES = (
     *("convolution", "input gradient of a convolution", "filter gradient of a convolution"),
     *("maximum pooling", "gradient of a maximum pooling"),

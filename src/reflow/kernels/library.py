@@ -27,11 +27,13 @@ class Library:
     Attributes:
       functions: its functions, through ctypes.
       threads: how many threads a call may use.
+      vector_bytes: of the processor's widest vectors: 64 with AVX-512, 32 with AVX2, 16 with less.
     """
 
     def __init__(self, functions: ctypes.CDLL):
         self.functions = functions
         self.threads = processors()
+        self.vector_bytes: int = functions.reflow_vector_bytes()
         self._registered = False
         self._lock = threading.Lock()
 
@@ -80,9 +82,10 @@ def _load() -> tuple[Library | None, str]:
         functions = ctypes.CDLL(str(PATH))
         for name in _HANDLERS:  # a library that was built from older sources lacks some
             getattr(functions, f"{name}_for_xla")
+        found = Library(functions)
     except (OSError, AttributeError) as error:
         return None, str(error)
-    return Library(functions), "oneDNN " + ".".join(map(str, numbers))
+    return found, "oneDNN " + ".".join(map(str, numbers))
 
 
 _found: list[tuple[Library | None, str]] = []

@@ -17,6 +17,7 @@
 #include "scratch.h"
 #include "spec.h"
 #include "threads.h"
+#include "winograd.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace ffi = xla::ffi;
@@ -80,6 +81,16 @@ Call call_of_windows(const int64_t* numbers, std::size_t count) {
   return call;
 }
 
+Call call_of_winograd(const int64_t* numbers, std::size_t count) {
+  const Spec spec(numbers, count);
+  Call call{buffers_of(spec), nullptr, nullptr};
+  call.implementation = [spec](int) { return winograd_implementation(spec); };
+  call.compute = [spec](const Pool& pool, const void* const* given, void* result) {
+    winograd_convolve(spec, pool, given[0], given[1], result);
+  };
+  return call;
+}
+
 template <typename Work>
 Call call_of_matrices(const int64_t* numbers, std::size_t count) {
   const Work work(numbers, count);
@@ -100,6 +111,7 @@ Call call_of(const int64_t* numbers, std::size_t count) {
   if (kind == kProduct) return call_of_matrices<Product>(numbers + 1, count - 1);
   if (kind == kAttention) return call_of_matrices<Attention>(numbers + 1, count - 1);
   if (kind == kPanelProduct) return call_of_matrices<PanelProduct>(numbers + 1, count - 1);
+  if (kind == kWinograd) return call_of_winograd(numbers + 1, count - 1);
   return call_of_windows(numbers, count);
 }
 
@@ -211,6 +223,12 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_elements_for_xla, reflow::elements_for_xla,
                                   .RemainingArgs()
                                   .RemainingRets()
                                   .Attr<ffi::Span<const int64_t>>("program"));
+
+// The bytes of the processor's widest vectors of numbers: 64, 32, or 16 for less than AVX2.
+REFLOW_EXPORT int reflow_vector_bytes() {
+  if (__builtin_cpu_supports("avx512f")) return 64;
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 32 : 16;
+}
 
 // Whether there is a good implementation; its name, or else the reason, goes to `text`.
 REFLOW_EXPORT int reflow_implementation(const int64_t* numbers, std::size_t count, int threads, char* text,

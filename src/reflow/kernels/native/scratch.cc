@@ -11,6 +11,8 @@
 namespace reflow {
 namespace {
 
+constexpr std::size_t kPage = std::size_t{2} << 20;  // a large page
+
 struct Shelf {
   std::mutex mutex;
   std::multimap<std::size_t, char*> blocks;
@@ -25,7 +27,6 @@ Shelf& shelf() {
 }  // namespace
 
 void expect_writes(void* data, std::size_t size) {
-  constexpr std::uintptr_t kPage = std::uintptr_t{2} << 20;
   const std::uintptr_t start = reinterpret_cast<std::uintptr_t>(data);
   const std::uintptr_t begin = (start + kPage - 1) / kPage * kPage, end = (start + size) / kPage * kPage;
   // It is advice: where it cannot be taken, everything works all the same.
@@ -34,6 +35,10 @@ void expect_writes(void* data, std::size_t size) {
 
 Scratch::Scratch(std::size_t size) : data_(nullptr), size_(aligned(size)) {
   if (size == 0) return;
+  // What fills most of a large page gets whole ones: arrays that are read and written in many places at a
+  // time would spend a tenth of their time on looking up small ones.
+  const bool large = size_ > kPage / 2;
+  if (large) size_ = (size_ + kPage - 1) / kPage * kPage;
   {
     std::lock_guard<std::mutex> lock(shelf().mutex);
     auto found = shelf().blocks.lower_bound(size_);
@@ -46,8 +51,9 @@ Scratch::Scratch(std::size_t size) : data_(nullptr), size_(aligned(size)) {
       return;
     }
   }
-  data_ = static_cast<char*>(std::aligned_alloc(64, size_));
+  data_ = static_cast<char*>(std::aligned_alloc(large ? kPage : 64, size_));
   if (data_ == nullptr) throw std::bad_alloc();
+  expect_writes(data_, size_);
 }
 
 Scratch::~Scratch() {
