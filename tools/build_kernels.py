@@ -87,7 +87,7 @@ def command(target: pathlib.Path, sanitize: str | None = None) -> list[str]:
         "-fvisibility=hidden",
         "-pthread",
         "-fopenmp-simd",
-        "-fno-trapping-math",
+        "-fno-trapping-math",  # GCC makes no vectors of a comparison that might trap
     ]
     if sanitize:
         flags += [f"-fsanitize={sanitize}", "-g", "-fno-omit-frame-pointer"]
