@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -106,3 +107,35 @@ def test_a_complex_tensor_is_divided_by_a_number():
     assert (x / 2.0).numpy().tolist() == [0.5 + 1j]
     assert (x / 2).numpy().tolist() == [0.5 + 1j]
     assert (2.0 / tf.constant([2j])).numpy().tolist() == [-1j]
+
+
+def _held_open(graph):
+    with graph.as_default():
+        yield
+
+
+def test_a_generator_abandoned_within_a_graph_leaves_that_graph_only():
+    abandoned, current = tf.Graph(), tf.Graph()
+    generator = _held_open(abandoned)
+    next(generator)
+    with current.as_default():
+        generator.close()
+        assert tf.compat.v1.get_default_graph() is current
+    assert tf.executing_eagerly()
+
+
+def test_a_generator_abandoned_by_another_thread_leaves_nothing_here():
+    held = []
+
+    def enter():
+        held.append(_held_open(tf.Graph()))
+        next(held[0])
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    current = tf.Graph()
+    with current.as_default():
+        held[0].close()
+        assert tf.compat.v1.get_default_graph() is current
+    assert tf.executing_eagerly()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from reflow.lang import errors
-from reflow.ops import igamma_grad
+from reflow.ops.math import igamma_grad
 from reflow.ops.random import kernels, philox, rejection, truncated
 
 # --------------------------------------------------------------------------- golden records

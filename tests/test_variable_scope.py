@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import reflow as tf
-from reflow.ops.variables.scope import (
+from reflow.ops.variables.variable_scope import (
     EagerVariableStore,
     _get_default_variable_store,
     get_variable_scope_store,

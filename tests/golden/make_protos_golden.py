@@ -61,6 +61,10 @@ def write(name: str, content: dict) -> None:
 # ---- schema
 
 
+# The files of which Reflow has what these messages need; it has all others as they are.
+PARTS = {"xla/xla_data.proto": "OpSharding"}
+
+
 def schema() -> dict:
     pool = descriptor_pool.Default()
     files = {}
@@ -71,10 +75,13 @@ def schema() -> dict:
         importlib.import_module(module)
         file = pool.FindFileByName(name)
         messages, enums = {}, {}
+        wanted = needed(file.message_types_by_name[PARTS[name]]) if name in PARTS else None
         for message in file.message_types_by_name.values():
-            add_message(message, messages, enums)
+            if wanted is None or message.full_name in wanted:
+                add_message(message, messages, enums)
         for enum in file.enum_types_by_name.values():
-            enums[enum.full_name] = {v.name: v.number for v in enum.values}
+            if wanted is None or enum.full_name in wanted:
+                enums[enum.full_name] = {v.name: v.number for v in enum.values}
         files[name] = {
             "package": file.package,
             "imports": sorted(d.name for d in file.dependencies),
@@ -83,6 +90,19 @@ def schema() -> dict:
             "enums": enums,
         }
     return files
+
+
+def needed(message) -> set[str]:
+    """The names of a message and of all messages and enums that its fields are made of."""
+    names, left = set(), [message]
+    while left:
+        each = left.pop()
+        if each.full_name in names:
+            continue
+        names.add(each.full_name)
+        for field in getattr(each, "fields", ()):
+            left += [kind for kind in (field.message_type, field.enum_type) if kind is not None]
+    return names
 
 
 def add_message(message, messages: dict, enums: dict) -> None:

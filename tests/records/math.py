@@ -1,4 +1,4 @@
-"""Records of the element-wise families: ops/math.py, complex.py, cast.py, compare.py, clip.py."""
+"""Records of the element-wise families: ops/math, cast.py, compare.py, clip.py."""
 
 import numpy as np
 

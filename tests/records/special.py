@@ -1,4 +1,4 @@
-"""Records of ops/special.py."""
+"""Records of ops/math/special.py."""
 
 import numpy as np
 

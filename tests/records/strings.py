@@ -1,4 +1,4 @@
-"""Records of ops/strings/text.py."""
+"""Records of ops/strings/string_ops.py."""
 
 from .base import arr, bad, bools, c64, f32, f64, i32, i64, record, s, sample
 

@@ -101,7 +101,7 @@ class _Unrolled:
             tf_logging.warning(
                 "%s: Large unrolled loop detected. Did you mean to use a TF loop? %d ops were created "
                 "after iteration %d.",
-                errors.where(errors.user_frame()),
+                errors.user_site(),
                 nodes - self._nodes,
                 self._count,
             )

@@ -37,7 +37,7 @@ def is_dataset(value: Any) -> bool:
 
 def fail(kind: type[Exception], message: str) -> Exception:
     """An error that names the user's line first."""
-    return kind(f"{errors.where(errors.user_frame())}: {message}")
+    return kind(f"{errors.user_site()}: {message}")
 
 
 def condition(value: Any, what: str) -> Any:

@@ -51,7 +51,7 @@ def ld(value: Any) -> Any:
       UnboundLocalError: if it has no value.
     """
     if isinstance(value, Undefined):
-        site = errors.where(errors.user_frame())
+        site = errors.user_site()
         raise UnboundLocalError(f"{site}: '{value.symbol_name}' is used before assignment")
     return value
 

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from reflow.lang import context as language
 from reflow.lang import random_seed
+from reflow.lang.context import executing_eagerly, state, using_graph
 from reflow.lang.export import export
 from reflow.runtime import config
 
@@ -16,7 +16,7 @@ class Context:
     """The one context of eager execution."""
 
     def executing_eagerly(self) -> bool:
-        return language.executing_eagerly()
+        return executing_eagerly()
 
     def num_gpus(self) -> int:
         return len(config.list_logical_devices("GPU"))
@@ -50,7 +50,7 @@ class Context:
     @property
     def device_name(self) -> str | None:
         """The device that `tf.device` says in eager code, or None."""
-        return language.state.eager_device or None
+        return state.eager_device or None
 
 
 _context = Context()
@@ -82,7 +82,7 @@ def async_wait() -> None:
 @contextlib.contextmanager
 def eager_mode() -> Iterator[None]:
     """Ops within execute as they are called."""
-    with language.using_graph(None):
+    with using_graph(None):
         yield
 
 
@@ -91,5 +91,5 @@ def graph_mode() -> Iterator[None]:
     """Ops within are added to a graph of their own."""
     from reflow.lang.graph import Graph
 
-    with language.using_graph(Graph()):
+    with using_graph(Graph()):
         yield

@@ -66,7 +66,10 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("distribute.",),
     ),
     "python.distribute.reduce_util": (("reflow.distribute.values",), ()),
-    "python.ops.ragged.ragged_tensor": ((_RAGGED + "ragged_tensor",), ("",)),
+    "python.ops.ragged.ragged_tensor": (
+        (_RAGGED + "ragged_tensor", _RAGGED + "ragged_tensor_spec"),
+        ("",),
+    ),
     "python.ops.ragged.ragged_tensor_value": ((_RAGGED + "value",), ("ragged.",)),
     "python.ops.ragged.ragged_factory_ops": ((_RAGGED + "factory",), ("ragged.",)),
     "python.ops.ragged.ragged_functional_ops": ((_RAGGED + "functional",), ("ragged.",)),
@@ -106,7 +109,7 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.ops.parallel_for.control_flow_ops": (("reflow.ops.vectorized",), ("",)),
     "python.ops.variable_scope": (
         (
-            "reflow.ops.variables.scope",
+            "reflow.ops.variables.variable_scope",
             "reflow.ops.variables.store",
             "reflow.ops.variables.variable",
         ),
@@ -171,7 +174,12 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.ops.linalg.linalg": ((), ("linalg.",)),
     "python.data.util.nest": (("reflow.data.util_nest",), ()),
     "python.data.ops.dataset_ops": (
-        ("reflow.data.dataset", "reflow.data.dataset_v1", "reflow.data.iterators"),
+        (
+            "reflow.data.dataset",
+            "reflow.data.dataset_base",
+            "reflow.data.dataset_v1",
+            "reflow.data.iterators",
+        ),
         ("data.",),
     ),
     "python.data.ops.iterator_ops": (("reflow.data.iterators",), ("data.",)),

@@ -26,9 +26,9 @@ def enable_v2_behavior() -> None:
 
 
 def _resource_variables(on: bool) -> None:
-    from reflow.ops.variables import variable as variables
+    from reflow.ops.variables import variable
 
-    (variables.enable_resource_variables if on else variables.disable_resource_variables)()
+    (variable.enable_resource_variables if on else variable.disable_resource_variables)()
 
 
 @export(v1=("enable_v2_tensorshape",))

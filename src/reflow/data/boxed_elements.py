@@ -16,7 +16,8 @@ from reflow.lang.sparse_tensor import SparseTensor, SparseTensorSpec
 from reflow.lang.tensor import SymbolicTensor, Tensor
 from reflow.ops.define import op
 from reflow.ops.io.raw import serialize_many_sparse_op, serialize_sparse_op
-from reflow.ops.ragged.ragged_tensor import RaggedTensor, RaggedTensorSpec
+from reflow.ops.ragged.ragged_tensor import RaggedTensor
+from reflow.ops.ragged.ragged_tensor_spec import RaggedTensorSpec
 from reflow.ops.ragged.variant import ragged_tensor_from_variant_op, ragged_tensor_to_variant_op
 
 
@@ -111,7 +112,7 @@ def _ragged(spec: RaggedTensorSpec, value: Any, batched: bool) -> Tensor:
     values = value.flat_values if isinstance(value, RaggedTensor) else value
     if not isinstance(values, Tensor):
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: elements of a data set can be RaggedTensors whose "
+            f"{errors.user_site()}: elements of a data set can be RaggedTensors whose "
             f"flat values are a tensor, not {type(values).__name__}"
         )
     return ragged_tensor_to_variant_op(

@@ -32,7 +32,7 @@ def bucket_by_sequence_length(
     """The body of `Dataset.bucket_by_sequence_length`."""
     if len(bucket_batch_sizes) != len(bucket_boundaries) + 1:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: `len(bucket_batch_sizes)` must equal "
+            f"{errors.user_site()}: `len(bucket_batch_sizes)` must equal "
             f"`len(bucket_boundaries) + 1` but `len(bucket_batch_sizes)={len(bucket_batch_sizes)}` "
             f"and `len(bucket_boundaries)={len(bucket_boundaries)}`."
         )
@@ -58,7 +58,7 @@ def bucket_by_sequence_length(
         """A shape whose unknown sizes are `length`; -1 stays for the longest where there is none."""
         if shape.rank is None:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: elements of unknown rank cannot be padded: "
+                f"{errors.user_site()}: elements of unknown rank cannot be padded: "
                 "give `padded_shapes`."
             )
         sizes = [length if d is None else np.int64(d) for d in shape.as_list()]

@@ -29,10 +29,6 @@ from reflow.platform import file_io
 _TYPES = (dtypes.float32, dtypes.float64, dtypes.int32, dtypes.int64, dtypes.string)
 
 
-def _site() -> str:
-    return errors.where(errors.user_frame())
-
-
 def _invalid(message: str) -> errors.OpError:
     return errors.InvalidArgumentError(None, None, message)
 
@@ -244,7 +240,7 @@ def _default(given: Any) -> Tensor:
     result = convert_to_tensor(given)
     if result.dtype not in _TYPES:
         raise TypeError(
-            f"{_site()}: a column of a CSV file can be float32, float64, int32, int64 or string, "
+            f"{errors.user_site()}: a column of a CSV file can be float32, float64, int32, int64 or string, "
             f"not {result.dtype.name}"
         )
     return result
@@ -352,13 +348,13 @@ def make_csv_dataset(
     if column_names is None:
         if not header:
             raise ValueError(
-                f"{_site()}: Expected `column_names` or `header` arguments. Neither is provided."
+                f"{errors.user_site()}: Expected `column_names` or `header` arguments. Neither is provided."
             )
         column_names = _names_of_columns(names, rows)
     if len(set(column_names)) != len(column_names):
         double = sorted({name for name in column_names if list(column_names).count(name) > 1})
         raise ValueError(
-            f"{_site()}: Either `column_names` argument or CSV header row contains duplicate column "
+            f"{errors.user_site()}: Either `column_names` argument or CSV header row contains duplicate column "
             f"names: {double}."
         )
     chosen = None if select_columns is None else _numbers_of(select_columns, column_names)
@@ -372,14 +368,14 @@ def make_csv_dataset(
     if chosen is not None:
         if len(defaults) != len(chosen):
             raise ValueError(
-                f"{_site()}: If specified, `column_defaults` and `select_columns` must have the "
+                f"{errors.user_site()}: If specified, `column_defaults` and `select_columns` must have the "
                 f"same length: `column_defaults` has length {len(defaults)}, `select_columns` has "
                 f"length {len(chosen)}."
             )
         column_names = [column_names[i] for i in chosen]
     if label_name is not None and label_name not in column_names:
         raise ValueError(
-            f"{_site()}: `label_name` provided must be one of the columns: {list(column_names)}. "
+            f"{errors.user_site()}: `label_name` provided must be one of the columns: {list(column_names)}. "
             f"Received: {label_name}."
         )
 
@@ -428,7 +424,7 @@ def _matching(file_pattern: Any) -> list[str]:
     patterns = file_pattern if isinstance(file_pattern, (list, tuple)) else [file_pattern]
     names = sorted(name for each in patterns for name in file_io.get_matching_files(each))
     if not names:
-        raise ValueError(f"{_site()}: No files match `file_pattern` {file_pattern}.")
+        raise ValueError(f"{errors.user_site()}: No files match `file_pattern` {file_pattern}.")
     return names
 
 
@@ -438,11 +434,11 @@ def _names_of_columns(names: Sequence[str], rows: Callable) -> list[str]:
         found = next(rows(name), None)
         if found is None:
             raise ValueError(
-                f"{_site()}: Failed when reading the header line of {name}. Is it an empty file?"
+                f"{errors.user_site()}: Failed when reading the header line of {name}. Is it an empty file?"
             )
         if first is not None and found != first:
             raise ValueError(
-                f"{_site()}: All input CSV files should have the same column names in the header "
+                f"{errors.user_site()}: All input CSV files should have the same column names in the header "
                 f"row. File {name} has different column names."
             )
         first = found
@@ -456,12 +452,14 @@ def _numbers_of(chosen: Sequence[Any], names: Sequence[str]) -> list[int]:
         number = each if isinstance(each, int) else numbers.get(each)
         if number is None or not 0 <= number < len(names):
             raise ValueError(
-                f"{_site()}: Column {each} specified in `select_columns` must be one of the columns: "
+                f"{errors.user_site()}: Column {each} specified in `select_columns` must be one of the columns: "
                 f"{list(names)}."
             )
         found.append(number)
     if len(set(found)) != len(found):
-        raise ValueError(f"{_site()}: The `select_columns` argument contains duplicate columns.")
+        raise ValueError(
+            f"{errors.user_site()}: The `select_columns` argument contains duplicate columns."
+        )
     return sorted(found)
 
 
@@ -486,7 +484,7 @@ def _defaults_of_columns(
             seen += 1
             if len(row) != count:
                 raise ValueError(
-                    f"{_site()}: Problem inferring types: CSV row {i + 1} of {name} has {len(row)} "
+                    f"{errors.user_site()}: Problem inferring types: CSV row {i + 1} of {name} has {len(row)} "
                     f"number of fields. Expected: {count}."
                 )
             for k, at in enumerate(used):

@@ -8,6 +8,7 @@ from typing import Any
 from reflow.data import sources
 from reflow.data.dataset import Dataset
 from reflow.data.iterators import make_initializable_iterator, make_one_shot_iterator
+from reflow.data.structure import ElementTypes
 from reflow.lang import dtypes, errors
 from reflow.lang.export import export
 from reflow.lang.sparse_tensor import SparseTensor, SparseTensorValue
@@ -15,7 +16,7 @@ from reflow.lang.type_spec import TensorSpec
 
 
 @export(v1=("data.Dataset",))
-class DatasetV1(Dataset):
+class DatasetV1(ElementTypes, Dataset):
     """A sequence of elements, with the methods of TF 1 as well.
 
     >>> import reflow
@@ -36,21 +37,6 @@ class DatasetV1(Dataset):
         """See `tf.compat.v1.data.make_initializable_iterator`."""
         return make_initializable_iterator(self, shared_name)
 
-    @property
-    def output_types(self) -> Any:
-        """The structure of the dtypes of an element."""
-        return self._structure.output_types
-
-    @property
-    def output_shapes(self) -> Any:
-        """The structure of the shapes of an element."""
-        return self._structure.output_shapes
-
-    @property
-    def output_classes(self) -> Any:
-        """The structure of the classes of an element."""
-        return self._structure.output_classes
-
     @staticmethod
     def from_sparse_tensor_slices(sparse_tensor: Any) -> Dataset:
         """The slices of a sparse tensor: tuples of indices, values and dense shape.
@@ -62,7 +48,7 @@ class DatasetV1(Dataset):
             sparse_tensor = SparseTensor.from_value(sparse_tensor)
         if not isinstance(sparse_tensor, SparseTensor):
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: Invalid `sparse_tensor`. `sparse_tensor` "
+                f"{errors.user_site()}: Invalid `sparse_tensor`. `sparse_tensor` "
                 f"must be a `tf.SparseTensor`. Got {type(sparse_tensor)}."
             )
         variant = sources.sparse_tensor_slice_dataset(

@@ -33,9 +33,7 @@ def enable_debug_mode() -> None:
     https://www.tensorflow.org/api_docs/python/tf/data/experimental/enable_debug_mode
     """
     if not executing_eagerly():
-        raise ValueError(
-            f"{errors.where(errors.user_frame())}: debug mode is only supported in eager mode"
-        )
+        raise ValueError(f"{errors.user_site()}: debug mode is only supported in eager mode")
     _debugging[0] = True
 
 
@@ -49,7 +47,7 @@ def call_user_function(function: Callable[..., Any], args: tuple) -> Any:
         inspect.signature(function).bind(*args)
     except TypeError as error:
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: the function is called with {len(args)} arguments, "
+            f"{errors.user_site()}: the function is called with {len(args)} arguments, "
             f"the components of an element: {error}"
         ) from None
     except ValueError:  # a function of C, which does not say what it takes
@@ -81,9 +79,7 @@ class ElementFunction:
         unpack: bool = True,
     ):
         if not callable(function):
-            raise TypeError(
-                f"{errors.where(errors.user_frame())}: {what} takes a function, got {function!r:.80}"
-            )
+            raise TypeError(f"{errors.user_site()}: {what} takes a function, got {function!r:.80}")
         name = getattr(function, "__name__", type(function).__name__)
         label = "".join(c if c.isalnum() or c == "_" else "_" for c in f"Dataset_{what}_{name}")
         self.what = what
@@ -162,7 +158,7 @@ class ElementFunction:
 
 def _forbid_variables(next_creator: Callable, **kwargs: Any) -> Any:
     raise ValueError(
-        f"{errors.where(errors.user_frame())}: tf.function only supports singleton tf.Variables created "
+        f"{errors.user_site()}: tf.function only supports singleton tf.Variables created "
         "on the first call: a function of a data set's elements, which is called for each of them, "
         "cannot create variables. Create them outside, and use them in the function."
     )
@@ -220,6 +216,5 @@ def scalar(value: Any, dtype: Any, name: str) -> Tensor:
         return convert_to_tensor(value, dtype, name=name)
     except (TypeError, ValueError) as error:
         raise type(error)(
-            f"{errors.where(errors.user_frame())}: `{name}` must be {dtype.name}, got "
-            f"{value!r:.80}: {error}"
+            f"{errors.user_site()}: `{name}` must be {dtype.name}, got {value!r:.80}: {error}"
         ) from None

@@ -14,10 +14,6 @@ from reflow.lang.export import export
 from reflow.lang.type_spec import TensorSpec
 
 
-def _site() -> str:
-    return errors.where(errors.user_frame())
-
-
 @export("data.experimental.parse_example_dataset")
 def parse_example_dataset(
     features: dict[str, Any], num_parallel_calls: Any = 1, deterministic: bool | None = None
@@ -33,7 +29,7 @@ def parse_example_dataset(
       ValueError: if there are no features.
     """
     if not features:
-        raise ValueError(f"{_site()}: Argument `features` is missing.")
+        raise ValueError(f"{errors.user_site()}: Argument `features` is missing.")
 
     def apply(dataset: Dataset) -> Dataset:
         from reflow.ops.io.features import parse_example
@@ -43,7 +39,7 @@ def parse_example_dataset(
             TensorSpec([None], dtypes.string)
         ):
             raise TypeError(
-                f"{_site()}: Input dataset should be a dataset of vectors of strings. Instead it is "
+                f"{errors.user_site()}: Input dataset should be a dataset of vectors of strings. Instead it is "
                 f"{spec}."
             )
         return dataset.map(
@@ -94,12 +90,12 @@ def make_batched_features_dataset(
     reader = TFRecordDataset if reader is None else reader
     if isinstance(reader, type) and not issubclass(reader, Dataset):
         raise TypeError(
-            f"{_site()}: The `reader` argument must return a `Dataset` object, as "
+            f"{errors.user_site()}: The `reader` argument must return a `Dataset` object, as "
             "tf.data.TFRecordDataset does; readers of TF 1 do not."
         )
     if label_key and label_key not in features:
         raise ValueError(
-            f"{_site()}: The `label_key` provided ({label_key}) must be one of the `features` keys: "
+            f"{errors.user_site()}: The `label_key` provided ({label_key}) must be one of the `features` keys: "
             f"{list(features)}."
         )
     further = list(reader_args or ())

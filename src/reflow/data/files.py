@@ -30,10 +30,6 @@ _TEXT = TensorSpec([], dtypes.string)
 _CHUNK = 1 << 18  # bytes read at a time where nobody says how many
 
 
-def _site() -> str:
-    return errors.where(errors.user_frame())
-
-
 def _names(filenames: Any) -> list[str]:
     return [each.decode() for each in np.atleast_1d(filenames).tolist()]
 
@@ -290,14 +286,14 @@ def _sources(filenames: Any, family: Any) -> Dataset:
         spec = filenames.element_spec
         if not isinstance(spec, TensorSpec) or spec.dtype is not dtypes.string:
             raise TypeError(
-                f"{_site()}: The `filenames` argument must contain `tf.string` elements. Got {spec}"
+                f"{errors.user_site()}: The `filenames` argument must contain `tf.string` elements. Got {spec}"
             )
         if spec.shape.rank == 0:
             return filenames
         if spec.shape.rank == 1:
             return filenames.unbatch()
         raise TypeError(
-            f"{_site()}: The `filenames` argument must contain `tf.string` elements of shape [] "
+            f"{errors.user_site()}: The `filenames` argument must contain `tf.string` elements of shape [] "
             f"(i.e. scalars), not {spec.shape}"
         )
     if isinstance(filenames, (list, tuple)):
@@ -338,7 +334,11 @@ def _buffer(buffer_size: Any) -> Any:
     return scalar(_CHUNK if buffer_size is None else buffer_size, dtypes.int64, "buffer_size")
 
 
-class _TextLines(_FileDataset):
+class _WholeFiles(_FileDataset):
+    """Data sets of all that is in files: `_one` is the op that reads a file."""
+
+    _one: Any
+
     def __init__(
         self,
         filenames: Any,
@@ -349,10 +349,12 @@ class _TextLines(_FileDataset):
     ):
         compression, size = _compression(compression_type), _buffer(buffer_size)
         self._from_files(
-            filenames,
-            num_parallel_reads,
-            lambda name: text_line_dataset(name, compression, size),
+            filenames, num_parallel_reads, lambda name: type(self)._one(name, compression, size)
         )
+
+
+class _TextLines(_WholeFiles):
+    _one = text_line_dataset
 
 
 @export(v2=("data.TextLineDataset",))
@@ -378,21 +380,8 @@ class TextLineDatasetV1(_TextLines, DatasetV1):
     """The lines of text files: see `tf.data.TextLineDataset`."""
 
 
-class _Records(_FileDataset):
-    def __init__(
-        self,
-        filenames: Any,
-        compression_type: Any = None,
-        buffer_size: Any = None,
-        num_parallel_reads: Any = None,
-        name: str | None = None,
-    ):
-        compression, size = _compression(compression_type), _buffer(buffer_size)
-        self._from_files(
-            filenames,
-            num_parallel_reads,
-            lambda name: tf_record_dataset(name, compression, size),
-        )
+class _Records(_WholeFiles):
+    _one = tf_record_dataset
 
 
 @export(v2=("data.TFRecordDataset",))

@@ -30,7 +30,7 @@ def from_generator(
     output_signature: Any,
 ) -> Any:
     """The body of `Dataset.from_generator`."""
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     if not callable(generator):
         raise TypeError(f"{site}: `generator` must be a Python callable, got {generator!r:.80}")
     if output_signature is not None:

@@ -12,17 +12,13 @@ from reflow.data import iterator_ops, structure
 from reflow.data.dataset import Dataset
 from reflow.data.iterator_ops import single
 from reflow.data.optional import Optional, make_optional
-from reflow.data.structure import Structure
+from reflow.data.structure import ElementTypes, Structure
 from reflow.lang import dtypes, errors
 from reflow.lang.context import executing_eagerly
 from reflow.lang.export import export
 from reflow.lang.sparse_tensor import SparseTensor, SparseTensorValue
 from reflow.lang.tensor import Tensor
 from reflow.lang.type_spec import CompositeTensor, TensorSpec, TypeSpec
-
-
-def _site() -> str:
-    return errors.where(errors.user_frame())
 
 
 @export(v2=("data.Iterator",))
@@ -53,7 +49,7 @@ class IteratorBase(PythonIterator):
         raise NotImplementedError("Iterator.get_next_as_optional()")
 
 
-class OwnedIterator(IteratorBase, CompositeTensor):
+class OwnedIterator(ElementTypes, IteratorBase, CompositeTensor):
     """The iterator of eager code and of functions: its state goes away with it."""
 
     def __init__(
@@ -97,20 +93,6 @@ class OwnedIterator(IteratorBase, CompositeTensor):
 
     def __bool__(self) -> bool:
         return True
-
-    # TF 1's names, for code that is eager only at times.
-
-    @property
-    def output_types(self) -> Any:
-        return self._structure.output_types
-
-    @property
-    def output_shapes(self) -> Any:
-        return self._structure.output_shapes
-
-    @property
-    def output_classes(self) -> Any:
-        return self._structure.output_classes
 
 
 def _next_as_optional(resource: Any, element: Structure) -> Optional:
@@ -190,7 +172,7 @@ class NumpyIterator(PythonIterator):
         for leaf in structure.flatten(dataset.element_spec):
             if not isinstance(leaf, _WITH_ARRAYS):
                 raise TypeError(
-                    f"{_site()}: `tf.data.Dataset.as_numpy_iterator()` is not supported for "
+                    f"{errors.user_site()}: `tf.data.Dataset.as_numpy_iterator()` is not supported for "
                     f"datasets that produce values of type {leaf.value_type}"
                 )
         self._iterator = iter(dataset)
@@ -219,7 +201,7 @@ def _to_numpy(value: Any) -> Any:
 
 
 @export(v1=("data.Iterator",))
-class Iterator:
+class Iterator(ElementTypes):
     """The iterator of a TF 1 graph: `get_next()` gives tensors, which every run gives new values.
 
     https://www.tensorflow.org/api_docs/python/tf/compat/v1/data/Iterator
@@ -304,7 +286,7 @@ class Iterator:
         """
         if self._initializer is None:
             raise ValueError(
-                f"{_site()}: The iterator does not have an initializer. This means it was likely "
+                f"{errors.user_site()}: The iterator does not have an initializer. This means it was likely "
                 "created using `make_one_shot_iterator`. For an initializable iterator, use "
                 "`make_initializable_iterator` instead."
             )
@@ -323,7 +305,7 @@ class Iterator:
         )
         if not fits:
             raise TypeError(
-                f"{_site()}: Expected a dataset of elements {mine.spec}, got {theirs.spec}"
+                f"{errors.user_site()}: Expected a dataset of elements {mine.spec}, got {theirs.spec}"
             )
         return iterator_ops.make_iterator(
             dataset._variant_tensor,
@@ -364,21 +346,6 @@ class Iterator:
         """The structure of the type specs of an element."""
         return self._structure.spec
 
-    @property
-    def output_types(self) -> Any:
-        """The structure of the dtypes of an element."""
-        return self._structure.output_types
-
-    @property
-    def output_shapes(self) -> Any:
-        """The structure of the shapes of an element."""
-        return self._structure.output_shapes
-
-    @property
-    def output_classes(self) -> Any:
-        """The structure of the classes of an element."""
-        return self._structure.output_classes
-
 
 @export(v1=("data.make_initializable_iterator",))
 def make_initializable_iterator(dataset: Dataset, shared_name: str | None = None) -> Iterator:
@@ -389,7 +356,7 @@ def make_initializable_iterator(dataset: Dataset, shared_name: str | None = None
     """
     if executing_eagerly():
         raise RuntimeError(
-            f"{_site()}: `make_initializable_iterator()` is not supported in eager mode. Use "
+            f"{errors.user_site()}: `make_initializable_iterator()` is not supported in eager mode. Use "
             "Python-style iteration instead."
         )
     element = dataset._structure
@@ -423,7 +390,7 @@ def _legacy(dataset_or_iterator: Any) -> Structure:
     if isinstance(found, Structure):
         return found
     raise TypeError(
-        f"{_site()}: a tf.data.Dataset or iterator is needed, got {dataset_or_iterator!r:.80}"
+        f"{errors.user_site()}: a tf.data.Dataset or iterator is needed, got {dataset_or_iterator!r:.80}"
     )
 
 
@@ -481,6 +448,6 @@ def get_structure(dataset_or_iterator: Any) -> Any:
         return dataset_or_iterator.element_spec
     except AttributeError:
         raise TypeError(
-            f"{_site()}: `dataset_or_iterator` must be a `tf.data.Dataset` or iterator, got "
+            f"{errors.user_site()}: `dataset_or_iterator` must be a `tf.data.Dataset` or iterator, got "
             f"{dataset_or_iterator!r:.80}"
         ) from None

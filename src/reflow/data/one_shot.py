@@ -35,7 +35,7 @@ def dataset_factory(variant: SymbolicTensor) -> FuncGraph:
 
 
 def _copy(op: Operation, function: FuncGraph, copies: dict[Operation, Operation]) -> Operation:
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     if op.type in _FED:
         raise ValueError(
             f"{site}: Cannot capture a placeholder (name:{op.name}, type:{op.type}) by value. Use "

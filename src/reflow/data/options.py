@@ -33,12 +33,12 @@ class _Options:
         kind = type(self)._types.get(name)
         if kind is None:
             raise AttributeError(
-                f"{errors.where(errors.user_frame())}: Cannot set the property {name} on "
+                f"{errors.user_site()}: Cannot set the property {name} on "
                 f"{type(self).__name__}. It has {', '.join(sorted(type(self)._types))}."
             )
         if value is not None and not isinstance(value, kind):
             raise TypeError(
-                f'{errors.where(errors.user_frame())}: Property "{name}" must be of type '
+                f'{errors.user_site()}: Property "{name}" must be of type '
                 f"{kind}, got: {value!r} (type: {type(value)})."
             )
         self._set[name] = value

@@ -18,11 +18,8 @@ from reflow.lang.sparse_tensor import SparseTensorSpec
 from reflow.lang.static_value import constant_value, constant_value_as_shape
 from reflow.lang.tensor import Tensor
 from reflow.lang.type_spec import NoneTensorSpec, TensorSpec
-from reflow.ops.ragged.ragged_tensor import RaggedTensor, RaggedTensorSpec
-
-
-def _site() -> str:
-    return errors.where(errors.user_frame())
+from reflow.ops.ragged.ragged_tensor import RaggedTensor
+from reflow.ops.ragged.ragged_tensor_spec import RaggedTensorSpec
 
 
 def padded_batch(
@@ -33,7 +30,7 @@ def padded_batch(
     for leaf in element.leaves:
         if not isinstance(leaf, (TensorSpec, NoneTensorSpec)):
             raise TypeError(
-                f"{_site()}: `padded_batch` is only supported for datasets that produce tensor "
+                f"{errors.user_site()}: `padded_batch` is only supported for datasets that produce tensor "
                 f"elements but type spec of elements in the dataset is not a subclass of "
                 f"TensorSpec: {leaf}."
             )
@@ -42,7 +39,7 @@ def padded_batch(
         for i, shape in enumerate(element.shapes):
             if shape.rank is None:
                 raise ValueError(
-                    f"{_site()}: You must provide `padded_shapes` argument because component {i} "
+                    f"{errors.user_site()}: You must provide `padded_shapes` argument because component {i} "
                     "has unknown rank."
                 )
         wanted: list[Any] = list(element.shapes)
@@ -87,7 +84,7 @@ def _as_vector(wanted: Any, shape: TensorShape) -> Tensor:
     if isinstance(wanted, Tensor):
         if wanted.dtype is not dtypes.int64:
             raise TypeError(
-                f"{_site()}: Padded shape must be a tf.int64 vector tensor, but is {wanted.dtype}"
+                f"{errors.user_site()}: Padded shape must be a tf.int64 vector tensor, but is {wanted.dtype}"
             )
         return wanted
     said = shapes.as_shape(wanted)
@@ -95,13 +92,13 @@ def _as_vector(wanted: Any, shape: TensorShape) -> Tensor:
         said = shape
     if said.rank is None or not (shape.rank is None or shape.rank == said.rank):
         raise ValueError(
-            f"{_site()}: The padded shape {said} is not compatible with the shape {shape} of the "
+            f"{errors.user_site()}: The padded shape {said} is not compatible with the shape {shape} of the "
             "corresponding input component."
         )
     for least, size in zip(shape._dims or [None] * said.rank, said._dims or ()):
         if least is not None and size is not None and size < least:
             raise ValueError(
-                f"{_site()}: The padded shape {said} is not compatible with the shape {shape} of "
+                f"{errors.user_site()}: The padded shape {said} is not compatible with the shape {shape} of "
                 "the corresponding input component."
             )
     sizes = [-1 if d is None or d < 0 else d for d in said._dims or ()]
@@ -117,11 +114,11 @@ def _padding_value(value: Any, dtype: DType) -> Tensor:
             result = convert_to_tensor(value, dtype, name="padding_value")
         except (TypeError, ValueError):
             raise TypeError(
-                f"{_site()}: Mismatched type between padding value {value!r:.80} and input "
+                f"{errors.user_site()}: Mismatched type between padding value {value!r:.80} and input "
                 f"dataset's element type: {result.dtype.name} vs. {dtype.name}."
             ) from None
     if result.shape.rank not in (0, None):
-        raise ValueError(f"{_site()}: Invalid `padding_values`: they must be scalars")
+        raise ValueError(f"{errors.user_site()}: Invalid `padding_values`: they must be scalars")
     return result
 
 
@@ -166,7 +163,7 @@ def sparse_batch(dataset: Dataset, batch_size: Any, row_shape: Any) -> Dataset:
     spec = dataset.element_spec
     if not isinstance(spec, TensorSpec):
         raise TypeError(
-            f"{_site()}: `sparse_batch` requires a dataset whose elements are single tensors, but "
+            f"{errors.user_site()}: `sparse_batch` requires a dataset whose elements are single tensors, but "
             f"they are {spec}"
         )
     row = shapes.as_shape(row_shape)

@@ -96,6 +96,23 @@ class Pipeline:
         return f"<{type(self).__name__} of {len(self.types)} components>"
 
 
+class RowSource(Pipeline, Rows):
+    """A source whose elements are its rows, all of them and in order."""
+
+    def rows(self) -> Rows | None:
+        return self if use_rows[0] else None
+
+    def iterate_rows(self, run: Run) -> Iterator[int]:
+        return iter(range(self.count))
+
+    @property
+    def in_order(self) -> bool:
+        return True
+
+    def cardinality(self) -> int:
+        return self.count
+
+
 class Stage(Pipeline):
     """A pipeline with one input; its elements are like those of the input unless said otherwise."""
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from reflow.data import combining
-from reflow.data.dataset import Dataset, common_spec
+from reflow.data.dataset import Dataset
+from reflow.data.dataset_base import common_spec
 from reflow.data.element_function import call_user_function
 from reflow.data.structure import Structure
 from reflow.lang import dtypes, errors
@@ -17,10 +18,6 @@ from reflow.lang.opdef import REGISTRY
 from reflow.lang.static_value import constant_value
 from reflow.lang.tensor import Tensor
 from reflow.lang.type_spec import TensorSpec
-
-
-def _site() -> str:
-    return errors.where(errors.user_frame())
 
 
 def _directed(
@@ -41,16 +38,18 @@ def choose_from_datasets(
 ) -> Dataset:
     """The body of `Dataset.choose_from_datasets`."""
     if not datasets:
-        raise ValueError(f"{_site()}: Invalid `datasets`. `datasets` should not be empty.")
+        raise ValueError(
+            f"{errors.user_site()}: Invalid `datasets`. `datasets` should not be empty."
+        )
     if not isinstance(choice_dataset, Dataset):
         raise TypeError(
-            f"{_site()}: Invalid `choice_dataset`. It should be a `tf.data.Dataset` but is "
+            f"{errors.user_site()}: Invalid `choice_dataset`. It should be a `tf.data.Dataset` but is "
             f"{type(choice_dataset)}."
         )
     spec = choice_dataset.element_spec
     if not isinstance(spec, TensorSpec) or spec != TensorSpec([], dtypes.int64):
         raise TypeError(
-            f"{_site()}: Invalid `choice_dataset`. Elements of `choice_dataset` must be scalar "
+            f"{errors.user_site()}: Invalid `choice_dataset`. Elements of `choice_dataset` must be scalar "
             f"`tf.int64` tensors but are {spec}."
         )
     return _directed(family, choice_dataset, list(datasets), stop, "choose_from_datasets")
@@ -67,7 +66,9 @@ def sample_from_datasets(
     """The body of `Dataset.sample_from_datasets`."""
     datasets = list(datasets)
     if not datasets:
-        raise ValueError(f"{_site()}: Invalid `datasets`. `datasets` should not be empty.")
+        raise ValueError(
+            f"{errors.user_site()}: Invalid `datasets`. `datasets` should not be empty."
+        )
     numbers = family.random(seed=seed, rerandomize_each_iteration=renew).batch(2)
     if isinstance(weights, Dataset):
         logits_of = weights.map(lambda *p: _log(p))
@@ -89,13 +90,13 @@ def _positive(datasets: list[Dataset], weights: Any) -> tuple[list[Dataset], Ten
     if isinstance(weights, Tensor):
         if not weights.shape.is_compatible_with([len(datasets)]):
             raise ValueError(
-                f"{_site()}: Invalid `weights`. The shape of `weights` should be compatible with "
+                f"{errors.user_site()}: Invalid `weights`. The shape of `weights` should be compatible with "
                 f"`[len(datasets)]` but is {weights.shape}."
             )
     else:
         if len(datasets) != len(weights):
             raise ValueError(
-                f"{_site()}: Invalid `weights`. `weights` should have the same length as "
+                f"{errors.user_site()}: Invalid `weights`. `weights` should have the same length as "
                 f"`datasets` but got `len(weights)={len(weights)}` vs. "
                 f"`len(datasets)={len(datasets)}`."
             )
@@ -106,7 +107,7 @@ def _positive(datasets: list[Dataset], weights: Any) -> tuple[list[Dataset], Ten
     tensor = convert_to_tensor(weights, name="weights")
     if tensor.dtype not in (dtypes.float32, dtypes.float64):
         raise TypeError(
-            f"{_site()}: Invalid `weights`. `weights` type must be either `tf.float32` or "
+            f"{errors.user_site()}: Invalid `weights`. `weights` type must be either `tf.float32` or "
             f"`tf.float64` but is {tensor.dtype}."
         )
     return datasets, tensor
@@ -185,7 +186,7 @@ def _acceptance(initial: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 def _filtered(
     dataset: Dataset, acceptance: Dataset, initial: Dataset, class_func: Callable, seed: Any
 ) -> Dataset:
-    from reflow.ops.random.values import random_uniform
+    from reflow.ops.random.random_ops import random_uniform
 
     def with_probability(acceptance: Any, data: Any) -> Any:
         found = call_user_function(class_func, data if isinstance(data, tuple) else (data,))
@@ -227,7 +228,9 @@ def _estimated(target: Tensor, classes: Dataset) -> Dataset:
     """A data set of estimates of the distribution of the classes, one for each element."""
     count = target.shape.as_list()[0]
     if count is None:
-        raise ValueError(f"{_site()}: the number of classes in target_dist must be known")
+        raise ValueError(
+            f"{errors.user_site()}: the number of classes in target_dist must be known"
+        )
     seen = convert_to_tensor(np.full(count, _SMOOTHING, np.int64))
 
     def update(seen: Any, batch: Any) -> Any:

@@ -32,7 +32,7 @@ _COMPRESSIONS = (None, "", "GZIP")
 
 
 def _check(what: str, compression: Any) -> str:
-    site = errors.where(errors.user_frame(2))
+    site = errors.user_site()
     if compression not in _COMPRESSIONS:
         raise errors.UnimplementedError(
             None, None, f"{site}: {what} with compression={compression!r}: use None or 'GZIP'"
@@ -44,7 +44,7 @@ def _plain_structure(what: str, spec: Any) -> Structure:
     structure = Structure(spec)
     for leaf in structure.leaves:
         if type(leaf) is not TensorSpec or leaf.dtype is dtypes.variant:
-            site = errors.where(errors.user_frame(2))
+            site = errors.user_site()
             raise errors.UnimplementedError(
                 None, None, f"{site}: {what} of elements with a {type(leaf).__name__}"
             )
@@ -56,7 +56,7 @@ def save(
 ) -> None:
     """Writes the elements of `dataset` below `path`: see `Dataset.save`."""
     compression = _check("tf.data.Dataset.save", compression)
-    site = errors.where(errors.user_frame(1))
+    site = errors.user_site()
     if checkpoint_args is not None:
         raise errors.UnimplementedError(
             None, None, f"{site}: tf.data.Dataset.save with checkpoint_args"

@@ -12,11 +12,10 @@ from reflow.data.pipeline import (
     INFINITE,
     Element,
     Pipeline,
-    Rows,
+    RowSource,
     Run,
     row_of,
     take_rows,
-    use_rows,
 )
 from reflow.data.seeds import IterationSeeds, words_of
 from reflow.lang import errors
@@ -48,7 +47,7 @@ def tensor_dataset(ctx, components, *, Toutput_types, output_shapes):
     return Tensors(components, Toutput_types, output_shapes)
 
 
-class Slices(Pipeline, Rows):
+class Slices(RowSource):
     """The slices of arrays along their first dimension."""
 
     def __init__(self, components: Sequence[Any], types: Any, shapes: Any):
@@ -76,19 +75,6 @@ class Slices(Pipeline, Rows):
             return zip(*self.components)
         return map(self.element, range(self.count))
 
-    def rows(self) -> Rows | None:
-        return self if use_rows[0] else None
-
-    def iterate_rows(self, run: Run) -> Iterator[int]:
-        return iter(range(self.count))
-
-    @property
-    def in_order(self) -> bool:
-        return True
-
-    def cardinality(self) -> int:
-        return self.count
-
 
 @dataset_op(
     "TensorSliceDataset(components: Toutput_types, *, Toutput_types: list(type),"
@@ -103,7 +89,7 @@ def tensor_slice_dataset(ctx, components, *, Toutput_types, output_shapes):
 # Numbers ------------------------------------------------------------------------------------------
 
 
-class Range(Pipeline, Rows):
+class Range(RowSource):
     """Numbers in equal steps."""
 
     def __init__(self, start: int, stop: int, step: int, types: Any, shapes: Any):
@@ -124,19 +110,6 @@ class Range(Pipeline, Rows):
 
     def iterate(self, run: Run) -> Iterator[Element]:
         return zip(map(self._type, self.numbers))
-
-    def rows(self) -> Rows | None:
-        return self if use_rows[0] else None
-
-    def iterate_rows(self, run: Run) -> Iterator[int]:
-        return iter(range(self.count))
-
-    @property
-    def in_order(self) -> bool:
-        return True
-
-    def cardinality(self) -> int:
-        return self.count
 
 
 @dataset_op(

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from reflow.data import grouping, iterator_ops, mapping, structure
-from reflow.data.dataset import Dataset, DatasetSpec
+from reflow.data.dataset import Dataset
+from reflow.data.dataset_base import DatasetSpec
 from reflow.data.element_function import ElementFunction, as_structure, call_user_function
 from reflow.data.structure import Structure
 from reflow.lang import dtypes, errors
@@ -14,10 +15,6 @@ from reflow.lang.opdef import REGISTRY
 from reflow.lang.type_spec import TensorSpec
 
 _INT64 = Structure(TensorSpec([], dtypes.int64))
-
-
-def _site() -> str:
-    return errors.where(errors.user_frame())
 
 
 def _relaxed(state: Structure, found: Any, what: str) -> Structure:
@@ -31,7 +28,7 @@ def _relaxed(state: Structure, found: Any, what: str) -> Structure:
         if isinstance(a, TensorSpec) and isinstance(b, TensorSpec):
             if a.dtype is not b.dtype:
                 raise TypeError(
-                    f"{_site()}: The element types for the new state must match the initial state "
+                    f"{errors.user_site()}: The element types for the new state must match the initial state "
                     f"in {what}. Expected {a.dtype.name}; got {b.dtype.name}. Use tf.cast."
                 )
             return TensorSpec(a.shape.most_specific_compatible_shape(b.shape), a.dtype)
@@ -41,7 +38,7 @@ def _relaxed(state: Structure, found: Any, what: str) -> Structure:
         return Structure(structure.map_leaves(leaf, state.spec, found))
     except ValueError as error:
         raise TypeError(
-            f"{_site()}: The state that {what} gives must have the structure of the initial state, "
+            f"{errors.user_site()}: The state that {what} gives must have the structure of the initial state, "
             f"{state.spec}, but is {found}. ({error})"
         ) from None
 
@@ -91,7 +88,7 @@ def scan(dataset: Dataset, initial_state: Any, scan_func: Callable) -> Dataset:
         found = function.output.spec
         if type(found) is not tuple or len(found) != 2:
             raise TypeError(
-                f"{_site()}: Invalid `scan_func`. `scan_func` should return a pair consisting of "
+                f"{errors.user_site()}: Invalid `scan_func`. `scan_func` should return a pair consisting of "
                 f"new state and the output value but its return type is {found}."
             )
         return function, found[0]
@@ -117,7 +114,7 @@ def _key_function(dataset: Dataset, key_func: Callable) -> ElementFunction:
     function = ElementFunction(as_int64, dataset._structure, what="group_by_window")
     if function.output.shapes[0].rank not in (None, 0):
         raise ValueError(
-            f"{_site()}: Invalid `key_func`. Expected `key_func` to return a scalar tensor of "
+            f"{errors.user_site()}: Invalid `key_func`. Expected `key_func` to return a scalar tensor of "
             f"dtype int64, but it returns {function.output.spec}."
         )
     return function
@@ -133,7 +130,7 @@ def group_by_window(
     """The body of `Dataset.group_by_window`."""
     if (window_size is None) == (window_size_func is None):
         raise ValueError(
-            f"{_site()}: Either the `window_size` argument or the `window_size_func` argument must "
+            f"{errors.user_site()}: Either the `window_size` argument or the `window_size_func` argument must "
             "be specified, and only one of them."
         )
 
@@ -150,7 +147,7 @@ def group_by_window(
     reduce = ElementFunction(reduce_func, _INT64, window, what="group_by_window", unpack=False)
     if not isinstance(reduce.output.spec, DatasetSpec):
         raise TypeError(
-            f"{_site()}: Invalid `reduce_func`. `reduce_func` must return a `tf.data.Dataset`, but "
+            f"{errors.user_site()}: Invalid `reduce_func`. `reduce_func` must return a `tf.data.Dataset`, but "
             f"its return type is {reduce.output.spec}."
         )
     return dataset._with_spec(

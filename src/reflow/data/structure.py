@@ -21,7 +21,8 @@ from reflow.lang.shapes import TensorShape
 from reflow.lang.sparse_tensor import SparseTensor, SparseTensorSpec, SparseTensorValue
 from reflow.lang.tensor import Tensor
 from reflow.lang.type_spec import NoneTensorSpec, TensorSpec, TypeSpec, type_spec_from_value
-from reflow.ops.ragged.ragged_tensor import RaggedTensor, RaggedTensorSpec
+from reflow.ops.ragged.ragged_tensor import RaggedTensor
+from reflow.ops.ragged.ragged_tensor_spec import RaggedTensorSpec
 
 # Nesting ------------------------------------------------------------------------------------------
 
@@ -42,7 +43,7 @@ def _sorted_keys(mapping: Any) -> list[Any]:
         return sorted(mapping)
     except TypeError:
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: the keys of a dictionary of a data set must be "
+            f"{errors.user_site()}: the keys of a dictionary of a data set must be "
             f"sortable, but are {list(mapping)!r:.80}"
         ) from None
 
@@ -86,7 +87,7 @@ def pack(structure: Any, leaves: Sequence[Any]) -> Any:
     count = len(flatten(structure))
     if len(leaves) != count:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: the structure {structure!r:.200} has {count} "
+            f"{errors.user_site()}: the structure {structure!r:.200} has {count} "
             f"leaves, but {len(leaves)} were given"
         )
     return result
@@ -117,7 +118,7 @@ def map_leaves(function: Callable[..., Any], structure: Any, *others: Any) -> An
 
 def _mismatch(a: Any, b: Any) -> Exception:
     return ValueError(
-        f"{errors.where(errors.user_frame())}: the two structures don't have the same nested "
+        f"{errors.user_site()}: the two structures don't have the same nested "
         f"structure: {a!r:.200} and {b!r:.200}"
     )
 
@@ -169,7 +170,7 @@ def convert_spec(spec: Any) -> Any:
         if isinstance(found, TypeSpec):
             return found
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: {value!r:.80} of the element spec is no "
+            f"{errors.user_site()}: {value!r:.80} of the element spec is no "
             "tf.TypeSpec. Use for example tf.TensorSpec(shape, dtype)."
         )
 
@@ -216,9 +217,7 @@ def to_rows(spec: TypeSpec, value: Any) -> list[Any]:
     if isinstance(spec, BatchableExtensionTypeSpec):
         pairs = zip(spec.encoded, spec.encode(value, minimum_rank=1))
         return [part for each, encoded in pairs for part in to_rows(each, encoded)]
-    raise TypeError(
-        f"{errors.where(errors.user_frame())}: a {spec.value_type.__name__} cannot be sliced"
-    )
+    raise TypeError(f"{errors.user_site()}: a {spec.value_type.__name__} cannot be sliced")
 
 
 def from_parts(spec: TypeSpec, parts: list[Any]) -> Any:
@@ -299,6 +298,27 @@ class Structure:
         )
 
 
+class ElementTypes:
+    """TF 1's names for what the elements of a data set or an iterator are."""
+
+    _structure: Structure
+
+    @property
+    def output_types(self) -> Any:
+        """The structure of the dtypes of an element."""
+        return self._structure.output_types
+
+    @property
+    def output_shapes(self) -> Any:
+        """The structure of the shapes of an element."""
+        return self._structure.output_shapes
+
+    @property
+    def output_classes(self) -> Any:
+        """The structure of the classes of an element."""
+        return self._structure.output_classes
+
+
 def _is_value(spec: TypeSpec) -> bool:
     return isinstance(spec, TensorSpec) or _is_boxed(spec)
 
@@ -328,7 +348,7 @@ def from_legacy(types: Any, shapes_: Any = None, classes: Any = None) -> Any:
             found.append(TensorSpec(shape, dtype))
         else:
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: elements of the class {kind.__name__} "
+                f"{errors.user_site()}: elements of the class {kind.__name__} "
                 "cannot be described by dtypes and shapes. Use an element spec."
             )
     return pack(types, found)

@@ -26,10 +26,6 @@ from reflow.ops.define import op
 Transformation = Callable[[Dataset], Dataset]
 
 
-def _site() -> str:
-    return errors.where(errors.user_frame())
-
-
 # Methods as functions -----------------------------------------------------------------------------
 
 
@@ -113,7 +109,7 @@ def map_and_batch(
     """
     if num_parallel_batches is not None and num_parallel_calls is not None:
         raise ValueError(
-            f"{_site()}: `map_and_batch` allows only one of `num_parallel_batches` and "
+            f"{errors.user_site()}: `map_and_batch` allows only one of `num_parallel_batches` and "
             "`num_parallel_calls` to be set, but both were."
         )
     parallel = num_parallel_calls
@@ -292,12 +288,14 @@ def from_list(elements: Sequence[Any], name: str | None = None) -> Dataset:
     [(np.int32(1), b'a'), (np.int32(2), b'b')]
     """
     if not isinstance(elements, list):
-        raise TypeError(f"{_site()}: Invalid `elements`. `elements` must be a list.")
+        raise TypeError(f"{errors.user_site()}: Invalid `elements`. `elements` must be a list.")
     if not elements:
-        raise ValueError(f"{_site()}: Invalid `elements`. `elements` should not be empty.")
+        raise ValueError(
+            f"{errors.user_site()}: Invalid `elements`. `elements` should not be empty."
+        )
     rows = [structure.flatten(each) for each in elements]
     if any(len(row) != len(rows[0]) for row in rows):
-        raise ValueError(f"{_site()}: the elements of the list must have one structure")
+        raise ValueError(f"{errors.user_site()}: the elements of the list must have one structure")
     columns = [list(column) for column in zip(*rows)]
     return Dataset.from_tensor_slices(structure.pack(elements[0], columns))
 
@@ -430,21 +428,21 @@ def pad_to_cardinality(cardinality: Any, mask_key: str = "valid") -> Transformat
         size = int(dataset.cardinality())
         if size < 0:
             raise ValueError(
-                f"{_site()}: The dataset passed into `pad_to_cardinality` must have a known "
+                f"{errors.user_site()}: The dataset passed into `pad_to_cardinality` must have a known "
                 f"cardinality, but has cardinality {size}"
             )
         if size > cardinality:
             raise ValueError(
-                f"{_site()}: The dataset passed into `pad_to_cardinality` must have a cardinality "
+                f"{errors.user_site()}: The dataset passed into `pad_to_cardinality` must have a cardinality "
                 f"less than the target cardinality ({cardinality}), but has cardinality {size}"
             )
         if not isinstance(spec, dict):
             raise ValueError(
-                f"{_site()}: `pad_to_cardinality` requires elements to be dictionaries"
+                f"{errors.user_site()}: `pad_to_cardinality` requires elements to be dictionaries"
             )
         if mask_key in spec:
             raise ValueError(
-                f"{_site()}: `mask_key` '{mask_key}' already exists in the dataset's elements"
+                f"{errors.user_site()}: `mask_key` '{mask_key}' already exists in the dataset's elements"
             )
         from reflow.lang.opdef import REGISTRY
 
@@ -552,6 +550,6 @@ class TFRecordWriter:
             dataset.element_spec
         ):
             raise TypeError(
-                f"{_site()}: `dataset` must be a tf.data.Dataset of scalar strings, got {dataset!r:.200}"
+                f"{errors.user_site()}: `dataset` must be a tf.data.Dataset of scalar strings, got {dataset!r:.200}"
             )
         return dataset_to_tf_record(dataset._variant_tensor, self._filename, self._compression)

@@ -13,7 +13,7 @@ export_value("reflow.distribute.dtensor", "UNSHARDED", v2=["experimental.dtensor
 
 def _missing(name: str) -> NotImplementedError:
     return NotImplementedError(
-        f"{errors.where(errors.user_frame(3))}: tf.experimental.dtensor.{name} is not part of Reflow "
+        f"{errors.user_site()}: tf.experimental.dtensor.{name} is not part of Reflow "
         "yet: tf.distribute.OneDeviceStrategy runs on one device."
     )
 

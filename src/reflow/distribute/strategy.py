@@ -20,7 +20,7 @@ from reflow.lang.devices import DeviceSpec
 from reflow.lang.export import export
 from reflow.lang.scopes import colocate_with, device
 from reflow.ops.constant import constant, identity
-from reflow.ops.control_flow.cond import group as group_ops
+from reflow.ops.control_flow import grouping
 from reflow.ops.reduce import reduce_mean, reduce_sum
 from reflow.ops.variables.variable import Variable, variable_creator_scope
 
@@ -182,7 +182,7 @@ class ReplicaContext:
     def _require(self) -> None:
         if get_replica_context() is not self:
             raise RuntimeError(
-                f"{errors.where(errors.user_frame(3))}: Mismatching ReplicaContext: this is to be "
+                f"{errors.user_site()}: Mismatching ReplicaContext: this is to be "
                 "called by the replica itself, within `strategy.run`."
             )
 
@@ -238,7 +238,7 @@ class StrategyExtended:
         """
         if not isinstance(colocate_with_variable, Variable):
             raise ValueError(
-                f"{errors.where(errors.user_frame(3))}: `colocate_vars_with` must only be passed a "
+                f"{errors.user_site()}: `colocate_vars_with` must only be passed a "
                 f"variable created in this tf.distribute.Strategy.scope(), not: "
                 f"{colocate_with_variable!r}"
             )
@@ -339,12 +339,12 @@ class Strategy:
             return
         if held is not self and has_strategy():
             raise RuntimeError(
-                f"{errors.where(errors.user_frame(4))}: Mixing different tf.distribute.Strategy "
+                f"{errors.user_site()}: Mixing different tf.distribute.Strategy "
                 f"objects: {held} is not {self}"
             )
         if held is self:
             raise RuntimeError(
-                f"{errors.where(errors.user_frame(4))}: Cannot enter the strategy's scope within "
+                f"{errors.user_site()}: Cannot enter the strategy's scope within "
                 "one of its replicas."
             )
 
@@ -372,12 +372,11 @@ class Strategy:
             return
         if strategy is self:
             raise RuntimeError(
-                f"{errors.where(errors.user_frame(3))}: Method requires being in cross-replica "
+                f"{errors.user_site()}: Method requires being in cross-replica "
                 "context, use get_replica_context().merge_call()"
             )
         raise RuntimeError(
-            f'{errors.where(errors.user_frame(3))}: Need to be inside "with strategy.scope()" for '
-            f"{self}"
+            f'{errors.user_site()}: Need to be inside "with strategy.scope()" for {self}'
         )
 
     def run(self, fn: Callable, args: Any = (), kwargs: Any = None, options: Any = None) -> Any:
@@ -388,8 +387,7 @@ class Strategy:
         """
         if not isinstance(args, (list, tuple)):
             raise ValueError(
-                f"{errors.where(errors.user_frame(2))}: positional args must be a list or tuple, got "
-                f"{type(args)}"
+                f"{errors.user_site()}: positional args must be a list or tuple, got {type(args)}"
             )
         with self.scope() if get_strategy() is not self else contextlib.nullcontext():
             return self._extended._call(fn, args, kwargs)
@@ -422,7 +420,7 @@ class Strategy:
 
     def group(self, value: Any, name: str | None = None) -> Any:
         """One operation that runs all of `value`."""
-        return group_ops(*self.experimental_local_results(value), name=name)
+        return grouping.group(*self.experimental_local_results(value), name=name)
 
     def experimental_local_results(self, value: Any) -> tuple[Any, ...]:
         """The values of the replicas of this machine.
@@ -545,7 +543,7 @@ class MirroredStrategy(Strategy):
             devices = found or ["/device:CPU:0"]
         if len(devices) != 1:
             raise NotImplementedError(
-                f"{errors.where(errors.user_frame(2))}: tf.distribute.MirroredStrategy on "
+                f"{errors.user_site()}: tf.distribute.MirroredStrategy on "
                 f"{len(devices)} devices ({', '.join(map(str, devices))}) is not part of Reflow yet: "
                 "name one device, as in MirroredStrategy(['/gpu:0'])."
             )
@@ -557,7 +555,7 @@ class _NotYet(Strategy):
 
     def __init__(self, *args: Any, **kwargs: Any):
         raise NotImplementedError(
-            f"{errors.where(errors.user_frame(2))}: tf.distribute.{type(self).__name__} is not part "
+            f"{errors.user_site()}: tf.distribute.{type(self).__name__} is not part "
             "of Reflow yet: tf.distribute.OneDeviceStrategy and MirroredStrategy on one device are."
         )
 

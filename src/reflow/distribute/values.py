@@ -29,7 +29,7 @@ def as_reduce_op(value: Any) -> ReduceOp:
     if isinstance(value, ReduceOp):
         return value
     raise TypeError(
-        f"{errors.where(errors.user_frame(2))}: Expected `reduce_op` to be a "
+        f"{errors.user_site()}: Expected `reduce_op` to be a "
         f"`tf.distribute.ReduceOp`, got {value!r} of type {type(value).__name__}"
     )
 
@@ -119,7 +119,7 @@ class InputContext:
         """
         if global_batch_size % self._num_replicas_in_sync:
             raise ValueError(
-                f"{errors.where(errors.user_frame(2))}: The `global_batch_size` "
+                f"{errors.user_site()}: The `global_batch_size` "
                 f"{global_batch_size!r} is not divisible by `num_replicas_in_sync` "
                 f"{self._num_replicas_in_sync!r}"
             )

@@ -61,24 +61,22 @@ def reset_default_graph() -> None:
     _global_graph[0] = None
 
 
-def push_graph(graph: Graph | None) -> None:
-    state.stack.append(graph)
-    state.graph = graph
-
-
-def pop_graph() -> None:
-    state.stack.pop()
-    state.graph = state.stack[-1] if state.stack else None
-
-
 @contextlib.contextmanager
 def using_graph(graph: Graph | None) -> Iterator[Graph | None]:
-    """Makes `graph` the current one; None makes ops execute now."""
-    push_graph(graph)
+    """Makes `graph` the current one; None makes ops execute now.
+
+    A generator that is abandoned within leaves when it is collected: then others may be open, or another
+    thread may run. What is left is this scope, on the thread that entered it.
+    """
+    stack = state.stack
+    stack.append(graph)
+    state.graph = graph
     try:
         yield graph
     finally:
-        pop_graph()
+        del stack[next(i for i in reversed(range(len(stack))) if stack[i] is graph)]
+        if state.stack is stack:
+            state.graph = stack[-1] if stack else None
 
 
 def executing_eagerly() -> bool:

@@ -82,14 +82,14 @@ def convert_to_tensor(
         if dtype is not None and not dtype.is_compatible_with(value.dtype):
             if dtype.base_dtype is not value.dtype.base_dtype:
                 raise ValueError(
-                    f"{errors.where(errors.user_frame(2))}: Tensor conversion requested dtype "
+                    f"{errors.user_site()}: Tensor conversion requested dtype "
                     f"{dtype.name} for Tensor with dtype {value.dtype.name}: {value!r}"
                 )
         graph = current_graph()
         if graph is None:
             if isinstance(value, SymbolicTensor):
                 raise errors.InaccessibleTensorError(
-                    f"{errors.where(errors.user_frame(2))}: {value!r} is out of scope, a "
+                    f"{errors.user_site()}: {value!r} is out of scope, a "
                     "symbolic tensor of a graph: eager code cannot use it. Run it in a session, or stay in its graph."
                 )
         elif not isinstance(value, SymbolicTensor) or value.op.graph is not graph:
@@ -188,7 +188,7 @@ def to_array(value: Any, dtype: DType | None = None, hint: Any = None) -> np.nda
     if isinstance(value, DType):
         return np.array(int(value), np.int32)
     if value is None:
-        raise ValueError(f"{errors.where(errors.user_frame(2))}: None values not supported.")
+        raise ValueError(f"{errors.user_site()}: None values not supported.")
     if isinstance(value, (list, tuple, range)):
         return _from_list(value, dtype, hint)
     if isinstance(value, _PY_NUMBERS):
@@ -196,7 +196,7 @@ def to_array(value: Any, dtype: DType | None = None, hint: Any = None) -> np.nda
     if hasattr(value, "__array__"):
         return _from_numpy(np.asarray(value), dtype)
     raise TypeError(
-        f"{errors.where(errors.user_frame(2))}: Failed to convert a {kind.__name__} ({value!r:.80}) "
+        f"{errors.user_site()}: Failed to convert a {kind.__name__} ({value!r:.80}) "
         "to a Tensor. Consider casting elements to a supported type."
     )
 
@@ -281,7 +281,7 @@ def _leaves(value: Any, out: list[Any]) -> bool:
 
 def _ragged(value: Any) -> ValueError:
     return ValueError(
-        f"{errors.where(errors.user_frame(3))}: Can't convert non-rectangular Python sequence to "
+        f"{errors.user_site()}: Can't convert non-rectangular Python sequence to "
         f"Tensor: {value!r:.80}"
     )
 
@@ -304,7 +304,7 @@ def _from_python(array: np.ndarray, dtype: DType | None, hint: Any, value: Any) 
     if kind in "iu" and dtype.is_integer and array.size:
         if array.min() < dtype.min or array.max() > dtype.max:
             raise ValueError(
-                f"{errors.where(errors.user_frame(3))}: Can't convert Python integer {value!r:.60} "
+                f"{errors.user_site()}: Can't convert Python integer {value!r:.60} "
                 f"to a tensor of {dtype.name}: out of range."
             )
     return array.astype(_plain(dtype))
@@ -329,7 +329,7 @@ def _fits(kind: str, dtype: DType) -> bool:
 def _check_kind(kind: str, dtype: DType | None, value: Any) -> None:
     if dtype is not None and not _fits(kind, dtype.base_dtype):
         raise TypeError(
-            f"{errors.where(errors.user_frame(4))}: Expected {dtype.name}, but got {value!r:.80} of "
+            f"{errors.user_site()}: Expected {dtype.name}, but got {value!r:.80} of "
             f"type '{type(value).__name__}'."
         )
 
@@ -368,8 +368,7 @@ def _from_numpy(array: np.ndarray, dtype: DType | None) -> np.ndarray:
     as_dtype(array.dtype)  # refuses dtypes that TensorFlow does not have
     if (array.dtype == object) != (dtype is dtypes.string):
         raise TypeError(
-            f"{errors.where(errors.user_frame(3))}: Expected {dtype.name}, but got an array of "
-            f"{array.dtype}."
+            f"{errors.user_site()}: Expected {dtype.name}, but got an array of {array.dtype}."
         )
     with np.errstate(invalid="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", np.exceptions.ComplexWarning)

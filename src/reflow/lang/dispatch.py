@@ -122,7 +122,7 @@ def bind(opdef: OpDef, values: list[Any], attrs: dict[str, Any]) -> list[Any]:
                 value = list(value)  # type: ignore[call-overload]
             else:
                 raise TypeError(
-                    f"{errors.where(errors.user_frame())}: {opdef.name} expects a list for the "
+                    f"{errors.user_site()}: {opdef.name} expects a list for the "
                     f"input '{arg.name}', got {value!r:.80}"
                 )
         if arg.list_attr is not None:
@@ -163,7 +163,7 @@ def _convert(opdef: OpDef, arg: Any, value: Any, wanted: DType | None, index: in
             raise _mismatch(opdef, arg, value.dtype, wanted)
         if arg.is_ref and not value.dtype.is_ref_dtype:
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: '{opdef.name}' Op requires that input "
+                f"{errors.user_site()}: '{opdef.name}' Op requires that input "
                 f"'{arg.name}' be a mutable tensor (e.g.: a tf.Variable)"
             )
         return convert_to_tensor(value)
@@ -189,7 +189,7 @@ def _convert(opdef: OpDef, arg: Any, value: Any, wanted: DType | None, index: in
         if wanted is not None and natural is not None and as_dtype(natural) is not wanted:
             raise _mismatch(opdef, arg, natural, wanted) from None
         text = str(error)
-        site = errors.where(errors.user_frame())
+        site = errors.user_site()
         if not text.startswith(site):
             text = f"{site}: {text}"
         raise type(error)(f"{text} (input '{arg.name}' of {opdef.name})") from None
@@ -211,7 +211,7 @@ _PYTHON_VALUES = (bool, int, float, complex, str, bytes)
 def _mismatch(opdef: OpDef, arg: Any, got: Any, wanted: DType) -> Exception:
     """The error of an input of another dtype: eager code and graphs have one each."""
     got = as_dtype(got)
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     if context.executing_eagerly():
         return errors.InvalidArgumentError(
             None,
@@ -248,7 +248,7 @@ def _complete(opdef: OpDef, attrs: dict[str, Any]) -> None:
 
 
 def _not_allowed(opdef: OpDef, attr: Attr, value: Any) -> Exception:
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     if isinstance(value, DType):
         names = [a.name for a in opdef.inputs if a.type_attr == attr.name]
         of = f"parameter '{names[0]}'" if names else f"attribute '{attr.name}'"
@@ -307,7 +307,7 @@ def normal_attr(attr: Attr, value: Any, opdef: OpDef) -> Any:
         return _ATTR_FORMS[kind](value)
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: {opdef.name}: attribute '{attr.name}' ({kind}) "
+            f"{errors.user_site()}: {opdef.name}: attribute '{attr.name}' ({kind}) "
             f"cannot be {value!r:.80}: {error}"
         ) from None
 

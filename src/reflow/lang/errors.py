@@ -172,6 +172,11 @@ def where(site: tuple[types.CodeType, int] | None) -> str:
     return f"{path}:{line}"
 
 
+def user_site() -> str:
+    """Where the user's program stands, as messages say it: `file.py:12`."""
+    return where(user_frame(2))
+
+
 def shorten(error: BaseException) -> BaseException:
     """Drops the frames of Reflow and JAX, and the chain of causes, from `error`'s traceback."""
     if os.environ.get("REFLOW_TRACEBACK") == "full":

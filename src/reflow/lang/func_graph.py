@@ -124,7 +124,7 @@ class FuncGraph(Graph):
                 outer = getattr(outer, "outer_graph", None)
             if outer is None:
                 raise errors.InaccessibleTensorError(
-                    f"{errors.where(errors.user_frame())}: {tensor!r} is out of scope: it was made "
+                    f"{errors.user_site()}: {tensor!r} is out of scope: it was made "
                     f"in another function or graph than {self.name!r}. Return it from that "
                     "function, or compute it in this one."
                 )

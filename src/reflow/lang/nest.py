@@ -189,7 +189,7 @@ def _like(value: Any, kind: int, parts: list[Any]) -> Any:
 
 
 def _error(kind: type[Exception], text: str) -> Exception:
-    return kind(f"{errors.where(errors.user_frame())}: {text}")
+    return kind(f"{errors.user_site()}: {text}")
 
 
 # What is a structure ------------------------------------------------------------------------------

@@ -145,7 +145,7 @@ class SymbolicTensor(Tensor):
 
     def __bool__(self) -> bool:
         raise errors.OperatorNotAllowedInGraphError(
-            f"{errors.where(errors.user_frame(2))}: Using a symbolic `tf.Tensor` as a Python `bool` "
+            f"{errors.user_site()}: Using a symbolic `tf.Tensor` as a Python `bool` "
             f"is not allowed ({self.name}). Use `tf.cond`, or fetch its value with a session first."
         )
 
@@ -153,7 +153,7 @@ class SymbolicTensor(Tensor):
         sizes = self._shape.sizes
         if not sizes or sizes[0] is None:
             raise errors.OperatorNotAllowedInGraphError(
-                f"{errors.where(errors.user_frame(2))}: Iterating over a symbolic `tf.Tensor` "
+                f"{errors.user_site()}: Iterating over a symbolic `tf.Tensor` "
                 f"needs a known first dimension, and {self.name} has shape {self._shape}. "
                 "Use `tf.map_fn` or `tf.unstack(x, num=...)`."
             )
@@ -162,7 +162,7 @@ class SymbolicTensor(Tensor):
     def __getattr__(self, name: str) -> Any:
         if name == "numpy":
             raise AttributeError(
-                f"{errors.where(errors.user_frame(2))}: {self.name} is a symbolic tensor of a graph: it "
+                f"{errors.user_site()}: {self.name} is a symbolic tensor of a graph: it "
                 "has no value yet, and no numpy(). Use tf.print or tf.py_function to see values, or "
                 "tf.config.run_functions_eagerly(True) to debug a tf.function."
             )
@@ -170,7 +170,7 @@ class SymbolicTensor(Tensor):
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise NotImplementedError(
-            f"{errors.where(errors.user_frame(2))}: Cannot convert a symbolic tf.Tensor ({self.name}) to a numpy array. A NumPy function "
+            f"{errors.user_site()}: Cannot convert a symbolic tf.Tensor ({self.name}) to a numpy array. A NumPy function "
             "was called on a tensor of a graph: use the tf function, or tf.numpy_function."
         )
 

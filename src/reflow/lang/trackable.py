@@ -95,7 +95,7 @@ class Trackable:
         self._maybe_initialize_trackable()
         if not isinstance(trackable, Trackable):
             raise TypeError(
-                f"{errors.where(errors.user_frame(2))}: Trackable._track_trackable() can only be "
+                f"{errors.user_site()}: Trackable._track_trackable() can only be "
                 f"used to track objects of type Trackable. Got type {type(trackable)}."
             )
         held = self._self_unconditional_dependency_names.get(name)
@@ -103,7 +103,7 @@ class Trackable:
         if held is not None and held is not trackable:
             if not overwrite:
                 raise ValueError(
-                    f"{errors.where(errors.user_frame(2))}: Called Trackable._track_trackable() with "
+                    f"{errors.user_site()}: Called Trackable._track_trackable() with "
                     f"name='{name}', but a Trackable with this name is already declared as a "
                     "dependency. Names must be unique (or overwrite=True)."
                 )

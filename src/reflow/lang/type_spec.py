@@ -428,7 +428,7 @@ class TensorSpec(BatchableTypeSpec):
         tensor = convert_to_tensor(value, self._dtype)
         if not self._shape.is_compatible_with(tensor.shape):
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: Cannot cast {tensor.shape} to the shape "
+                f"{errors.user_site()}: Cannot cast {tensor.shape} to the shape "
                 f"{self._shape} of {self}"
             )
         return tensor
@@ -525,7 +525,7 @@ def type_spec_from_value(value: Any) -> TypeSpec:
         tensor = convert_to_tensor(value)
     except (TypeError, ValueError):
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: Could not build a TypeSpec for {value!r:.80} "
+            f"{errors.user_site()}: Could not build a TypeSpec for {value!r:.80} "
             f"with type {type(value).__name__}"
         ) from None
     return TensorSpec(tensor.shape, tensor.dtype)

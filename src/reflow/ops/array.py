@@ -638,7 +638,7 @@ def matrix_transpose(a: Any, name: str = "matrix_transpose", conjugate: bool = F
             perm = REGISTRY["ConcatV2"]([first, last], 0, name="concat")
         elif known < 2:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Argument `a` should be a (batch) matrix "
+                f"{errors.user_site()}: Argument `a` should be a (batch) matrix "
                 f"with rank >= 2. Received `a` = {a} with shape: {a.shape}"
             )
         else:

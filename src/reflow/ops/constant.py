@@ -63,7 +63,7 @@ def constant_v1(
 def _constant(value, dtype, shape, name, fill_last, verify_shape=False):
     if isinstance(value, Tensor):
         if current_graph() is not None and not hasattr(value, "numpy"):
-            raise TypeError(f"{errors.where(errors.user_frame())}: {value!r} is a tensor already")
+            raise TypeError(f"{errors.user_site()}: {value!r} is a tensor already")
         value = value.numpy() if hasattr(value, "numpy") else value
     wanted = None if dtype is None else as_dtype(dtype)
     array = to_array(value, wanted)
@@ -79,8 +79,7 @@ def _constant(value, dtype, shape, name, fill_last, verify_shape=False):
         count = int(np.prod(sizes))
         if verify_shape and list(array.shape) != sizes:
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: Expected Tensor's shape: {tuple(sizes)}, "
-                f"got {array.shape}."
+                f"{errors.user_site()}: Expected Tensor's shape: {tuple(sizes)}, got {array.shape}."
             )
         if array.size == count:
             array = array.reshape(sizes)
@@ -95,7 +94,7 @@ def _constant(value, dtype, shape, name, fill_last, verify_shape=False):
             array = flat.reshape(sizes)
         else:
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: Eager execution of tf.constant with "
+                f"{errors.user_site()}: Eager execution of tf.constant with "
                 f"unsupported shape. Tensor has {array.size} elements, but the requested shape "
                 f"{sizes} has {count}."
             )

@@ -150,10 +150,6 @@ def add_check_numerics_ops() -> Any:
 # Comparisons --------------------------------------------------------------------------------------
 
 
-def _site() -> str:
-    return errors.where(errors.user_frame())
-
-
 def _compare(
     sign: str,
     opname: str,
@@ -181,7 +177,7 @@ def _compare(
                 raise errors.InvalidArgumentError(
                     None,
                     None,
-                    f"{_site()}: {text}Condition x {sign} y did not hold. x (shape={np.shape(xs)}) = "
+                    f"{errors.user_site()}: {text}Condition x {sign} y did not hold. x (shape={np.shape(xs)}) = "
                     f"{summarize_value(xs, most)}, y (shape={np.shape(ys)}) = "
                     f"{summarize_value(ys, most)}",
                 )
@@ -362,7 +358,7 @@ def _assert_ranks(
             if not holds(have, wanted):  # type: ignore[arg-type]
                 shown = wanted[0] if len(wanted) == 1 else tuple(wanted)
                 raise ValueError(
-                    f"{_site()}: {text}Tensor {getattr(x, 'name', x)} must have rank {what}{shown}. "
+                    f"{errors.user_site()}: {text}Tensor {getattr(x, 'name', x)} must have rank {what}{shown}. "
                     f"Received rank {have}, shape {x.shape}"
                 )
             return None if executing_eagerly() else REGISTRY["NoOp"](name="static_checks")
@@ -445,7 +441,9 @@ def assert_integer(x, message=None, name=None):
     x = convert_to_tensor(x)
     if not x.dtype.base_dtype.is_integer:
         text = f"{message}  " if message else ""
-        raise TypeError(f'{_site()}: {text}Expected "x" to be integer type. Found: {x.dtype!r}')
+        raise TypeError(
+            f'{errors.user_site()}: {text}Expected "x" to be integer type. Found: {x.dtype!r}'
+        )
     return None if executing_eagerly() else REGISTRY["NoOp"](name=name or "statically_determined")
 
 
@@ -456,7 +454,7 @@ def assert_type(tensor, tf_type, message=None, name=None):
     if tensor.dtype is not as_dtype(tf_type):
         text = f"{message}  " if message else ""
         raise TypeError(
-            f"{_site()}: {text}{getattr(tensor, 'name', 'tensor')} must be of type "
+            f"{errors.user_site()}: {text}{getattr(tensor, 'name', 'tensor')} must be of type "
             f"{as_dtype(tf_type)!r}; got {tensor.dtype!r}"
         )
     return None if executing_eagerly() else REGISTRY["NoOp"](name=name or "statically_determined")
@@ -473,7 +471,7 @@ def assert_scalar(tensor, message=None, name=None):
     if tensor.shape.rank != 0:
         text = f"{message}  " if message else ""
         raise ValueError(
-            f"{_site()}: {text}Expected scalar shape for {getattr(tensor, 'name', 'tensor')}, saw "
+            f"{errors.user_site()}: {text}Expected scalar shape for {getattr(tensor, 'name', 'tensor')}, saw "
             f"shape: {tensor.shape}."
         )
     return tensor
@@ -549,7 +547,7 @@ def assert_shapes(shapes, data=None, summarize=None, message=None, name=None):
             if rank is not None:
                 if (leading and rank < len(symbols)) or (not leading and rank != len(symbols)):
                     raise ValueError(
-                        f"{_site()}: {text}Specified by tensor "
+                        f"{errors.user_site()}: {text}Specified by tensor "
                         f"{getattr(tensor, 'name', '')} dimension of rank {len(symbols)}; "
                         f"its shape is {tensor.shape}"
                     )
@@ -583,7 +581,7 @@ def _check_symbols(tensor, symbols, sizes, text, data, summarize) -> list[Any]:
         if size is not None and isinstance(wanted, (int, np.integer)):
             if size != wanted:
                 raise ValueError(
-                    f"{_site()}: {text}Specified by tensor {getattr(tensor, 'name', '')} dimension "
+                    f"{errors.user_site()}: {text}Specified by tensor {getattr(tensor, 'name', '')} dimension "
                     f"{position}: symbol {symbol!r} is {wanted}, the tensor has {size}"
                 )
             continue

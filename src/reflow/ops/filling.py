@@ -145,7 +145,7 @@ def _scalar(value: int, dtype: DType) -> np.ndarray:
 def _filled(shape: Any, dtype: Any, scope: str, value: int) -> Any:
     dtype = as_dtype(dtype).base_dtype
     if value and dtype is string:
-        raise TypeError(f"{errors.where(errors.user_frame())}: there is no string for one")
+        raise TypeError(f"{errors.user_site()}: there is no string for one")
     scalar = _scalar(value, dtype)
     if not isinstance(shape, Tensor):
         is_scalar = not isinstance(shape, (list, tuple, shapes.TensorShape)) and not np.ndim(shape)
@@ -156,7 +156,7 @@ def _filled(shape: Any, dtype: Any, scope: str, value: int) -> Any:
         else:
             if None in sizes:
                 raise ValueError(
-                    f"{errors.where(errors.user_frame())}: Cannot convert a partially known "
+                    f"{errors.user_site()}: Cannot convert a partially known "
                     f"TensorShape {shapes.of(tuple(sizes))} to a Tensor."
                 )
             count = int(np.prod(sizes, dtype=np.int64))
@@ -436,7 +436,7 @@ def broadcast_static_shape(shape_x: Any, shape_y: Any) -> shapes.TensorShape:
         return shapes.broadcast(shapes.as_shape(shape_x), shapes.as_shape(shape_y))
     except ValueError:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: Incompatible shapes for broadcasting. Two "
+            f"{errors.user_site()}: Incompatible shapes for broadcasting. Two "
             "shapes are compatible if for each dimension pair they are either equal or one of them "
             f"is 1. Received: {shape_x} and {shape_y}."
         ) from None

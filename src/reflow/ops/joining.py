@@ -292,8 +292,7 @@ def stack(values: Any, axis: int = 0, name: str = "stack") -> Any:
     rank = convert_to_tensor(values[0], name=name).shape.rank
     if rank is not None and not -rank - 1 <= axis <= rank:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: Argument `axis` = {axis} not in range "
-            f"[{-rank - 1}, {rank + 1})"
+            f"{errors.user_site()}: Argument `axis` = {axis} not in range [{-rank - 1}, {rank + 1})"
         )
     return pack_op(values, axis=axis, name=name)
 
@@ -360,14 +359,13 @@ def unstack(value: Any, num: int | None = None, axis: int = 0, name: str = "unst
         if sizes is not None:
             if not -len(sizes) <= axis < len(sizes):
                 raise ValueError(
-                    f"{errors.where(errors.user_frame())}: Argument `axis` = {axis} not in range "
+                    f"{errors.user_site()}: Argument `axis` = {axis} not in range "
                     f"[{-len(sizes)}, {len(sizes)})"
                 )
             num = sizes[axis]
         if num is None:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Cannot infer argument `num` from shape "
-                f"{value.shape}"
+                f"{errors.user_site()}: Cannot infer argument `num` from shape {value.shape}"
             )
     return unpack_op(value, num=num, axis=axis, name=name)
 
@@ -566,14 +564,13 @@ def split(
     known = sizes.shape.sizes
     if known == ():
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: Rank-0 tensors are not supported as the "
+            f"{errors.user_site()}: Rank-0 tensors are not supported as the "
             f"num_or_size_splits argument to split. Argument provided: {num_or_size_splits}"
         )
     if num is None and known is not None:
         num = known[0]
     if num is None:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: Cannot infer argument `num` from shape "
-            f"{num_or_size_splits}"
+            f"{errors.user_site()}: Cannot infer argument `num` from shape {num_or_size_splits}"
         )
     return split_v_op(value, sizes, axis, num_split=num, name=name)

@@ -43,9 +43,7 @@ def _coordinates(condition: Any, name: str | None) -> Any:
 
 def _check_branches(x: Any, y: Any) -> None:
     if (x is None) != (y is None):
-        raise ValueError(
-            f"{errors.where(errors.user_frame())}: x and y must both be non-None or both be None."
-        )
+        raise ValueError(f"{errors.user_site()}: x and y must both be non-None or both be None.")
 
 
 @export(v2=("where",), v1=("where_v2",))
@@ -114,10 +112,10 @@ def boolean_mask(
         mask = convert_to_tensor(mask, name="mask")
         rank = mask.shape.rank
         if rank == 0:
-            raise ValueError(f"{errors.where(errors.user_frame())}: mask cannot be scalar.")
+            raise ValueError(f"{errors.user_site()}: mask cannot be scalar.")
         if rank is None:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Number of mask dimensions must be specified, "
+                f"{errors.user_site()}: Number of mask dimensions must be specified, "
                 "even if some dimensions are None.  E.g. shape=[None] is ok, but shape=None is not."
             )
         at = constant_value(axis) if isinstance(axis, Tensor) else axis or 0

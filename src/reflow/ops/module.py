@@ -52,7 +52,7 @@ class Module(AutoTrackable):
             name = camel_to_snake(type(self).__name__)
         elif not _IDENTIFIER.match(name):
             raise ValueError(
-                f"{errors.where(errors.user_frame(2))}: {name!r} is not a valid module name. Module "
+                f"{errors.user_site()}: {name!r} is not a valid module name. Module "
                 "names must be valid Python identifiers (e.g. a valid class name)."
             )
         self._name = name

@@ -247,7 +247,7 @@ def _pad(tensor, paddings, mode, name, constant_values):
     if mode in ("REFLECT", "SYMMETRIC"):
         return mirror_pad_op(tensor, paddings, mode=mode, name=name)
     raise ValueError(
-        f"{errors.where(errors.user_frame())}: Value of argument `mode` expected to be one of "
+        f"{errors.user_site()}: Value of argument `mode` expected to be one of "
         f"'CONSTANT', 'REFLECT', or 'SYMMETRIC'. Received `mode` = {mode}"
     )
 

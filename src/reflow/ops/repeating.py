@@ -136,7 +136,7 @@ def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None =
         axis = 0
     if not isinstance(axis, int):
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: Argument `axis` must be an int. Received "
+            f"{errors.user_site()}: Argument `axis` must be an int. Received "
             f"`axis` = {axis} of type {type(axis).__name__}"
         )
     with name_scope(name, "Repeat"):
@@ -150,7 +150,7 @@ def _repeat(data: Any, repeats: Any, axis: int) -> Any:
     repeats = convert_to_tensor(repeats, name="repeats", preferred_dtype=int32)
     if not repeats.dtype.is_integer:
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: Argument `repeats` must be of type integer, got "
+            f"{errors.user_site()}: Argument `repeats` must be of type integer, got "
             f"{repeats.dtype.name}"
         )
     repeats = cast(repeats, DstT=int32)
@@ -242,7 +242,7 @@ def meshgrid(*args: Any, **kwargs: Any) -> list[Any]:
         raise TypeError(f"'{next(iter(kwargs))}' is an invalid keyword argument for this function")
     if indexing not in ("xy", "ij"):
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: Argument `indexing` parameter must be either "
+            f"{errors.user_site()}: Argument `indexing` parameter must be either "
             f"'xy' or 'ij', got '{indexing}'"
         )
     with name_scope(name, "meshgrid"):
@@ -346,7 +346,7 @@ def one_hot(
                 continue
             if dtype is not None and value.dtype.base_dtype is not as_dtype(dtype):
                 raise TypeError(
-                    f"{errors.where(errors.user_frame())}: dtype {value.dtype.base_dtype.name} of "
+                    f"{errors.user_site()}: dtype {value.dtype.base_dtype.name} of "
                     f"{label} does not match dtype parameter {as_dtype(dtype).name}"
                 )
             if wanted is None:
@@ -358,7 +358,7 @@ def one_hot(
             off_value = convert_to_tensor(0, wanted, name="off_value")
         if on_value.dtype.base_dtype is not off_value.dtype.base_dtype:
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: dtype {on_value.dtype.name} of on_value "
+                f"{errors.user_site()}: dtype {on_value.dtype.name} of on_value "
                 f"does not match dtype {off_value.dtype.name} of off_value"
             )
         return one_hot_op(indices, depth, on_value, off_value, axis=axis, name=scope)
@@ -392,7 +392,7 @@ def sequence_mask(
             maxlen = convert_to_tensor(maxlen)
         if maxlen.shape.rank not in (None, 0):
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Argument `maxlen` must be scalar for "
+                f"{errors.user_site()}: Argument `maxlen` must be scalar for "
                 f"sequence_mask, received `maxlen` = {maxlen} with shape '{maxlen.shape}' instead"
             )
         zero = convert_to_tensor(0, maxlen.dtype, name="Const")

@@ -409,7 +409,7 @@ def _check_index(index: Any) -> None:
         fits = False
     if not fits or len(np.shape(index) if isinstance(index, np.ndarray) else index.shape) == 1:
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: Only integers, slices (`:`), ellipsis (`...`), "
+            f"{errors.user_site()}: Only integers, slices (`:`), ellipsis (`...`), "
             "tf.newaxis (`None`) and scalar tf.int16/tf.int32/tf.int64 tensors are valid indices, "
             f"got {index!r}"
         )

@@ -214,14 +214,14 @@ def argsort(
 def _sort(values: Any, axis: Any, direction: str, which: int) -> Any:
     if direction not in ("ASCENDING", "DESCENDING"):
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: Argument `direction` should be one of ASCENDING, "
+            f"{errors.user_site()}: Argument `direction` should be one of ASCENDING, "
             f"DESCENDING. Received: direction={direction}"
         )
     axis = convert_to_tensor(axis, name="axis")
     at = constant_value(axis)
     if axis.shape.rank not in (None, 0) or at is None:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: Argument `axis` must be a constant scalar. "
+            f"{errors.user_site()}: Argument `axis` must be a constant scalar. "
             f"Received: axis={axis}."
         )
     values = convert_to_tensor(values, name="values")
@@ -443,7 +443,7 @@ def searchsorted(
     """
     if side not in ("left", "right"):
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: Argument `side` must be either 'right' or "
+            f"{errors.user_site()}: Argument `side` must be either 'right' or "
             f"'left'. Received: `side` = '{side}'."
         )
     length, width = array.shape_of(sorted_sequence)[-1], array.shape_of(values)[-1]

@@ -303,7 +303,7 @@ def vectorized_map(
     >>> print(tf.vectorized_map(lambda x: tf.reduce_sum(x * x), tf.constant([[1.0, 2.0], [3.0, 4.0]])).numpy())
     [ 5. 25.]
     """
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     check_callable(fn, site)
     return in_graph(lambda: _vectorized(fn, elems, fallback_to_while_loop, site))
 

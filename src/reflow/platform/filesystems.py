@@ -52,7 +52,7 @@ _BY_CLASS: tuple[tuple[type[Exception], type[errors.OpError], str], ...] = (
 
 def error(kind: type[errors.OpError], text: str) -> errors.OpError:
     """An error of one of TensorFlow's classes that begins with the user's line."""
-    return kind(None, None, f"{errors.where(errors.user_frame())}: {text}")
+    return kind(None, None, f"{errors.user_site()}: {text}")
 
 
 @contextlib.contextmanager

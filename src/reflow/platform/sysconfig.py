@@ -35,7 +35,7 @@ def _no_headers(what: str) -> NoReturn:
     raise errors.UnimplementedError(
         None,
         None,
-        f"{errors.where(errors.user_frame(2))}: tf.sysconfig.{what}: Reflow has no C++ library and "
+        f"{errors.user_site()}: tf.sysconfig.{what}: Reflow has no C++ library and "
         "no headers to build custom ops against. Write the op in Python (reflow.ops.define.op), or "
         "its kernel for XLA's foreign function interface (jax.ffi).",
     )

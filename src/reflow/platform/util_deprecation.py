@@ -45,7 +45,7 @@ def _warn(key: Any, text: str) -> None:
         return
     if key is not None:
         _warned.add(key)
-    tf_logging.warning("From %s: %s", errors.where(errors.user_frame(2)), text)
+    tf_logging.warning("From %s: %s", errors.user_site(), text)
 
 
 def _when(date: str | None) -> str:

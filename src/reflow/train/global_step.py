@@ -50,8 +50,8 @@ def create_global_step(graph: Graph | None = None) -> Any:
       ValueError: if the graph has one.
     """
     from reflow.ops.variables import initializers
-    from reflow.ops.variables import scope as variable_scope
-    from reflow.ops.variables import variable as variables
+    from reflow.ops.variables.aggregation import VariableAggregation
+    from reflow.ops.variables.variable_scope import get_variable
 
     graph = graph or get_default_graph()
     if get_global_step(graph) is not None:
@@ -62,13 +62,13 @@ def create_global_step(graph: Graph | None = None) -> Any:
         "dtype": dtypes.int64,
         "initializer": initializers.Zeros(),
         "trainable": False,
-        "aggregation": variables.VariableAggregation.ONLY_FIRST_REPLICA,
+        "aggregation": VariableAggregation.ONLY_FIRST_REPLICA,
         "collections": collections,
     }
     if executing_eagerly():
-        return variable_scope.get_variable(GraphKeys.GLOBAL_STEP, **options)
+        return get_variable(GraphKeys.GLOBAL_STEP, **options)
     with graph.as_default(), graph.name_scope(None):
-        return variable_scope.get_variable(GraphKeys.GLOBAL_STEP, **options)
+        return get_variable(GraphKeys.GLOBAL_STEP, **options)
 
 
 @export(v1=("train.get_or_create_global_step",))

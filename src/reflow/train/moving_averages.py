@@ -12,8 +12,12 @@ from reflow.lang.export import export
 from reflow.lang.scopes import GraphKeys, colocate_with, name_scope
 from reflow.lang.tensor import Tensor
 from reflow.ops.control_flow import grouping
-from reflow.ops.variables import collections as variable_collections
-from reflow.ops.variables import scope as variable_scope
+from reflow.ops.variables import variable_scope
+from reflow.ops.variables.collections import (
+    global_variables,
+    moving_average_variables,
+    trainable_variables,
+)
 from reflow.train import slot_creator
 
 
@@ -148,9 +152,7 @@ class ExponentialMovingAverage:
         from reflow.ops.cast import cast
         from reflow.ops.variables import initializers
 
-        var_list = list(
-            variable_collections.trainable_variables() if var_list is None else var_list
-        )
+        var_list = list(trainable_variables() if var_list is None else var_list)
         zero_debiased: set[Any] = set()
         for var in var_list:
             if var.dtype.base_dtype not in dtypes.FLOAT:
@@ -213,13 +215,13 @@ class ExponentialMovingAverage:
         """
         if moving_avg_variables is None:
             moving_avg_variables = [
-                *variable_collections.trainable_variables(),
-                *variable_collections.moving_average_variables(),
+                *trainable_variables(),
+                *moving_average_variables(),
             ]
         moving = {v.ref() for v in moving_avg_variables}
         names = {self.average_name(r.deref()): r.deref() for r in moving}
         taken = {r.deref().name for r in moving}
-        for var in variable_collections.global_variables():
+        for var in global_variables():
             if var.name not in taken and var.op.name not in names:
                 names[var.op.name] = var
         return names

@@ -18,7 +18,7 @@ from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import GraphKeys, colocate_with, control_dependencies, name_scope
 from reflow.lang.tensor import Tensor
 from reflow.ops.control_flow import grouping
-from reflow.ops.variables import collections as variable_collections
+from reflow.ops.variables.collections import trainable_variables
 from reflow.ops.variables.variable import VariableV1
 from reflow.train import slot_creator
 
@@ -86,7 +86,7 @@ class Optimizer:
         )
         if all(gradient is None for gradient, _ in pairs):
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: No gradients provided for any variable, check "
+                f"{errors.user_site()}: No gradients provided for any variable, check "
                 "your graph for ops that do not support gradients, between variables "
                 f"{[str(v) for _, v in pairs]} and loss {loss}."
             )
@@ -135,7 +135,7 @@ class Optimizer:
             self._assert_valid_dtypes([grad_loss])
         if var_list is None:
             graph = get_default_graph()
-            var_list = variable_collections.trainable_variables() + graph.get_collection(
+            var_list = trainable_variables() + graph.get_collection(
                 GraphKeys.TRAINABLE_RESOURCE_VARIABLES
             )
         var_list = _flat(var_list)

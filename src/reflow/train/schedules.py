@@ -128,8 +128,7 @@ def piecewise_constant(x: Any, boundaries: Any, values: Any, name: str | None = 
         )
 
     def compute() -> Any:
-
-        from reflow.ops.control_flow import cond as control_flow
+        from reflow.ops.control_flow.cond import case_v1
 
         with name_scope(name, "PiecewiseConstant"):
             position = convert_to_tensor(x)
@@ -141,7 +140,7 @@ def piecewise_constant(x: Any, boundaries: Any, values: Any, name: str | None = 
                         edge = _cast(edge, position.dtype)
                     else:
                         raise ValueError(
-                            f"{errors.where(errors.user_frame())}: `boundaries` ({edge.dtype.name}) "
+                            f"{errors.user_site()}: `boundaries` ({edge.dtype.name}) "
                             f"must have the same dtype as x ({position.dtype.name})."
                         )
                 edges.append(edge)
@@ -155,7 +154,7 @@ def piecewise_constant(x: Any, boundaries: Any, values: Any, name: str | None = 
             for low, high, v in zip(edges[:-1], edges[1:], tensors[1:-1]):
                 inside = both(greater(position, low), less_equal(position, high))
                 cases.append((inside, lambda v=v: v))
-            return control_flow.case_v1(cases, lambda: tensors[0], exclusive=True)
+            return case_v1(cases, lambda: tensors[0], exclusive=True)
 
     return _schedule(compute)
 
@@ -240,7 +239,7 @@ def cosine_decay_restarts(
     _need_step(global_step, "cosine decay restarts")
 
     def compute() -> Any:
-        from reflow.ops.control_flow import cond as control_flow
+        from reflow.ops.control_flow.cond import cond_v1
 
         math = _math()
         with name_scope(name, "SGDRDecay"):
@@ -258,7 +257,7 @@ def cosine_decay_restarts(
                 turn = math.floor(part)
                 return turn, part - turn
 
-            turn, part = control_flow.cond_v1(REGISTRY["Equal"](longer, 1.0), regular, geometric)
+            turn, part = cond_v1(REGISTRY["Equal"](longer, 1.0), regular, geometric)
             cosine = 0.5 * lower**turn * (1.0 + math.cos(python_math.pi * part))
             return math.multiply(rate, (1 - rest) * cosine + rest, name=name)
 
@@ -318,7 +317,7 @@ def noisy_linear_cosine_decay(
     _need_step(global_step, "noisy linear cosine decay")
 
     def noise(step: Any, dtype: Any) -> Any:
-        from reflow.ops.random.values import random_normal
+        from reflow.ops.random.random_ops import random_normal
 
         variance = _cast(initial_variance, dtype) / _math().pow(
             1.0 + step, _cast(variance_decay, dtype)

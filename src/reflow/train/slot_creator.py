@@ -7,8 +7,7 @@ from typing import Any
 from reflow.lang.context import executing_eagerly
 from reflow.lang.scopes import colocate_with
 from reflow.ops.filling import zeros
-from reflow.ops.variables import initializers
-from reflow.ops.variables import scope as variable_scope
+from reflow.ops.variables import initializers, variable_scope
 
 
 def create_slot(

@@ -95,7 +95,7 @@ def cond_v1(
 
 
 def _cond(pred: Any, true_fn: Any, false_fn: Any, name: str | None, strict: bool) -> Any:
-    site = errors.where(errors.user_frame(2))
+    site = errors.user_site()
     for which, function in (("true_fn", true_fn), ("false_fn", false_fn)):
         if not callable(function):
             raise TypeError(f"{site}: '{which}' must be callable.")
@@ -239,7 +239,7 @@ def case_v1(
 
 
 def _case_of(pairs: Any, default: Any, exclusive: bool, strict: bool, name: str, sort: bool) -> Any:
-    site = errors.where(errors.user_frame(2))
+    site = errors.user_site()
     eager = current_graph() is None
     if isinstance(pairs, dict):
         if eager:
@@ -369,7 +369,7 @@ def switch_case(
     >>> print(tf.switch_case(1, [lambda: tf.constant("a"), lambda: tf.constant("b")]).numpy())
     b'b'
     """
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     functions = _numbered(branch_fns, default, site)
     graph = current_graph()
     if isinstance(branch_index, int) and not isinstance(branch_index, bool):

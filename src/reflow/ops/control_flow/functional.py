@@ -243,7 +243,7 @@ def map_fn(
     >>> print(tf.map_fn(lambda x: x * x, tf.constant([1, 2, 3])).numpy())
     [1 4 9]
     """
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     return map_rows(fn, elems, dtype, parallel_iterations, back_prop, infer_shape, name, fn_output_signature, site)  # fmt: skip
 
 
@@ -260,7 +260,7 @@ def map_fn_v2(
     fn_output_signature: Any = None,
 ) -> Any:
     """`fn` of each slice of `elems` along the first dimension, stacked: see the TF 1 function."""
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     return map_rows(fn, elems, dtype, parallel_iterations, back_prop, infer_shape, name, fn_output_signature, site)  # fmt: skip
 
 
@@ -353,7 +353,7 @@ def scan(
     >>> print(tf.scan(lambda a, x: a + x, tf.constant([1, 2, 3])).numpy())
     [1 3 6]
     """
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     check_callable(fn, site)
     with name_scope(name, "scan", nest.flatten(elems)):
         elements = _Elements(elems, site, "scan")
@@ -474,7 +474,7 @@ def _fold(
     what: str,
     backwards: bool,
 ) -> Any:
-    site = errors.where(errors.user_frame(2))
+    site = errors.user_site()
     check_callable(fn, site)
     with name_scope(name, what, nest.flatten(elems)):
         elements = _Elements(elems, site, what)

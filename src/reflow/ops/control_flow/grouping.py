@@ -40,7 +40,7 @@ def group(*inputs: Any, **kwargs: Any) -> Any:
     name = kwargs.pop("name", None)
     if kwargs:
         raise ValueError(f"Unknown keyword arguments: {', '.join(kwargs)}.")
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     with name_scope(name, "group_deps", inputs) as scope:
         controls: list[Any] = []
         for each in nest.flatten(inputs, expand_composites=True):
@@ -94,7 +94,7 @@ def tuple_v1(tensors: Any, name: str | None = None, control_inputs: Any = None) 
     """TF 1's `tf.tuple`: see the TF 2 function."""
     if current_graph() is None:
         return tensors
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     with name_scope(name, "tuple", tensors):
         tensors = [t if isinstance(t, Operation) or t is None else _tensor_like(t) for t in tensors]
         gating = [t if isinstance(t, Operation) else t.op for t in tensors if t is not None]

@@ -20,7 +20,7 @@ from reflow.lang.scopes import name_scope
 from reflow.lang.shapes import TensorShape
 from reflow.lang.static_value import constant_value
 from reflow.ops.constant import constant, identity
-from reflow.ops.control_flow import tensor_list as lists
+from reflow.ops.control_flow import tensor_list
 
 # Of each method: the name scope and the node in a TF 1 graph; the same in a function.
 _NAMES = {
@@ -111,7 +111,7 @@ class TensorArray:
         colocate_with_first_write_call: bool = True,
         name: str | None = None,
     ):
-        site = errors.where(errors.user_frame())
+        site = errors.user_site()
         if handle is not None and size is not None:
             raise ValueError(f"{site}: Cannot provide both `handle` and `size` to a TensorArray")
         if size is None and flow is None:
@@ -130,8 +130,8 @@ class TensorArray:
             return
         with _Naming("make", name) as node:
             size = convert_to_tensor(self._size, dtypes.int32, name="size")
-            self._flow = lists.tensor_list_reserve(
-                lists.element_shape_tensor(self._shape[0]),
+            self._flow = tensor_list.tensor_list_reserve(
+                tensor_list.element_shape_tensor(self._shape[0]),
                 size,
                 element_dtype=self._dtype,
                 name=node,
@@ -171,7 +171,7 @@ class TensorArray:
     def _merge(self, shape: TensorShape) -> None:
         if not shape.is_compatible_with(self._shape[0]):
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Inconsistent shapes: saw {shape} but expected "
+                f"{errors.user_site()}: Inconsistent shapes: saw {shape} but expected "
                 f"{self._shape[0]} in a TensorArray"
             )
         if self._infer_shape:
@@ -181,7 +181,7 @@ class TensorArray:
         tensor = convert_to_tensor(value, preferred_dtype=self._dtype, name="value")
         if tensor.dtype.base_dtype is not self._dtype:
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: a TensorArray of {self._dtype.name} cannot "
+                f"{errors.user_site()}: a TensorArray of {self._dtype.name} cannot "
                 f"hold a tensor of {tensor.dtype.name}: convert it with tf.cast."
             )
         return tensor
@@ -195,10 +195,10 @@ class TensorArray:
           tf.errors.InvalidArgumentError: when it runs, if there is no such element.
         """
         with _Naming("read", name) as node:
-            return lists.tensor_list_get_item(
+            return tensor_list.tensor_list_get_item(
                 self._flow,
                 index,
-                lists.element_shape_tensor(self._shape[0]),
+                tensor_list.element_shape_tensor(self._shape[0]),
                 element_dtype=self._dtype,
                 name=node,
             )
@@ -214,7 +214,7 @@ class TensorArray:
         with _Naming("write", name) as node:
             tensor = self._value(value)
             self._merge(tensor.shape)
-            flow = lists.tensor_list_set_item(
+            flow = tensor_list.tensor_list_set_item(
                 self._flow,
                 index,
                 tensor,
@@ -232,9 +232,9 @@ class TensorArray:
     def stack(self, name: str | None = None) -> Any:
         """All elements as one tensor, with a new first dimension."""
         with _Naming("stack", name) as node:
-            return lists.tensor_list_stack(
+            return tensor_list.tensor_list_stack(
                 self._flow,
-                lists.element_shape_tensor(self._shape[0]),
+                tensor_list.element_shape_tensor(self._shape[0]),
                 element_dtype=self._dtype,
                 num_elements=self._static_size(),
                 name=node,
@@ -243,10 +243,10 @@ class TensorArray:
     def gather(self, indices: Any, name: str | None = None) -> Any:
         """The elements at `indices`, an integer vector, as one tensor."""
         with _Naming("gather", name) as node:
-            return lists.tensor_list_gather(
+            return tensor_list.tensor_list_gather(
                 self._flow,
                 indices,
-                lists.element_shape_tensor(self._shape[0]),
+                tensor_list.element_shape_tensor(self._shape[0]),
                 element_dtype=self._dtype,
                 name=node,
             )
@@ -256,9 +256,9 @@ class TensorArray:
         element = self._shape[0]
         part = element if element._dims is None else shapes.of((None, *element._dims[1:]))
         with _Naming("concat", name) as node:
-            joined, _ = lists.tensor_list_concat_v2(
+            joined, _ = tensor_list.tensor_list_concat_v2(
                 self._flow,
-                lists.element_shape_tensor(part),
+                tensor_list.element_shape_tensor(part),
                 np.zeros(0, np.int64),
                 element_dtype=self._dtype,
                 name=node,
@@ -270,8 +270,8 @@ class TensorArray:
         with _Naming("unstack", name) as node:
             tensor = self._value(value)
             self._merge(tensor.shape[1:])
-            flow = lists.tensor_list_from_tensor(
-                tensor, lists.element_shape_tensor(tensor.shape[1:]), name=node
+            flow = tensor_list.tensor_list_from_tensor(
+                tensor, tensor_list.element_shape_tensor(tensor.shape[1:]), name=node
             )
         return self._with_flow(flow)
 
@@ -280,7 +280,7 @@ class TensorArray:
         with _Naming("scatter", name) as node:
             tensor = self._value(value)
             self._merge(tensor.shape[1:])
-            flow = lists.tensor_list_scatter_into_existing_list(
+            flow = tensor_list.tensor_list_scatter_into_existing_list(
                 self._flow, tensor, indices, name=node
             )
         return self._with_flow(flow)
@@ -298,8 +298,8 @@ class TensorArray:
             element = shapes.UNKNOWN if sizes is None else shapes.of((first, *sizes[1:]))
             if self._infer_shape:
                 self._merge(element)
-            flow = lists.tensor_list_split(
-                tensor, lists.element_shape_tensor(element), lengths, name=node
+            flow = tensor_list.tensor_list_split(
+                tensor, tensor_list.element_shape_tensor(element), lengths, name=node
             )
         return self._with_flow(flow)
 
@@ -308,7 +308,7 @@ class TensorArray:
         if not self._dynamic_size and self._size is not None:
             return convert_to_tensor(self._size, dtypes.int32)
         with _Naming("size", name) as node:
-            return lists.tensor_list_length(self._flow, name=node)
+            return tensor_list.tensor_list_length(self._flow, name=node)
 
     def identity(self) -> TensorArray:
         """The array, once the nodes that the current control dependencies name have run."""
@@ -355,19 +355,19 @@ class _EagerTensorArray(TensorArray):
         if current_graph() is None:
             return constant(0, dtypes.int32)
         element = self._shape[0]
-        empty = lists.tensor_list_reserve(
-            lists.element_shape_tensor(element), len(self._items), element_dtype=self._dtype
+        empty = tensor_list.tensor_list_reserve(
+            tensor_list.element_shape_tensor(element), len(self._items), element_dtype=self._dtype
         )
         for i, item in enumerate(self._items):
             if item is not None:
-                empty = lists.tensor_list_set_item(empty, i, item)
+                empty = tensor_list.tensor_list_set_item(empty, i, item)
         return empty
 
     def _zeros(self) -> Any:
         shape = self._shape[0]
         if not shape.is_fully_defined():
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: an element of a TensorArray is read that was "
+                f"{errors.user_site()}: an element of a TensorArray is read that was "
                 f"not written, and the shape of the elements is not known: {shape}"
             )
         return constant(np.zeros(shape.sizes, self._dtype.np))
@@ -382,7 +382,7 @@ class _EagerTensorArray(TensorArray):
             raise errors.OutOfRangeError(
                 None,
                 None,
-                f"{errors.where(errors.user_frame())}: Tried to read from index {i} but array size "
+                f"{errors.user_site()}: Tried to read from index {i} but array size "
                 f"is: {len(self._items)} ",
             )
         item = self._items[i]
@@ -391,7 +391,7 @@ class _EagerTensorArray(TensorArray):
                 raise errors.InvalidArgumentError(
                     None,
                     None,
-                    f"{errors.where(errors.user_frame())}: Could not read index {i} twice because it "
+                    f"{errors.user_site()}: Could not read index {i} twice because it "
                     "was cleared after a previous read (perhaps try setting clear_after_read = "
                     "false?)",
                 )
@@ -412,7 +412,7 @@ class _EagerTensorArray(TensorArray):
                 raise errors.OutOfRangeError(
                     None,
                     None,
-                    f"{errors.where(errors.user_frame())}: Tried to write to index {i} but array is "
+                    f"{errors.user_site()}: Tried to write to index {i} but array is "
                     f"not resizeable and size is: {len(self._items)} ",
                 )
             self._extend(i + 1)
@@ -428,7 +428,7 @@ class _EagerTensorArray(TensorArray):
     def _checked(self, tensor: Any) -> Any:
         if not self._shape[0].is_compatible_with(tensor.shape):
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Incompatible shape for value "
+                f"{errors.user_site()}: Incompatible shape for value "
                 f"({tensor.shape}), expected ({self._shape[0]})"
             )
         if self._infer_shape:
@@ -467,7 +467,7 @@ class _EagerTensorArray(TensorArray):
         count = tensor.shape._dims[0]
         if count > len(self._items) and not self._dynamic_size:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Cannot unstack {count} tensors into a "
+                f"{errors.user_site()}: Cannot unstack {count} tensors into a "
                 f"TensorArray of static size {len(self._items)}"
             )
         self._items = [None] * count
@@ -489,7 +489,7 @@ class _EagerTensorArray(TensorArray):
         if len(sizes) > len(self._items):
             if not self._dynamic_size:
                 raise ValueError(
-                    f"{errors.where(errors.user_frame())}: Cannot split into {len(sizes)} parts in a "
+                    f"{errors.user_site()}: Cannot split into {len(sizes)} parts in a "
                     f"TensorArray of size {len(self._items)}"
                 )
             self._extend(len(sizes))

@@ -169,7 +169,7 @@ def _while_loop(
     maximum: Any,
     same_structure: bool,
 ) -> Any:
-    site = errors.where(errors.user_frame(2))
+    site = errors.user_site()
     for label, function in (("cond", cond), ("body", body)):
         if not callable(function):
             raise TypeError(f"{site}: '{label}' must be callable.")

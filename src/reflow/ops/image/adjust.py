@@ -16,8 +16,8 @@ from reflow.ops.control_flow.grouping import with_dependencies
 from reflow.ops.image.checks import checked_image, require
 from reflow.ops.image.color import adjust_contrast_op, adjust_hue_op, adjust_saturation_op
 from reflow.ops.linalg import matmul
+from reflow.ops.random.random_ops import random_uniform
 from reflow.ops.random.stateless import stateless_uniform
-from reflow.ops.random.values import random_uniform
 from reflow.ops.repeating import tile
 
 # Dtypes -------------------------------------------------------------------------------------------

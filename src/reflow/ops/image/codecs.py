@@ -19,7 +19,7 @@ from reflow.ops.define import no_gradient, op
 from reflow.ops.image import files as image_files
 from reflow.ops.image.files import format_of, invalid
 from reflow.ops.public import public
-from reflow.ops.strings.text import substr
+from reflow.ops.strings.string_ops import substr
 
 _HOST: dict[str, Any] = {"compile": False, "grad": no_gradient}
 _JPEG = (

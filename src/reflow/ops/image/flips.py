@@ -15,8 +15,8 @@ from reflow.ops import array, cast, compare, math
 from reflow.ops.control_flow.cond import case, cond
 from reflow.ops.image.checks import by_rank, checked_image
 from reflow.ops.padding import reverse
+from reflow.ops.random.random_ops import random_uniform
 from reflow.ops.random.stateless import stateless_uniform
-from reflow.ops.random.values import random_uniform
 
 
 def _shaped_like(image: Any, result: Any) -> Any:

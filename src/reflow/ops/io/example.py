@@ -14,7 +14,7 @@ import numpy as np
 from reflow.lang import errors, shapes
 from reflow.lang.dtypes import DType
 from reflow.ops.define import no_gradient, op
-from reflow.ops.io import example_kernels as kernels
+from reflow.ops.io import example_kernels
 from reflow.ops.io.example_kernels import Dense, invalid
 
 _HOST: dict[str, Any] = {"compile": False, "grad": no_gradient}
@@ -49,7 +49,7 @@ def _messages(serialized: Any, names: Any, kind: str) -> tuple[list[tuple[str, A
         )
     given = serialized.ravel().tolist()
     labels = _named(names, len(given))
-    found = [(name, kernels.parsed(kind, data, name)) for name, data in zip(labels, given)]
+    found = [(name, example_kernels.parsed(kind, data, name)) for name, data in zip(labels, given)]
     return found, serialized.ndim == 1
 
 
@@ -86,19 +86,23 @@ def _parse_features(
     """The six lists of outputs of the ops that parse features."""
     out: tuple[list, list, list, list, list, list] = ([], [], [], [], [], [])
     for key, dtype in sparse:
-        rows = kernels.rows_of(examples, key, dtype)
-        parts = kernels.sparse_batch(rows, dtype) if batched else kernels.sparse_one(rows[0])
+        rows = example_kernels.rows_of(examples, key, dtype)
+        parts = (
+            example_kernels.sparse_batch(rows, dtype)
+            if batched
+            else example_kernels.sparse_one(rows[0])
+        )
         for held, part in zip(out, parts):
             held.append(part)
     for feature in dense:
         if batched:
-            out[3].append(kernels.dense_batch(examples, feature))
+            out[3].append(example_kernels.dense_batch(examples, feature))
         else:
-            out[3].append(kernels.dense_one(examples[0], feature))
+            out[3].append(example_kernels.dense_one(examples[0], feature))
     for key, dtype, split_type in ragged:
-        rows = kernels.rows_of(examples, key, dtype)
-        out[4].append(kernels.joined(rows, dtype))
-        at = kernels.splits(kernels.lengths_of(rows), split_type)
+        rows = example_kernels.rows_of(examples, key, dtype)
+        out[4].append(example_kernels.joined(rows, dtype))
+        at = example_kernels.splits(example_kernels.lengths_of(rows), split_type)
         out[5].append(at if batched else at[:0])
     return out
 
@@ -331,8 +335,8 @@ def parse_sequence_example_v2_op(
     lists = [(name, message.feature_lists.feature_list) for name, message in found]
     sparse_out: tuple[list, list, list] = ([], [], [])
     for key, dtype in zip(_texts(feature_list_sparse_keys), feature_list_sparse_types):
-        batch = [kernels.steps_of(each, key, dtype, name) or [] for name, each in lists]
-        indices, values, shape = kernels.sparse_steps(batch, dtype)
+        batch = [example_kernels.steps_of(each, key, dtype, name) or [] for name, each in lists]
+        indices, values, shape = example_kernels.sparse_steps(batch, dtype)
         parts = (indices, values, shape) if batched else (indices[:, 1:], values, shape[1:])
         for held, part in zip(sparse_out, parts):
             held.append(part)
@@ -347,10 +351,11 @@ def parse_sequence_example_v2_op(
             raise invalid(f"the shape {shape} of feature list {key} is not fully defined")
         sizes = shape.as_list()
         rows = [
-            kernels.dense_steps(each, key, dtype, sizes, name, may_miss) for name, each in lists
+            example_kernels.dense_steps(each, key, dtype, sizes, name, may_miss)
+            for name, each in lists
         ]
-        values_out.append(kernels.padded_steps(rows, dtype, sizes) if batched else rows[0])
-        lengths = kernels.lengths_of(rows)
+        values_out.append(example_kernels.padded_steps(rows, dtype, sizes) if batched else rows[0])
+        lengths = example_kernels.lengths_of(rows)
         lengths_out.append(lengths if batched else lengths[0])
     return (*context, *sparse_out, values_out, lengths_out, [], [], [])
 

@@ -18,7 +18,7 @@ from reflow.ops import shape_rules
 from reflow.ops.array import renamed
 from reflow.ops.define import no_gradient, op
 from reflow.ops.public import public
-from reflow.ops.strings.text import mapped
+from reflow.ops.strings.string_ops import mapped
 
 _HOST: dict[str, Any] = {"compile": False, "grad": None}
 

@@ -10,12 +10,20 @@ import numpy as np
 
 from reflow.lang import shapes
 from reflow.lang.convert import convert_to_tensor
+from reflow.lang.dtypes import complex64, complex128, float32
+from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
+from reflow.lang.scopes import name_scope
 from reflow.ops.cast import cast
-from reflow.ops.complex import real
 from reflow.ops.define import no_gradient, op
 from reflow.ops.linalg.matmul import matmul, product, transposed
-from reflow.ops.linalg.matrix_diag import band_part_op, diag_part_v1_op, diag_v1_op, set_diag_v1_op
+from reflow.ops.linalg.matrix_diag import (
+    band_part_op,
+    diag_part_v1_op,
+    diag_v1_op,
+    matrix_diag_part,
+    set_diag_v1_op,
+)
 from reflow.ops.linalg.solve import (
     check_square,
     matrix_solve_op,
@@ -26,7 +34,9 @@ from reflow.ops.linalg.solve import (
     widened,
 )
 from reflow.ops.math import conj, reciprocal_op
+from reflow.ops.math.complex import real
 from reflow.ops.public import public
+from reflow.ops.reduce import reduce_sum
 
 # Helpers of the gradients -------------------------------------------------------------------------
 
@@ -490,3 +500,121 @@ logm = public(matrix_logarithm_op, "linalg.logm", example=("[[1.0 + 0.0j]]", "[[
 sqrtm = public(matrix_square_root_op, "linalg.sqrtm", "matrix_square_root", attribute="sqrtm",
                example=("[[4.0, 0.0], [0.0, 9.0]]", "[[2. 0.]\n [0. 3.]]"))
 # fmt: on
+
+
+@export("linalg.svd", v1=("svd",))
+def svd(
+    tensor: Any, full_matrices: bool = False, compute_uv: bool = True, name: str | None = None
+) -> Any:
+    """The singular value decomposition: tensor = u @ diag(s) @ v^H.
+
+    Args:
+      tensor: matrices, of shape `[..., m, n]`.
+      full_matrices: make u and v square.
+      compute_uv: whether u and v are wanted.
+
+    Returns:
+      s, u and v; s alone without `compute_uv`. The singular values s are real and descend.
+
+    >>> import reflow as tf
+    >>> print(tf.linalg.svd([[0.0, 2.0], [1.0, 0.0]], compute_uv=False).numpy())
+    [2. 1.]
+    """
+    s, u, v = svd_op(tensor, compute_uv=compute_uv, full_matrices=full_matrices, name=name)
+    s = real(s)
+    return (s, u, v) if compute_uv else s
+
+
+@export("linalg.eigh", v1=("self_adjoint_eig",))
+def self_adjoint_eig(tensor: Any, name: str | None = None) -> tuple[Any, Any]:
+    """The eigenvalues, ascending, and the eigenvectors (columns) of self-adjoint matrices.
+
+    Args:
+      tensor: matrices, of shape `[..., n, n]`; only their lower triangles are read.
+
+    >>> import reflow as tf
+    >>> print(tf.linalg.eigh([[2.0, 0.0], [0.0, 1.0]])[0].numpy())
+    [1. 2.]
+    """
+    return tuple(self_adjoint_eig_op(tensor, compute_v=True, name=name))
+
+
+@export("linalg.eigvalsh", v1=("self_adjoint_eigvals",))
+def self_adjoint_eigvals(tensor: Any, name: str | None = None) -> Any:
+    """The eigenvalues of self-adjoint matrices, ascending.
+
+    Args:
+      tensor: matrices, of shape `[..., n, n]`; only their lower triangles are read.
+
+    >>> import reflow as tf
+    >>> print(tf.linalg.eigvalsh([[2.0, 0.0], [0.0, 1.0]]).numpy())
+    [1. 2.]
+    """
+    return self_adjoint_eig_op(tensor, compute_v=False, name=name)[0]
+
+
+def _complex_dtype(tensor: Any) -> Any:
+    single = tensor.dtype.base_dtype in (float32, complex64)
+    return complex64 if single else complex128
+
+
+@export(v2=("eig", "linalg.eig"))
+def eig(tensor: Any, name: str | None = None) -> tuple[Any, Any]:
+    """The eigenvalues and eigenvectors (columns) of square matrices, as complex numbers.
+
+    Args:
+      tensor: matrices, of shape `[..., n, n]`.
+
+    >>> import reflow as tf
+    >>> print(tf.linalg.eig([[2.0]])[0].numpy())
+    [2.+0.j]
+    """
+    tensor = convert_to_tensor(tensor)
+    return tuple(eig_op(tensor, Tout=_complex_dtype(tensor), compute_v=True, name=name))
+
+
+@export(v2=("eigvals", "linalg.eigvals"))
+def eigvals(tensor: Any, name: str | None = None) -> Any:
+    """The eigenvalues of square matrices, as complex numbers.
+
+    Args:
+      tensor: matrices, of shape `[..., n, n]`.
+
+    >>> import reflow as tf
+    >>> print(tf.linalg.eigvals([[2.0]]).numpy())
+    [2.+0.j]
+    """
+    tensor = convert_to_tensor(tensor)
+    return eig_op(tensor, Tout=_complex_dtype(tensor), compute_v=False, name=name)[0]
+
+
+@export("linalg.expm")
+def matrix_exponential(input: Any, name: str | None = None) -> Any:
+    """The exponentials of square matrices: the sum of A**k / k!.
+
+    Args:
+      input: matrices, of shape `[..., n, n]`.
+
+    >>> import reflow as tf
+    >>> print(tf.linalg.expm([[0.0, 1.0], [0.0, 0.0]]).numpy())
+    [[1. 1.]
+     [0. 1.]]
+    """
+    with name_scope(name, "matrix_exponential"):
+        return matrix_exponential_op(convert_to_tensor(input, name="input"))
+
+
+@export("linalg.logdet")
+def logdet(matrix: Any, name: str | None = None) -> Any:
+    """The logarithms of the determinants of positive definite matrices.
+
+    Args:
+      matrix: of shape `[..., m, m]`.
+
+    >>> import reflow as tf
+    >>> print(tf.linalg.logdet([[1.0, 0.0], [0.0, 1.0]]).numpy())
+    0.0
+    """
+    with name_scope(name, "logdet"):
+        diagonal = matrix_diag_part(cholesky_op(matrix))
+        return 2.0 * reduce_sum(REGISTRY["Log"](real(diagonal)), [-1])

@@ -1,4 +1,4 @@
-"""Products of matrices: MatMul, batches of them, and what is made of them."""
+"""Products of matrices: MatMul, batches of them, and what is made of them; cross products, adjoints."""
 
 from __future__ import annotations
 
@@ -525,3 +525,57 @@ def _as_matrix(t: Any, axes: Any, flipped: bool) -> tuple[Any, Any, Any]:
     order = REGISTRY["ConcatV2"]([axes, free] if flipped else [free, axes], 0, name="concat")
     shape = pack([summed, kept] if flipped else [kept, summed], name="stack")
     return reshape(transpose(t, order, name="transpose"), shape), free_sizes, free_static
+
+
+# Products of vectors, and adjoints ----------------------------------------------------------------
+
+
+def _cross_shape(a, b):
+    result = a._shape.merge_with(b._shape)
+    if result._dims is not None:
+        if not result._dims:
+            raise ValueError("Shape must be at least rank 1 but is rank 0")
+        if result._dims[-1] not in (None, 3):
+            raise ValueError(f"Dimension must be 3 but is {result._dims[-1]}")
+    return result
+
+
+@op(
+    "Cross(a: T, b: T, *, T: REAL) -> product: T",
+    shape=_cross_shape,
+    grad=lambda g, a, b: (cross_op(b, g), cross_op(g, a)),
+)
+def cross_op(xp, a, b):
+    """The cross products of vectors of three elements, in the last dimension."""
+    if a.shape != b.shape or a.shape[-1:] != (3,):
+        raise ValueError(
+            "Cross-products are only defined for 3-element vectors of one shape, got "
+            f"{list(a.shape)} and {list(b.shape)}"
+        )
+    return xp.cross(a, b).astype(a.dtype)
+
+
+cross = public(
+    cross_op,
+    "linalg.cross",
+    v1=("cross",),
+    example=("[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]", "[0. 0. 1.]"),
+)
+
+
+@export("linalg.adjoint")
+def adjoint(matrix: Any, name: str | None = None) -> Any:
+    """The conjugate transposes of matrices.
+
+    Args:
+      matrix: of shape `[..., m, n]`.
+
+    >>> import reflow as tf
+    >>> print(tf.linalg.adjoint([[1.0 + 2.0j, 3.0]]).numpy())
+    [[1.-2.j]
+     [3.-0.j]]
+    """
+    from reflow.ops.array import matrix_transpose
+
+    with name_scope(name, "adjoint"):
+        return matrix_transpose(convert_to_tensor(matrix, name="matrix"), conjugate=True)

@@ -6,12 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import errors, shapes
+from reflow.lang import dtypes, errors, shapes
+from reflow.lang.convert import convert_to_tensor
+from reflow.lang.dtypes import float32, int32
+from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
+from reflow.lang.scopes import name_scope
 from reflow.lang.shapes import TensorShape
+from reflow.ops.cast import cast
 from reflow.ops.define import op
 from reflow.ops.linalg.matmul import matmul, product, transposed
-from reflow.ops.linalg.matrix_diag import band_part_op
+from reflow.ops.linalg.matrix_diag import (
+    band_part,
+    band_part_op,
+    eye,
+    matrix_diag_part,
+    matrix_set_diag,
+)
 from reflow.ops.math import conj, neg
 from reflow.ops.public import public
 from reflow.ops.reduce import accumulator
@@ -359,3 +370,170 @@ solve = public(matrix_solve_op, "linalg.solve", v1=("matrix_solve",), attribute=
                example=("[[2.0, 0.0], [0.0, 4.0]], [[1.0], [1.0]]", "[[0.5 ]\n [0.25]]"),
                errors="InvalidArgumentError: if a matrix has no inverse.")
 # fmt: on
+
+
+@export("linalg.triangular_solve", v1=("matrix_triangular_solve",))
+def matrix_triangular_solve(
+    matrix: Any, rhs: Any, lower: bool = True, adjoint: bool = False, name: str | None = None
+) -> Any:
+    """The solutions of triangular systems matrix @ x = rhs.
+
+    Args:
+      matrix: of shape `[..., m, m]`; the other triangle is not read.
+      rhs: of shape `[..., m, n]`.
+      lower: whether the matrices are lower triangular.
+      adjoint: solve for their adjoints instead.
+
+    >>> import reflow as tf
+    >>> print(tf.linalg.triangular_solve([[2.0, 0.0], [1.0, 1.0]], [[2.0], [3.0]]).numpy())
+    [[1.]
+     [2.]]
+    """
+    with name_scope(name, "triangular_solve"):
+        return triangular_solve_op(matrix, rhs, lower=lower, adjoint=adjoint)
+
+
+@export("linalg.cholesky_solve", v1=("cholesky_solve",))
+def cholesky_solve(chol: Any, rhs: Any, name: str | None = None) -> Any:
+    """The solutions of A @ x = rhs, given the Cholesky factors of the matrices A.
+
+    Args:
+      chol: lower triangular matrices, of shape `[..., m, m]`: what `tf.linalg.cholesky` gives.
+      rhs: of shape `[..., m, n]`.
+
+    >>> import reflow as tf
+    >>> print(tf.linalg.cholesky_solve([[2.0]], [[8.0]]).numpy())
+    [[2.]]
+    """
+    with name_scope(name, "cholesky_solve"):
+        half = triangular_solve_op(chol, rhs)
+        return triangular_solve_op(chol, half, adjoint=True)
+
+
+@export("linalg.lstsq", v1=("matrix_solve_ls",))
+def matrix_solve_ls(
+    matrix: Any,
+    rhs: Any,
+    l2_regularizer: float = 0.0,
+    fast: bool = True,
+    name: str | None = None,
+) -> Any:
+    """The least-squares solutions of matrix @ x = rhs.
+
+    Args:
+      matrix: of shape `[..., m, n]`.
+      rhs: of shape `[..., m, k]`.
+      l2_regularizer: the weight of the squares of x.
+      fast: by the normal equations; otherwise by a complete decomposition, which copes with matrices
+        that are rank-deficient, and ignores `l2_regularizer`.
+
+    Raises:
+      InvalidArgumentError: if `fast`, and the normal equations are singular.
+
+    >>> import reflow as tf
+    >>> print(tf.linalg.lstsq([[1.0], [1.0]], [[1.0], [3.0]]).numpy())
+    [[2.]]
+    """
+    if l2_regularizer is None:
+        l2_regularizer = 0.0
+    with name_scope(name, "matrix_solve_ls"):
+        regular = cast(l2_regularizer, dtypes.float64)
+        return matrix_solve_ls_op(matrix, rhs, regular, fast=fast)
+
+
+# With the factors of an LU decomposition ----------------------------------------------------------
+
+
+def _lower_and_upper(lower_upper: Any) -> tuple[Any, Any]:
+    ones = REGISTRY["OnesLike"](matrix_diag_part(lower_upper))
+    lower = matrix_set_diag(band_part(lower_upper, -1, 0), ones)
+    return lower, band_part(lower_upper, 0, -1)
+
+
+def _permuted(x: Any, perm: Any) -> Any:
+    """The rows of the matrices `x` in the order that `perm` gives."""
+    batch = perm.shape.rank
+    if batch is None:
+        raise NotImplementedError("LU factors of unknown rank")
+    return REGISTRY["GatherV2"](x, perm, batch - 1, batch_dims=batch - 1)
+
+
+@export("linalg.lu_solve")
+def lu_solve(
+    lower_upper: Any, perm: Any, rhs: Any, validate_args: bool = False, name: str | None = None
+) -> Any:
+    """The solutions of A @ x = rhs, given the LU factors of the matrices A.
+
+    Args:
+      lower_upper, perm: what `tf.linalg.lu` gives, of shape `[..., m, m]` and `[..., m]`.
+      rhs: of shape `[..., m, n]`.
+      validate_args: check the shapes (they always are).
+
+    >>> import reflow as tf
+    >>> print(tf.linalg.lu_solve(*tf.linalg.lu([[2.0]]), [[8.0]]).numpy())
+    [[4.]]
+    """
+    with name_scope(name or "lu_solve"):
+        lower_upper = convert_to_tensor(lower_upper, name="lower_upper", dtype_hint=float32)
+        perm = convert_to_tensor(perm, name="perm", dtype_hint=int32)
+        rhs = convert_to_tensor(rhs, name="rhs", dtype_hint=lower_upper.dtype)
+        batch, outer = perm.shape[:-1], rhs.shape[:-2]
+        if batch.rank != outer.rank or batch.as_list() != outer.as_list():
+            common = shapes.broadcast(batch, outer)
+            if not common.is_fully_defined():
+                raise NotImplementedError("lu_solve of batches of unknown size that differ")
+            broadcast = REGISTRY["BroadcastTo"]
+            sizes = common.as_list()
+            perm = broadcast(perm, [*sizes, *perm.shape[-1:].as_list()])
+            rhs = broadcast(rhs, [*sizes, *rhs.shape[-2:].as_list()])
+        lower, _ = _lower_and_upper(lower_upper)
+        half = triangular_solve_op(lower, _permuted(rhs, perm))
+        return triangular_solve_op(lower_upper, half, lower=False)
+
+
+@export("linalg.lu_matrix_inverse")
+def lu_matrix_inverse(
+    lower_upper: Any, perm: Any, validate_args: bool = False, name: str | None = None
+) -> Any:
+    """The inverses of matrices, given their LU factors.
+
+    Args:
+      lower_upper, perm: what `tf.linalg.lu` gives, of shape `[..., m, m]` and `[..., m]`.
+      validate_args: check the shapes (they always are).
+
+    >>> import reflow as tf
+    >>> print(tf.linalg.lu_matrix_inverse(*tf.linalg.lu([[2.0]])).numpy())
+    [[0.5]]
+    """
+    with name_scope(name or "lu_matrix_inverse"):
+        lower_upper = convert_to_tensor(lower_upper, name="lower_upper", dtype_hint=float32)
+        shape = REGISTRY["Shape"](lower_upper)
+        identity = eye(shape[-1], batch_shape=shape[:-2], dtype=lower_upper.dtype)
+        identity.set_shape(lower_upper.shape)
+        return lu_solve(lower_upper, perm, identity)
+
+
+@export("linalg.lu_reconstruct")
+def lu_reconstruct(
+    lower_upper: Any, perm: Any, validate_args: bool = False, name: str | None = None
+) -> Any:
+    """The matrices that have these LU factors.
+
+    Args:
+      lower_upper, perm: what `tf.linalg.lu` gives, of shape `[..., m, m]` and `[..., m]`.
+      validate_args: check the shapes (they always are).
+
+    >>> import reflow as tf
+    >>> print(tf.linalg.lu_reconstruct(*tf.linalg.lu([[2.0, 1.0], [4.0, 4.0]])).numpy())
+    [[2. 1.]
+     [4. 4.]]
+    """
+    with name_scope(name or "lu_reconstruct"):
+        lower_upper = convert_to_tensor(lower_upper, name="lower_upper", dtype_hint=float32)
+        perm = convert_to_tensor(perm, name="perm", dtype_hint=int32)
+        lower, upper = _lower_and_upper(lower_upper)
+        if perm.shape.rank == 1:
+            back = REGISTRY["InvertPermutation"](perm)
+        else:
+            back = REGISTRY["TopKV2"](-perm, perm.shape[-1]).indices  # sorting a permutation
+        return _permuted(matmul(lower, upper), back)

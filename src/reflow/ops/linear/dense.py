@@ -15,27 +15,24 @@ from reflow.ops import debugging
 from reflow.ops.array import expand_dims
 from reflow.ops.array import shape as shape_of
 from reflow.ops.cast import cast
-from reflow.ops.complex import imag, real
 from reflow.ops.filling import broadcast_dynamic_shape, broadcast_to, ones, zeros
 from reflow.ops.joining import concat
-from reflow.ops.linalg import composed as linalg
 from reflow.ops.linalg.matrix_diag import band_part, matrix_diag, matrix_diag_part, matrix_set_diag
+from reflow.ops.linalg.solve import matrix_triangular_solve
 from reflow.ops.linear.operator import (
     LinearOperator,
     check_dtype,
     check_rank,
     dense_product,
+    maybe_adjoint,
     same_batch,
 )
 from reflow.ops.math import abs as abs_of
 from reflow.ops.math import add, conj, log, pow_op, sqrt
+from reflow.ops.math.complex import imag, real
 from reflow.ops.reduce import reduce_max, reduce_min, reduce_prod, reduce_sum
 
 Hint = bool | None
-
-
-def _turned(x: Any, adjoint: bool) -> Any:
-    return linalg.adjoint(x) if adjoint else x
 
 
 @export("linalg.LinearOperatorFullMatrix")
@@ -173,8 +170,8 @@ class LinearOperatorLowerTriangular(LinearOperator):
         return dense_product(self._lower, x, adjoint, adjoint_arg)
 
     def _solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        matrix, rhs = same_batch(self._lower, _turned(rhs, adjoint_arg))
-        return linalg.matrix_triangular_solve(matrix, rhs, lower=True, adjoint=adjoint)
+        matrix, rhs = same_batch(self._lower, maybe_adjoint(rhs, adjoint_arg))
+        return matrix_triangular_solve(matrix, rhs, lower=True, adjoint=adjoint)
 
     def _to_dense(self) -> Any:
         return self._lower
@@ -271,10 +268,10 @@ class LinearOperatorDiag(LinearOperator):
         return expand_dims(conj(self._diag) if adjoint else self._diag, -1)
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        return self._scale(adjoint) * _turned(x, adjoint_arg)
+        return self._scale(adjoint) * maybe_adjoint(x, adjoint_arg)
 
     def _solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        return _turned(rhs, adjoint_arg) / self._scale(adjoint)
+        return maybe_adjoint(rhs, adjoint_arg) / self._scale(adjoint)
 
     def _to_dense(self) -> Any:
         return matrix_diag(self._diag)
@@ -456,7 +453,7 @@ class LinearOperatorIdentity(_Multiple):
         )
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        return self._spread(_turned(x, adjoint_arg))
+        return self._spread(maybe_adjoint(x, adjoint_arg))
 
     def _solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
         return self._matmul(rhs, adjoint_arg=adjoint_arg)
@@ -558,10 +555,10 @@ class LinearOperatorScaledIdentity(_Multiple):
         return expand_dims(expand_dims(scale, -1), -1)
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        return self._scale(adjoint) * _turned(x, adjoint_arg)
+        return self._scale(adjoint) * maybe_adjoint(x, adjoint_arg)
 
     def _solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        return _turned(rhs, adjoint_arg) / self._scale(adjoint)
+        return maybe_adjoint(rhs, adjoint_arg) / self._scale(adjoint)
 
     def _diag_part(self) -> Any:
         return ones(self._known_shape_tensor()[:-1], self.dtype) * expand_dims(self._multiplier, -1)
@@ -694,7 +691,7 @@ class LinearOperatorZeros(_Multiple):
         )
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        x = self._spread(_turned(x, adjoint_arg))
+        x = self._spread(maybe_adjoint(x, adjoint_arg))
         rows = self._columns if adjoint else self._rows
         sizes = concat([shape_of(x)[:-2], expand_dims(rows, 0), shape_of(x)[-1:]], 0)
         return zeros(sizes, self.dtype)

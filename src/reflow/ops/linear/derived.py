@@ -15,13 +15,14 @@ from reflow.lang.shapes import TensorShape
 from reflow.ops.array import expand_dims, reshape, transpose
 from reflow.ops.array import shape as shape_of
 from reflow.ops.cast import cast
-from reflow.ops.complex import real
 from reflow.ops.constant import constant
 from reflow.ops.filling import broadcast_dynamic_shape, broadcast_to, zeros
 from reflow.ops.joining import concat, split
-from reflow.ops.linalg import composed as linalg
-from reflow.ops.linear.operator import LinearOperator, check_dtype, check_rank
+from reflow.ops.linalg.matmul import adjoint as adjoint_of
+from reflow.ops.linalg.norms import l2_normalize
+from reflow.ops.linear.operator import LinearOperator, check_dtype, check_rank, maybe_adjoint
 from reflow.ops.math import conj, pow_op
+from reflow.ops.math.complex import real
 from reflow.ops.reduce import reduce_sum
 
 Hint = bool | None
@@ -42,9 +43,11 @@ def product(left: LinearOperator, right: LinearOperator) -> LinearOperator:
     return found if found is not None else LinearOperatorComposition([left, right])
 
 
-def _all(hints: Sequence[Hint]) -> Hint:
-    """True if all are; False never follows."""
-    return True if all(hints) else None
+def _of_all(operators: Sequence[LinearOperator], hint: str, given: Hint) -> Hint:
+    """What is `given`; else True if all operators are so. False never follows."""
+    if given is None:
+        return True if all(getattr(each, hint) for each in operators) else None
+    return given
 
 
 def _checked(operators: Any, what: str) -> list[LinearOperator]:
@@ -110,8 +113,7 @@ class LinearOperatorComposition(LinearOperator):
         parts = _checked(operators, "operators")
         for first, second in zip(parts, parts[1:]):
             first._check_fit(second.shape, -2, first._size(-1))
-        if is_non_singular is None:
-            is_non_singular = _all([each.is_non_singular for each in parts])
+        is_non_singular = _of_all(parts, "is_non_singular", is_non_singular)
         self._operators = parts
         super().__init__(
             parts[0].dtype,
@@ -233,7 +235,7 @@ class LinearOperatorAdjoint(_OfOne):
         return self._operator._solve(rhs, adjoint=not adjoint, adjoint_arg=adjoint_arg)
 
     def _to_dense(self) -> Any:
-        return linalg.adjoint(self._operator._to_dense())
+        return adjoint_of(self._operator._to_dense())
 
     def _log_abs_determinant(self) -> Any:
         return self._operator._log_abs_determinant()
@@ -340,14 +342,10 @@ class LinearOperatorKronecker(LinearOperator):
         name: str | None = None,
     ):
         parts = _checked(operators, "operators")
-        if is_square is None:
-            is_square = _all([each.is_square for each in parts])
-        if is_non_singular is None:
-            is_non_singular = _all([each.is_non_singular for each in parts])
-        if is_self_adjoint is None:
-            is_self_adjoint = _all([each.is_self_adjoint for each in parts])
-        if is_positive_definite is None:
-            is_positive_definite = _all([each.is_positive_definite for each in parts])
+        is_square = _of_all(parts, "is_square", is_square)
+        is_non_singular = _of_all(parts, "is_non_singular", is_non_singular)
+        is_self_adjoint = _of_all(parts, "is_self_adjoint", is_self_adjoint)
+        is_positive_definite = _of_all(parts, "is_positive_definite", is_positive_definite)
         self._operators = parts
         super().__init__(
             parts[0].dtype,
@@ -391,11 +389,11 @@ class LinearOperatorKronecker(LinearOperator):
         return reshape(x, concat([batch, rows, columns], 0))
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        x = linalg.adjoint(x) if adjoint_arg else x
+        x = maybe_adjoint(x, adjoint_arg)
         return self._applied(x, lambda part, y: part._matmul(y, adjoint=adjoint), adjoint, False)
 
     def _solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        rhs = linalg.adjoint(rhs) if adjoint_arg else rhs
+        rhs = maybe_adjoint(rhs, adjoint_arg)
         return self._applied(rhs, lambda part, y: part._solve(y, adjoint=adjoint), adjoint, True)
 
     def _sizes(self) -> list[Any]:
@@ -482,12 +480,9 @@ class LinearOperatorBlockDiag(LinearOperator):
         name: str | None = None,
     ):
         parts = _checked(operators, "operators")
-        if is_non_singular is None:
-            is_non_singular = _all([each.is_non_singular for each in parts])
-        if is_self_adjoint is None:
-            is_self_adjoint = _all([each.is_self_adjoint for each in parts])
-        if is_positive_definite is None:
-            is_positive_definite = _all([each.is_positive_definite for each in parts])
+        is_non_singular = _of_all(parts, "is_non_singular", is_non_singular)
+        is_self_adjoint = _of_all(parts, "is_self_adjoint", is_self_adjoint)
+        is_positive_definite = _of_all(parts, "is_positive_definite", is_positive_definite)
         if not all(each.is_square for each in parts):
             is_square = None
         self._operators = parts
@@ -559,12 +554,12 @@ class LinearOperatorBlockDiag(LinearOperator):
         )
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        x = linalg.adjoint(x) if adjoint_arg else x
+        x = maybe_adjoint(x, adjoint_arg)
         axis = -2 if adjoint else -1
         return self._blocks(x, lambda part, y: part._matmul(y, adjoint=adjoint), axis)
 
     def _solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        rhs = linalg.adjoint(rhs) if adjoint_arg else rhs
+        rhs = maybe_adjoint(rhs, adjoint_arg)
         axis = -1 if adjoint else -2
         return self._blocks(rhs, lambda part, y: part._solve(y, adjoint=adjoint), axis)
 
@@ -653,10 +648,10 @@ class LinearOperatorHouseholder(LinearOperator):
         return concat([sizes, sizes[-1:]], 0)
 
     def _unit(self) -> Any:
-        return linalg.l2_normalize(self._reflection_axis, axis=-1)
+        return l2_normalize(self._reflection_axis, axis=-1)
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        x = linalg.adjoint(x) if adjoint_arg else x
+        x = maybe_adjoint(x, adjoint_arg)
         unit = expand_dims(self._unit(), -1)
         return x - 2.0 * unit * reduce_sum(conj(unit) * x, axis=-2, keepdims=True)
 

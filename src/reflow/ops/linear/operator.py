@@ -21,16 +21,17 @@ from reflow.ops import debugging
 from reflow.ops.array import expand_dims, squeeze
 from reflow.ops.array import shape as shape_of
 from reflow.ops.cast import cast
-from reflow.ops.complex import real
 from reflow.ops.constant import constant
 from reflow.ops.filling import broadcast_dynamic_shape, broadcast_to
 from reflow.ops.joining import concat
-from reflow.ops.linalg import composed as linalg
+from reflow.ops.linalg import decompositions
+from reflow.ops.linalg.matmul import adjoint as adjoint_of
 from reflow.ops.linalg.matmul import matmul
 from reflow.ops.linalg.matrix_diag import eye, matrix_diag_part
-from reflow.ops.linalg.solve import det, slogdet, solve
+from reflow.ops.linalg.solve import cholesky_solve, det, slogdet, solve
 from reflow.ops.math import abs as abs_of
 from reflow.ops.math import add, exp
+from reflow.ops.math.complex import real
 from reflow.ops.module import Module
 from reflow.ops.reduce import reduce_max, reduce_min, reduce_sum
 
@@ -234,10 +235,10 @@ class LinearOperator(Module):
         raise NotImplementedError("_matmul is not implemented.")
 
     def _solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        rhs = linalg.adjoint(rhs) if adjoint_arg else rhs
+        rhs = maybe_adjoint(rhs, adjoint_arg)
         matrix, rhs = same_batch(self._to_dense(), rhs)
         if self._factors():
-            return linalg.cholesky_solve(linalg.cholesky_op(matrix), rhs)
+            return cholesky_solve(decompositions.cholesky_op(matrix), rhs)
         return solve(matrix, rhs, adjoint=adjoint)
 
     def _factors(self) -> bool:
@@ -263,13 +264,13 @@ class LinearOperator(Module):
         return real(slogdet(self._to_dense())[1])
 
     def _eigvals(self) -> Any:
-        return linalg.self_adjoint_eigvals(self._to_dense())
+        return decompositions.self_adjoint_eigvals(self._to_dense())
 
     def _cond(self) -> Any:
         if self.is_self_adjoint:
             sizes = abs_of(self._eigvals())
         else:
-            sizes = linalg.svd(self._to_dense(), compute_uv=False)
+            sizes = decompositions.svd(self._to_dense(), compute_uv=False)
         return reduce_max(sizes, axis=-1) / reduce_min(sizes, axis=-1)
 
     def _adjoint(self) -> LinearOperator:
@@ -286,7 +287,9 @@ class LinearOperator(Module):
         from reflow.ops.linear.dense import LinearOperatorLowerTriangular
 
         return LinearOperatorLowerTriangular(
-            linalg.cholesky_op(self._to_dense()), is_non_singular=True, is_self_adjoint=False
+            decompositions.cholesky_op(self._to_dense()),
+            is_non_singular=True,
+            is_self_adjoint=False,
         )
 
     def _times(self, other: LinearOperator) -> LinearOperator | None:
@@ -532,7 +535,7 @@ class LinearOperator(Module):
                 "is_positive_definite is checked of self-adjoint operators only."
             )
         return debugging.assert_positive(
-            real(matrix_diag_part(linalg.cholesky_op(self._to_dense()))),
+            real(matrix_diag_part(decompositions.cholesky_op(self._to_dense()))),
             message="Matrix was not positive definite.",
         )
 
@@ -544,8 +547,13 @@ class LinearOperator(Module):
     def _assert_self_adjoint(self) -> Any:
         dense = self._to_dense()
         return debugging.assert_equal(
-            dense, linalg.adjoint(dense), message="Matrix was not equal to its adjoint."
+            dense, adjoint_of(dense), message="Matrix was not equal to its adjoint."
         )
+
+
+def maybe_adjoint(x: Any, adjoint: bool) -> Any:
+    """`x`, or its adjoints."""
+    return adjoint_of(x) if adjoint else x
 
 
 def dense_product(matrix: Any, x: Any, adjoint: bool, adjoint_arg: bool) -> Any:

@@ -80,12 +80,8 @@ def _outside_of_branches() -> Any:
     return init_scope() if inside and graph is not None else contextlib.nullcontext()
 
 
-class TableInitializerBase:
-    """What fills a static table: `initialize(table)` makes the op that does it.
-
-    Args:
-      key_dtype, value_dtype: those of the table.
-    """
+class _KeysAndValues:
+    """What has keys of one dtype, and values of one."""
 
     def __init__(self, key_dtype: Any, value_dtype: Any):
         self._key_dtype = as_dtype(key_dtype)
@@ -100,6 +96,14 @@ class TableInitializerBase:
     def value_dtype(self) -> DType:
         """The dtype of the values."""
         return self._value_dtype
+
+
+class TableInitializerBase(_KeysAndValues):
+    """What fills a static table: `initialize(table)` makes the op that does it.
+
+    Args:
+      key_dtype, value_dtype: those of the table.
+    """
 
     def initialize(self, table: Any) -> Any:
         """The op that fills `table`."""
@@ -276,7 +280,7 @@ class TextFileInitializer(TableInitializerBase):
 # Tables -------------------------------------------------------------------------------------------
 
 
-class LookupInterface:
+class LookupInterface(_KeysAndValues):
     """What tables have in common.
 
     Args:
@@ -285,20 +289,6 @@ class LookupInterface:
 
     _resource_handle: Any = None
     _table_name: str | None = None
-
-    def __init__(self, key_dtype: Any, value_dtype: Any):
-        self._key_dtype = as_dtype(key_dtype)
-        self._value_dtype = as_dtype(value_dtype)
-
-    @property
-    def key_dtype(self) -> DType:
-        """The dtype of the keys."""
-        return self._key_dtype
-
-    @property
-    def value_dtype(self) -> DType:
-        """The dtype of the values."""
-        return self._value_dtype
 
     @property
     def resource_handle(self) -> Any:

@@ -16,8 +16,8 @@ from reflow.lang.scopes import name_scope
 from reflow.lang.tensor import is_tensor
 from reflow.ops import array
 from reflow.ops.array import renamed
+from reflow.ops.random.random_ops import random_uniform
 from reflow.ops.random.stateless import stateless_uniform
-from reflow.ops.random.values import random_uniform
 
 
 def _noise_shape(x: Any, noise_shape: Any) -> Any:

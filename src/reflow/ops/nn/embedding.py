@@ -16,7 +16,7 @@ from reflow.ops import array, filling, indexing, joining, segments, sequences, s
 from reflow.ops.cast import cast
 from reflow.ops.clip import clip_by_norm
 from reflow.ops.reduce import reduce_prod, reduce_sum
-from reflow.ops.sparse import tensors as sparse
+from reflow.ops.sparse.tensors import sparse_fill_empty_rows, sparse_reshape, sparse_retain
 
 _COMBINERS = ("mean", "sqrtn", "sum")
 
@@ -327,9 +327,9 @@ def embedding_lookup_sparse_v2(
 
 def _retained(ids: Any, weights: Any, keep: Any) -> tuple[Any, Any]:
     if weights is not None:
-        weights_kept = sparse.sparse_retain(weights, keep)
-        return sparse.sparse_retain(ids, keep), weights_kept
-    return sparse.sparse_retain(ids, keep), None
+        weights_kept = sparse_retain(weights, keep)
+        return sparse_retain(ids, keep), weights_kept
+    return sparse_retain(ids, keep), None
 
 
 @export(v1=("nn.safe_embedding_lookup_sparse",))
@@ -362,7 +362,7 @@ def safe_embedding_lookup_sparse(
         rank = array.size(shape) if static_rank is None else static_rank
         outer = REGISTRY["Slice"](shape, [0], [rank - 1])
         matrix = [reduce_prod(outer), indexing.gather(shape, rank - 1)]
-        ids = sparse.sparse_reshape(sparse_ids, cast(matrix, int64))
+        ids = sparse_reshape(sparse_ids, cast(matrix, int64))
         weights = sparse_weights
         if weights is not None:
             weights = SparseTensor(ids.indices, weights.values, ids.dense_shape)
@@ -373,9 +373,9 @@ def safe_embedding_lookup_sparse(
         ids, weights = _retained(ids, weights, valid)
         if combiner != "sum" and weights is not None:
             ids, weights = _retained(ids, weights, weights.values > 0)
-        ids, is_empty = sparse.sparse_fill_empty_rows(ids, default_id or 0)
+        ids, is_empty = sparse_fill_empty_rows(ids, default_id or 0)
         if weights is not None:
-            weights, _ = sparse.sparse_fill_empty_rows(weights, 1.0)
+            weights, _ = sparse_fill_empty_rows(weights, 1.0)
         result = _lookup_sparse(
             tables,
             ids,

@@ -17,7 +17,7 @@ from reflow.ops.nn.cross_entropy import (
 )
 from reflow.ops.nn.embedding import embedding_lookup
 from reflow.ops.nn.sampling import compute_accidental_hits, log_uniform_candidate_sampler
-from reflow.ops.sparse import tensors as sparse
+from reflow.ops.sparse.tensors import sparse_to_dense
 
 
 def _sum_rows(x: Any) -> Any:
@@ -82,9 +82,7 @@ def _lowest_at_hits(labels: Any, drawn: Any, num_true: int, num_sampled: int) ->
     indices = joining.concat([rows, places], 1, "sparse_indices")
     count = REGISTRY["ExpandDims"](num_sampled, 0)
     shape = joining.concat([array.shape(labels)[:1], count], 0)
-    return sparse.sparse_to_dense(
-        indices, shape, weights, default_value=0.0, validate_indices=False
-    )
+    return sparse_to_dense(indices, shape, weights, default_value=0.0, validate_indices=False)
 
 
 @export(v1=("nn.nce_loss",))

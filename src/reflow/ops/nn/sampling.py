@@ -16,8 +16,8 @@ from reflow.lang import errors
 from reflow.lang.export import export
 from reflow.lang.random_seed import op_seeds
 from reflow.ops.define import op
-from reflow.ops.random import kernels as random_kernels
 from reflow.ops.random import philox
+from reflow.ops.random.kernels import unit_double, unit_float
 
 # Distributions ------------------------------------------------------------------------------------
 
@@ -56,7 +56,7 @@ class LogUniform:
         self.log_range = np.log1p(float(range_max))
 
     def classes(self, words: np.ndarray) -> np.ndarray:
-        uniform = random_kernels.unit_double(np, words[:, 0], words[:, 1])
+        uniform = unit_double(np, words[:, 0], words[:, 1])
         value = np.exp(uniform * self.log_range).astype(np.int64) - 1
         return value % self.range
 
@@ -117,7 +117,7 @@ class Weighted:
         return np.array(shares, np.float32), np.array(alias, np.int64)
 
     def classes(self, words: np.ndarray) -> np.ndarray:
-        height = random_kernels.unit_float(np, words[:, 0], np.float32)
+        height = unit_float(np, words[:, 0], np.float32)
         column = (words[:, 1] % np.uint32(self.range)).astype(np.int64)
         return np.where(height < self.share[column], column, self.alias[column])
 

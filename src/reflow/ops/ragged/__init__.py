@@ -1,8 +1,9 @@
 """Ragged tensors: rows of different lengths, as values and the partitions that cut them into rows.
 
-`row_partition` and `ragged_tensor` hold the two classes, `kernels`, `variant` and `cross` the ops, and
-the other modules the functions of `tf.ragged` and what public functions do with ragged arguments. All
-are imported together: whoever has a ragged tensor has what answers for it.
+`row_partition` and `ragged_tensor` hold the two classes (`ragged_tensor_factories` how ragged tensors are
+made, `ragged_tensor_spec` their type), `kernels`, `variant` and `cross` the ops, and the other modules the
+functions of `tf.ragged` and what public functions do with ragged arguments. All are imported together:
+whoever has a ragged tensor has what answers for it.
 """
 
 from reflow.ops.ragged import ragged_tensor  # noqa: F401, I001  (the others need it whole)
@@ -19,6 +20,7 @@ from reflow.ops.ragged import (  # noqa: F401
     getitem,
     kernels,
     math,
+    ragged_tensor_spec,
     rows,
     segment_ids,
     shape,

@@ -95,9 +95,7 @@ def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Any:
         rt = convert_to_tensor_or_ragged(input)
         axis = known_axis(axis)
         if axis is None:
-            raise ValueError(
-                f"{errors.where(errors.user_frame())}: Ragged.squeeze must have an axis argument."
-            )
+            raise ValueError(f"{errors.user_site()}: Ragged.squeeze must have an axis argument.")
         axes = [axis] if isinstance(axis, int) else axis
         axes = {positive_axis(each, rt.shape.rank) for each in axes}
         for each in sorted(axes, reverse=True):
@@ -154,7 +152,7 @@ def tile(input: Any, multiples: Any, name: str | None = None) -> Any:
             count = rt.shape.rank
         elif rt.shape.rank not in (None, count):
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: multiples has {count} elements, one for each of "
+                f"{errors.user_site()}: multiples has {count} elements, one for each of "
                 f"the {rt.shape.rank} dimensions is needed"
             )
         if count is None:
@@ -253,7 +251,7 @@ def one_hot(
         )
         if axis <= rt.ragged_rank:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: axis ({axis}) must be greater than "
+                f"{errors.user_site()}: axis ({axis}) must be greater than "
                 f"indices.ragged_rank ({rt.ragged_rank})."
             )
         axis -= rt.ragged_rank
@@ -267,7 +265,7 @@ def split(
     value: Any, num_or_size_splits: Any, axis: Any = 0, num: int | None = None, name: str = "split"
 ) -> list[Any]:
     """Parts along a dimension that is not ragged."""
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     with name_scope(name, "RaggedSplit"):
         rt = convert_to_tensor_or_ragged(value)
         axis = positive_axis(known_axis(axis), rt.shape.rank)
@@ -411,7 +409,7 @@ def boolean_mask(data: Any, mask: Any, name: str | None = None) -> Any:
     >>> tf.ragged.boolean_mask([[1, 2], [3, 4]], [[True, False], [False, False]])
     <tf.RaggedTensor [[1], []]>
     """
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     with name_scope(name, "RaggedMask", [data, mask]):
         data = convert_to_tensor_or_ragged(data, name="data")
         mask = convert_to_tensor_or_ragged(mask, dtypes.bool, name="mask")

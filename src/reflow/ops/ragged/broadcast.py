@@ -32,7 +32,7 @@ def broadcast(values: Sequence[Any]) -> tuple[list[Any], list[RowPartition]]:
     if None in ranks:
         if len(ragged) == len(values):
             return [each.flat_values for each in values], merged_partitions(ragged)
-        raise ValueError(f"{errors.where(errors.user_frame())}: Unable to broadcast: unknown rank")
+        raise ValueError(f"{errors.user_site()}: Unable to broadcast: unknown rank")
     inner = min(each.flat_values.shape.rank for each in ragged)
     taking_part = [
         isinstance(each, RaggedTensor) or rank >= inner for each, rank in zip(values, ranks)

@@ -70,7 +70,7 @@ def _python_axis(axis: Any) -> Any:
 
 
 def _joined(values: list[Any], axis: Any, stack: bool) -> Any:
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     if not values:
         raise ValueError(f"{site}: rt_inputs may not be empty.")
     values = [convert_to_tensor_or_ragged(each, name="rt_input") for each in values]

@@ -42,7 +42,7 @@ def from_tensor(
         rank = tensor.shape.rank
         if rank is not None and rank <= ragged_rank:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: The rank of a RaggedTensor must be greater "
+                f"{errors.user_site()}: The rank of a RaggedTensor must be greater "
                 f"than 1, and than ragged_rank ({ragged_rank}); received a tensor with rank {rank}."
             )
         if _is_nested(lengths):
@@ -97,7 +97,7 @@ def _lengths_before(tensor: Any, padding: Any, kind: Any) -> Any:
     padding = convert_to_tensor(padding, tensor.dtype, "padding")
     if not padding.shape.is_compatible_with(tensor.shape[2:]):
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: padding of shape {padding.shape} must have the "
+            f"{errors.user_site()}: padding of shape {padding.shape} must have the "
             f"shape {tensor.shape[2:]} of tensor[0, 0]"
         )
     same = REGISTRY["Equal"](tensor, padding)
@@ -165,7 +165,7 @@ def from_sparse(
             f"Argument `st_input` must be of type SparseTensor, but is of type "
             f"{type(st_input).__name__}."
         )
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     with name_scope(name, "RaggedFromSparse", [st_input]):
         rank = st_input.dense_shape.shape._dims
         if rank is None or rank[0] is None:

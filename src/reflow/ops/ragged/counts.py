@@ -76,15 +76,11 @@ def bincount_ragged(
     """How often each integer occurs, altogether or (with axis -1) in each row."""
     arr = convert_to_tensor_or_ragged(arr)
     if not is_ragged(arr):
-        raise TypeError(
-            f"{errors.where(errors.user_frame())}: `weights` is a RaggedTensor, `arr` is none"
-        )
+        raise TypeError(f"{errors.user_site()}: `weights` is a RaggedTensor, `arr` is none")
     if weights is not None:
         weights = convert_to_tensor_or_ragged(weights)
         if not is_ragged(weights):
-            raise TypeError(
-                f"{errors.where(errors.user_frame())}: `weights` must be a RaggedTensor, as `arr` is"
-            )
+            raise TypeError(f"{errors.user_site()}: `weights` must be a RaggedTensor, as `arr` is")
         merged_partitions([arr, weights])
         weights = weights.flat_values
     if axis != -1:
@@ -93,8 +89,7 @@ def bincount_ragged(
         )
     if arr.shape.rank != 2:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: tf.math.bincount of rows takes a matrix, got "
-            f"{arr.shape}"
+            f"{errors.user_site()}: tf.math.bincount of rows takes a matrix, got {arr.shape}"
         )
     if weights is not None and binary_output:
         raise ValueError("Arguments `binary_output` and `weights` are mutually exclusive.")

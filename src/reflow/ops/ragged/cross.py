@@ -194,8 +194,8 @@ def _cross(
     inputs: Any, hashed: bool, num_buckets: int, hash_key: int | None, name: str | None
 ) -> RaggedTensor:
     if not isinstance(inputs, (tuple, list)):
-        raise TypeError(f"{errors.where(errors.user_frame())}: Inputs must be a list")
-    site = errors.where(errors.user_frame())
+        raise TypeError(f"{errors.user_site()}: Inputs must be a list")
+    site = errors.user_site()
     if not inputs:
         raise ValueError(f"{site}: tf.ragged.cross needs at least one input")
     ragged, sparse, dense = [], [], []

@@ -23,7 +23,7 @@ def embedding_lookup(function: Callable, params: Any, ids: Any, *args: Any, **kw
     ids = convert_to_tensor_or_ragged(ids)
     if not ids.dtype.is_integer:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: The values contained by the inputs have type "
+            f"{errors.user_site()}: The values contained by the inputs have type "
             f"{ids.dtype}; expected integers"
         )
     return ids.with_flat_values(function(params, ids.flat_values, *args, **kwargs))
@@ -41,7 +41,7 @@ def embedding_lookup_sparse(
     """The rows of a table combined, one result for each row of ids."""
     if sp_weights is not None and is_ragged(sp_ids) != is_ragged(sp_weights):
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: sp_ids and sp_weights must both be ragged, got "
+            f"{errors.user_site()}: sp_ids and sp_weights must both be ragged, got "
             f"{type(sp_ids).__name__} and {type(sp_weights).__name__}"
         )
     ids = convert_to_tensor_or_ragged(sp_ids).to_sparse()

@@ -107,7 +107,7 @@ def _nested(
     ragged: Callable, dense: Callable, pylist: Any, ragged_rank: int | None, inner_shape: Any
 ) -> Any:
     """`dense(values, shape)` of what is innermost, with `ragged(values, splits)` around it."""
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     if is_ragged(pylist):
         raise TypeError(f"{site}: pylist may not be a RaggedTensor or RaggedTensorValue.")
     shown = f"{pylist!r:.80}"
@@ -222,8 +222,7 @@ def placeholder(
     """
     if executing_eagerly():
         raise RuntimeError(
-            f"{errors.where(errors.user_frame())}: tf.ragged.placeholder() is not compatible with "
-            "eager execution."
+            f"{errors.user_site()}: tf.ragged.placeholder() is not compatible with eager execution."
         )
     make = REGISTRY["Placeholder"]
     dtype = as_dtype(dtype)

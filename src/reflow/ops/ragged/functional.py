@@ -48,7 +48,7 @@ def map_flat_values(op: Any, *args: Any, **kwargs: Any) -> Any:
     outer = shape[:1] if shape is not None and shape.rank else None
     if not (is_tensor(result) or is_ragged(result)):
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: the `op` of tf.ragged.map_flat_values must return "
+            f"{errors.user_site()}: the `op` of tf.ragged.map_flat_values must return "
             f"a tensor, got {type(result).__name__}"
         )
     if (
@@ -57,7 +57,7 @@ def map_flat_values(op: Any, *args: Any, **kwargs: Any) -> Any:
         and not all(outer.is_compatible_with(c) for c in counts)
     ):
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: tf.ragged.map_flat_values requires that the output "
+            f"{errors.user_site()}: tf.ragged.map_flat_values requires that the output "
             "of `op` have the same outer-dimension size as flat_values of any ragged inputs. (output "
             f"shape: {shape}; expected outer dimension size: {counts[0]._dims and counts[0]._dims[0]})"
         )
@@ -68,9 +68,7 @@ def merged_partitions(ragged: list[RaggedTensor]) -> list[RowPartition]:
     """The partitions that all of `ragged` have; whether they are equal is checked."""
     nested = [each._nested_row_partitions for each in ragged]
     if len({len(each) for each in nested}) > 1:
-        raise ValueError(
-            f"{errors.where(errors.user_frame())}: All ragged inputs must have the same ragged_rank."
-        )
+        raise ValueError(f"{errors.user_site()}: All ragged inputs must have the same ragged_rank.")
     result = []
     for same in zip(*nested):
         first = same[0]

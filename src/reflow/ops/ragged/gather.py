@@ -76,7 +76,7 @@ def gather(
         rank = indices.shape.rank
         if rank is not None and not 0 <= batch_dims <= rank:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: batch_dims={batch_dims} must be between 0 and "
+                f"{errors.user_site()}: batch_dims={batch_dims} must be between 0 and "
                 f"rank(indices)={rank}"
             )
         return _gather(params, indices, axis, batch_dims)
@@ -95,9 +95,7 @@ def _gather(params: Any, indices: Any, axis: int, batch_dims: int) -> Any:
         return indices.with_values(_gather(params, indices.values, 0, 0))
     rank = indices.shape.rank
     if rank is None:
-        raise ValueError(
-            f"{errors.where(errors.user_frame())}: rank(indices) must be known statically"
-        )
+        raise ValueError(f"{errors.user_site()}: rank(indices) must be known statically")
     depth = params.ragged_rank
     result = ragged_gather_op(
         list(params.nested_row_splits),
@@ -157,7 +155,7 @@ def _moved(params: Any, indices: Any, axis: int) -> Any:
     raise errors.UnimplementedError(
         None,
         None,
-        f"{errors.where(errors.user_frame())}: tf.gather of ragged tensors with batch_dims=1 and axis="
+        f"{errors.user_site()}: tf.gather of ragged tensors with batch_dims=1 and axis="
         f"{axis}: only the dimension right after the batch dimensions",
     )
 
@@ -215,7 +213,7 @@ def _gather_within(params: RaggedTensor, indices: Any, axis: int) -> Any:
         raise errors.UnimplementedError(
             None,
             None,
-            f"{errors.where(errors.user_frame())}: tf.gather with ragged indices along a ragged "
+            f"{errors.user_site()}: tf.gather with ragged indices along a ragged "
             "dimension; use batch_dims=1",
         )
     rank = indices.shape.rank
@@ -246,7 +244,7 @@ def gather_nd(
     """The slices that lists of indices name."""
     if not isinstance(batch_dims, int) or batch_dims != 0:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: batch_dims != 0 is not supported for ragged gather yet."
+            f"{errors.user_site()}: batch_dims != 0 is not supported for ragged gather yet."
         )
     with name_scope(name, "RaggedGatherNd"):
         params = convert_to_tensor_or_ragged(params, name="params")

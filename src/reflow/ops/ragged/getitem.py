@@ -31,10 +31,6 @@ def getitem(rt: RaggedTensor, key: Any) -> Any:
         return _item(rt, keys)
 
 
-def _site() -> str:
-    return errors.where(errors.user_frame())
-
-
 def _item(rt: Any, keys: list[Any]) -> Any:
     if not keys:
         return rt
@@ -61,11 +57,13 @@ def _index(key: Any) -> Any:
     """
     if is_tensor(key):
         if not key.dtype.is_integer or key.shape.rank not in (0, None):
-            raise TypeError(f"{_site()}: Invalid index {key!r:.80}: a scalar integer is needed")
+            raise TypeError(
+                f"{errors.user_site()}: Invalid index {key!r:.80}: a scalar integer is needed"
+            )
         return key
     if isinstance(key, bool) or not hasattr(type(key), "__index__"):
         raise TypeError(
-            f"{_site()}: Key must be a Python integer, slice, ellipsis, tf.newaxis or scalar integer "
+            f"{errors.user_site()}: Key must be a Python integer, slice, ellipsis, tf.newaxis or scalar integer "
             f"tensor, got {key!r:.80}"
         )
     return key.__index__()
@@ -142,7 +140,7 @@ def _inner(rt: RaggedTensor, keys: list[Any]) -> Any:
     key = _index(first)
     size = rt._row_partition.static_uniform_row_length
     if rt.uniform_row_length is None:
-        raise ValueError(f"{_site()}: Cannot index into an inner ragged dimension.")
+        raise ValueError(f"{errors.user_site()}: Cannot index into an inner ragged dimension.")
     if size is not None and not is_tensor(key) and not -size <= key < size:
         raise IndexError(f"Row key {key} out of bounds")
     kind = rt.row_splits.dtype
@@ -178,10 +176,10 @@ def _ragged_slice(rt: RaggedTensor, key: slice) -> RaggedTensor:
     step = 1 if key.step is None else key.step
     known = constant_value(step) if is_tensor(step) else step
     if known is None:
-        raise ValueError(f"{_site()}: the step of a slice of ragged rows must be known")
+        raise ValueError(f"{errors.user_site()}: the step of a slice of ragged rows must be known")
     known = int(known)
     if known == 0:
-        raise ValueError(f"{_site()}: slice step cannot be zero")
+        raise ValueError(f"{errors.user_site()}: slice step cannot be zero")
     lengths, starts = rt.row_lengths(), rt.row_starts()
     # As Python cuts a list, with bounds counted from each row's own end where they are negative.
     low, high = (0, 0) if known > 0 else (-1, -1)
@@ -217,5 +215,7 @@ def _spelled_out(rt: RaggedTensor, keys: list[Any], used: int = 0) -> list[Any]:
         raise ValueError("Ellipsis not supported for ragged tensors with unknown rank")
     taken = used + sum(each is not None for each in keys)
     if taken > rank:
-        raise IndexError(f"{_site()}: Too many indices for a RaggedTensor of rank {rank}")
+        raise IndexError(
+            f"{errors.user_site()}: Too many indices for a RaggedTensor of rank {rank}"
+        )
     return [slice(None)] * (rank - taken) + keys

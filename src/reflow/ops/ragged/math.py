@@ -75,7 +75,7 @@ def range(
             order = [dtypes.int32, dtypes.int64, dtypes.bfloat16, dtypes.float32, dtypes.float64]
             if any(each.dtype not in order for each in given):
                 raise ValueError(
-                    f"{errors.where(errors.user_frame())}: tf.ragged.range takes int32, int64 and "
+                    f"{errors.user_site()}: tf.ragged.range takes int32, int64 and "
                     f"floating-point numbers, got {[each.dtype.name for each in given]}"
                 )
             widest = max((each.dtype for each in given), key=order.index)
@@ -99,7 +99,7 @@ def segment_aggregate(
     if is_ragged(segment_ids):
         if not is_ragged(data):
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: segment_ids.shape should be a prefix of "
+                f"{errors.user_site()}: segment_ids.shape should be a prefix of "
                 "data.shape, but segment_ids is ragged and data is not."
             )
         data, segment_ids = match_splits_dtypes(data, segment_ids)
@@ -164,7 +164,7 @@ def known_axis(axis: Any) -> Any:
         value = constant_value(axis)
         if value is None:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: axis must be known at graph construction time."
+                f"{errors.user_site()}: axis must be known at graph construction time."
             )
         axis = value.tolist()
     elif hasattr(axis, "tolist"):
@@ -281,7 +281,7 @@ def _mean(rt: Any, axis: Any, keepdims: bool) -> Any:
 def _variance(rt: Any, axis: Any, keepdims: bool) -> Any:
     if rt.dtype.is_complex:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: reduce_variance is not supported for RaggedTensors "
+            f"{errors.user_site()}: reduce_variance is not supported for RaggedTensors "
             "with complex dtypes."
         )
     mean = _mean(rt, axis, keepdims)
@@ -388,7 +388,7 @@ def dropout(function: Callable, x: Any, *args: Any, **kwargs: Any) -> Any:
         return NotImplemented
     if kwargs.get("noise_shape") is not None:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: noise_shape is not supported yet for RaggedTensor x"
+            f"{errors.user_site()}: noise_shape is not supported yet for RaggedTensor x"
         )
     x = convert_to_tensor_or_ragged(x)
     return x.with_flat_values(function(x.flat_values, *args, **kwargs))
@@ -413,7 +413,7 @@ def matmul_ragged(
 
     What is summed over must have one size in a batch; rows are filled up with zeros for the product.
     """
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     a, b = (convert_to_tensor_or_ragged(each) for each in (a, b))
     if a_is_sparse or b_is_sparse or output_type is not None:
         raise ValueError(

@@ -1,9 +1,9 @@
-"""`tf.RaggedTensor` and its type spec: https://www.tensorflow.org/guide/ragged_tensor"""
+"""`tf.RaggedTensor`: https://www.tensorflow.org/guide/ragged_tensor"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,21 +15,19 @@ from reflow.lang.foreign_names import known_as
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.shapes import TensorShape
-from reflow.lang.tensor import SymbolicTensor, Tensor, is_tensor
-from reflow.lang.type_spec import (
-    BatchableTypeSpec,
-    CompositeTensor,
-    TensorSpec,
-    register_type_spec_from_value_converter,
-)
+from reflow.lang.tensor import SymbolicTensor
 from reflow.ops import array
-from reflow.ops.ragged.row_partition import RowPartition, require, rows_of
+from reflow.ops.ragged.ragged_tensor_factories import RaggedTensorFactories, as_values
+from reflow.ops.ragged.row_partition import RowPartition
 from reflow.ops.ragged.value import RaggedTensorValue, with_commas
+
+if TYPE_CHECKING:
+    from reflow.ops.ragged.ragged_tensor_spec import RaggedTensorSpec
 
 
 @known_as("tensorflow.python.ops.ragged.ragged_tensor")
 @export("RaggedTensor")
-class RaggedTensor(CompositeTensor):
+class RaggedTensor(RaggedTensorFactories):
     """A tensor with rows of different lengths: values, and a partition that cuts them into rows.
 
     The values may be ragged themselves. Use a factory, such as `tf.RaggedTensor.from_row_lengths`
@@ -51,335 +49,11 @@ class RaggedTensor(CompositeTensor):
     def __init__(self, values: Any, row_partition: RowPartition, internal: bool = False):
         if not internal:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: RaggedTensor constructor is private; please "
+                f"{errors.user_site()}: RaggedTensor constructor is private; please "
                 "use one of the factory methods instead (e.g., RaggedTensor.from_row_lengths())"
             )
         self._values = values
         self._row_partition = row_partition
-
-    # Factories -----------------------------------------------------------------------------------
-
-    @classmethod
-    def _from_row_partition(
-        cls, values: Any, partition: RowPartition, validate: bool = True
-    ) -> RaggedTensor:
-        """The rows of `values`, which are ragged or a tensor already."""
-        kind = partition.dtype
-        if is_ragged(values) and values.row_splits.dtype is not kind:
-            raise ValueError(
-                f"{errors.where(errors.user_frame())}: the row splits of the values are "
-                f"{values.row_splits.dtype.name}, those of the new partition {kind.name}; use "
-                "RaggedTensor.with_row_splits_dtype() to convert them"
-            )
-        if validate:
-            count = values.nrows() if is_ragged(values) else rows_of(values, kind)
-            partition = partition.with_checks(
-                require(
-                    REGISTRY["Equal"](partition.nvals(), count),
-                    "Arguments to _from_row_partition do not form a valid RaggedTensor: the number "
-                    "of values that the rows take and the number of values there are differ:",
-                    [partition.nvals(), count],
-                )
-            )
-        return cls(values, partition, internal=True)
-
-    @classmethod
-    def from_row_splits(
-        cls, values: Any, row_splits: Any, name: str | None = None, validate: bool = True
-    ) -> RaggedTensor:
-        """Rows `values[row_splits[i]:row_splits[i + 1]]`.
-
-        Args:
-          values: a tensor or `RaggedTensor`, `[nvals, ...]`.
-          row_splits: int32 or int64 vector, `[nrows + 1]`: sorted, from 0 to `nvals`.
-          name: a prefix for the nodes.
-          validate: whether to check that.
-
-        Raises:
-          InvalidArgumentError: if it is not so.
-
-        >>> import reflow as tf
-        >>> tf.RaggedTensor.from_row_splits([3, 1, 4], [0, 2, 2, 3])
-        <tf.RaggedTensor [[3, 1], [], [4]]>
-        """
-        _check_bool(validate)
-        with name_scope(name, "RaggedFromRowSplits", [values, row_splits]):
-            values = _as_values(values)
-            partition = RowPartition.from_row_splits(
-                row_splits, validate, dtype_hint=_splits_hint(values)
-            )
-            return cls._from_row_partition(values, partition, validate)
-
-    @classmethod
-    def from_value_rowids(
-        cls,
-        values: Any,
-        value_rowids: Any,
-        nrows: Any = None,
-        name: str | None = None,
-        validate: bool = True,
-    ) -> RaggedTensor:
-        """Rows of the values with equal row numbers.
-
-        Args:
-          values: a tensor or `RaggedTensor`, `[nvals, ...]`.
-          value_rowids: int32 or int64 vector, `[nvals]`: sorted, the row of each value.
-          nrows: how many rows there are; by default up to the last that has a value.
-          name: a prefix for the nodes.
-          validate: whether to check that.
-
-        Raises:
-          InvalidArgumentError: if it is not so.
-
-        >>> import reflow as tf
-        >>> tf.RaggedTensor.from_value_rowids([3, 1, 4], [0, 0, 2], nrows=4)
-        <tf.RaggedTensor [[3, 1], [], [4], []]>
-        """
-        _check_bool(validate)
-        with name_scope(name, "RaggedFromValueRowIds", [values, value_rowids, nrows]):
-            values = _as_values(values)
-            partition = RowPartition.from_value_rowids(
-                value_rowids, nrows, validate, dtype_hint=_splits_hint(values)
-            )
-            return cls._from_row_partition(values, partition, validate)
-
-    @classmethod
-    def from_row_lengths(
-        cls, values: Any, row_lengths: Any, name: str | None = None, validate: bool = True
-    ) -> RaggedTensor:
-        """Rows of the given lengths.
-
-        Args:
-          values: a tensor or `RaggedTensor`, `[nvals, ...]`.
-          row_lengths: int32 or int64 vector, `[nrows]`, not negative, with the sum `nvals`.
-          name: a prefix for the nodes.
-          validate: whether to check that.
-
-        Raises:
-          InvalidArgumentError: if it is not so.
-
-        >>> import reflow as tf
-        >>> tf.RaggedTensor.from_row_lengths([3, 1, 4], [1, 0, 2])
-        <tf.RaggedTensor [[3], [], [1, 4]]>
-        """
-        _check_bool(validate)
-        with name_scope(name, "RaggedFromRowLengths", [values, row_lengths]):
-            values = _as_values(values)
-            partition = RowPartition.from_row_lengths(
-                row_lengths, validate, dtype_hint=_splits_hint(values)
-            )
-            return cls._from_row_partition(values, partition, validate)
-
-    @classmethod
-    def from_row_starts(
-        cls, values: Any, row_starts: Any, name: str | None = None, validate: bool = True
-    ) -> RaggedTensor:
-        """Rows that begin at the given places; the last goes to the end of the values.
-
-        >>> import reflow as tf
-        >>> tf.RaggedTensor.from_row_starts([3, 1, 4], [0, 2, 2])
-        <tf.RaggedTensor [[3, 1], [], [4]]>
-        """
-        _check_bool(validate)
-        with name_scope(name, "RaggedFromRowStarts", [values, row_starts]):
-            values = _as_values(values)
-            starts = convert_to_tensor(
-                row_starts, name="row_starts", dtype_hint=_splits_hint(values)
-            )
-            count = values.nrows() if is_ragged(values) else rows_of(values, starts.dtype)
-            end = array.reshape(REGISTRY["Cast"](count, DstT=starts.dtype), [1])
-            splits = REGISTRY["ConcatV2"]([starts, end], 0)
-            partition = RowPartition.from_row_splits(splits, validate)
-            return cls._from_row_partition(values, partition, validate)
-
-    @classmethod
-    def from_row_limits(
-        cls, values: Any, row_limits: Any, name: str | None = None, validate: bool = True
-    ) -> RaggedTensor:
-        """Rows that end at the given places.
-
-        >>> import reflow as tf
-        >>> tf.RaggedTensor.from_row_limits([3, 1, 4], [2, 2, 3])
-        <tf.RaggedTensor [[3, 1], [], [4]]>
-        """
-        _check_bool(validate)
-        with name_scope(name, "RaggedFromRowLimits", [values, row_limits]):
-            values = _as_values(values)
-            limits = convert_to_tensor(
-                row_limits, name="row_limits", dtype_hint=_splits_hint(values)
-            )
-            zero = convert_to_tensor(np.zeros(1, limits.dtype.np))
-            splits = REGISTRY["ConcatV2"]([zero, limits], 0)
-            partition = RowPartition.from_row_splits(splits, validate)
-            return cls._from_row_partition(values, partition, validate)
-
-    @classmethod
-    def from_uniform_row_length(
-        cls,
-        values: Any,
-        uniform_row_length: Any,
-        nrows: Any = None,
-        validate: bool = True,
-        name: str | None = None,
-    ) -> RaggedTensor:
-        """Rows of one length: a dimension that is not ragged, before others that are.
-
-        Args:
-          values: a tensor or `RaggedTensor`, `[nvals, ...]`.
-          uniform_row_length: a scalar integer.
-          nrows: how many rows; needed where the length is zero.
-          validate: whether to check that they fit together.
-          name: a prefix for the nodes.
-
-        Raises:
-          InvalidArgumentError: if they do not.
-          ValueError: if the length is zero and `nrows` is not given.
-
-        >>> import reflow as tf
-        >>> tf.RaggedTensor.from_uniform_row_length(tf.ragged.constant([[1], [], [2, 3], []]), 2).shape
-        TensorShape([2, 2, None])
-        """
-        _check_bool(validate)
-        with name_scope(name, "RaggedFromUniformRowLength", [values, uniform_row_length, nrows]):
-            values = _as_values(values)
-            kind = values.row_splits.dtype if is_ragged(values) else None
-            count = values.nrows() if is_ragged(values) else rows_of(values, kind or dtypes.int64)
-            partition = RowPartition.from_uniform_row_length(
-                uniform_row_length, count, nrows, validate, kind
-            )
-            return cls._from_row_partition(values, partition, False)
-
-    @classmethod
-    def from_nested_value_rowids(
-        cls,
-        flat_values: Any,
-        nested_value_rowids: Any,
-        nested_nrows: Any = None,
-        name: str | None = None,
-        validate: bool = True,
-    ) -> Any:
-        """Values partitioned several times, by row numbers, the outermost first.
-
-        Raises:
-          TypeError: if `nested_value_rowids` is no list.
-          ValueError: if `nested_nrows` has another length.
-
-        >>> import reflow as tf
-        >>> tf.RaggedTensor.from_nested_value_rowids([3, 1, 4], [[0, 1], [0, 0, 1]]).shape
-        TensorShape([2, None, None])
-        """
-        _check_list(nested_value_rowids, "nested_value_rowids", "value_rowids")
-        if nested_nrows is None:
-            nested_nrows = [None] * len(nested_value_rowids)
-        else:
-            _check_list(nested_nrows, "nested_nrows", "nrows")
-            if len(nested_nrows) != len(nested_value_rowids):
-                raise ValueError(
-                    "Argument `nested_nrows` must have the same length as argument "
-                    f"`nested_value_rowids`. len(nested_nrows) = {len(nested_nrows)} vs. "
-                    f"len(nested_value_rowids) = {len(nested_value_rowids)}."
-                )
-        with name_scope(name, "RaggedFromNestedValueRowIds", [flat_values]):
-            result = _as_values(flat_values)
-            for rowids, nrows in reversed(list(zip(nested_value_rowids, nested_nrows))):
-                result = cls.from_value_rowids(result, rowids, nrows, validate=validate)
-            return result
-
-    @classmethod
-    def from_nested_row_splits(
-        cls,
-        flat_values: Any,
-        nested_row_splits: Any,
-        name: str | None = None,
-        validate: bool = True,
-    ) -> Any:
-        """Values partitioned several times, by row splits, the outermost first.
-
-        >>> import reflow as tf
-        >>> tf.RaggedTensor.from_nested_row_splits([3, 1, 4], [[0, 1, 2], [0, 2, 3]]).shape
-        TensorShape([2, None, None])
-        """
-        _check_list(nested_row_splits, "nested_row_splits", "row_splits")
-        with name_scope(name, "RaggedFromNestedRowSplits", [flat_values, nested_row_splits]):
-            result = _as_values(flat_values)
-            for splits in reversed(nested_row_splits):
-                result = cls.from_row_splits(result, splits, validate=validate)
-            return result
-
-    @classmethod
-    def from_nested_row_lengths(
-        cls,
-        flat_values: Any,
-        nested_row_lengths: Any,
-        name: str | None = None,
-        validate: bool = True,
-    ) -> Any:
-        """Values partitioned several times, by row lengths, the outermost first.
-
-        >>> import reflow as tf
-        >>> tf.RaggedTensor.from_nested_row_lengths([3, 1, 4], [[1, 1], [2, 1]]).shape
-        TensorShape([2, None, None])
-        """
-        _check_list(nested_row_lengths, "nested_row_lengths", "row_lengths")
-        with name_scope(name, "RaggedFromNestedRowlengths", [flat_values, nested_row_lengths]):
-            result = _as_values(flat_values)
-            for lengths in reversed(nested_row_lengths):
-                result = cls.from_row_lengths(result, lengths, validate=validate)
-            return result
-
-    @classmethod
-    def from_tensor(
-        cls,
-        tensor: Any,
-        lengths: Any = None,
-        padding: Any = None,
-        ragged_rank: int = 1,
-        name: str | None = None,
-        row_splits_dtype: Any = dtypes.int64,
-    ) -> Any:
-        """The rows of a tensor, without what lies beyond `lengths`, or without padding at their ends.
-
-        Args:
-          tensor: a tensor of rank above `ragged_rank`.
-          lengths: the lengths of the rows; or a tuple of such, one for each ragged dimension.
-          padding: the value (of the shape of `tensor[0, 0]`) that fills up the rows.
-          ragged_rank: how many dimensions are partitioned.
-          name: a prefix for the nodes.
-          row_splits_dtype: `tf.int32` or `tf.int64`.
-
-        Raises:
-          ValueError: if both `lengths` and `padding` are given, or the rank is too low.
-
-        >>> import reflow as tf
-        >>> tf.RaggedTensor.from_tensor([[5, 7, 0], [0, 3, 0], [6, 0, 0]], padding=0)
-        <tf.RaggedTensor [[5, 7], [0, 3], [6]]>
-        """
-        from reflow.ops.ragged.conversions import from_tensor
-
-        return from_tensor(tensor, lengths, padding, ragged_rank, name, row_splits_dtype)
-
-    @classmethod
-    def from_sparse(
-        cls, st_input: Any, name: str | None = None, row_splits_dtype: Any = dtypes.int64
-    ) -> RaggedTensor:
-        """The rows of a sparse matrix of which every row is filled from the left.
-
-        Args:
-          st_input: a `SparseTensor` of rank 2.
-          name: a prefix for the nodes.
-          row_splits_dtype: `tf.int32` or `tf.int64`.
-
-        Raises:
-          ValueError: if the rank is not 2.
-          InvalidArgumentError: if a row has a gap.
-
-        >>> import reflow as tf
-        >>> tf.RaggedTensor.from_sparse(tf.sparse.SparseTensor([[0, 0], [2, 0]], [1, 2], [3, 2]))
-        <tf.RaggedTensor [[1], [], [2]]>
-        """
-        from reflow.ops.ragged.conversions import from_sparse
-
-        return from_sparse(st_input, name, row_splits_dtype)
 
     # Its parts -----------------------------------------------------------------------------------
 
@@ -515,11 +189,11 @@ class RaggedTensor(CompositeTensor):
         >>> tf.ragged.constant([[1, 2], [3]]).with_values(tf.constant([4, 5, 6]))
         <tf.RaggedTensor [[4, 5], [6]]>
         """
-        new_values = _as_values(new_values)
+        new_values = as_values(new_values)
         first = [shape[:1] for shape in (new_values.shape, self._values.shape)]
         if not first[0].is_compatible_with(first[1]):
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Shapes {first[1]} and {first[0]} are "
+                f"{errors.user_site()}: Shapes {first[1]} and {first[0]} are "
                 "incompatible: the number of values"
             )
         match_splits_dtypes(self, new_values)
@@ -571,7 +245,7 @@ class RaggedTensor(CompositeTensor):
         inner = positive_axis(inner_axis, rank, "inner_axis", "rank(self)")
         if not outer <= inner:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Expected outer_axis ({outer_axis}) to be less "
+                f"{errors.user_site()}: Expected outer_axis ({outer_axis}) to be less "
                 f"than or equal to inner_axis ({inner_axis})."
             )
         return merge_dims(self, outer, inner)
@@ -681,16 +355,20 @@ class RaggedTensor(CompositeTensor):
 
     @property
     def _type_spec(self) -> RaggedTensorSpec:
+        from reflow.ops.ragged.ragged_tensor_spec import RaggedTensorSpec
+
         return RaggedTensorSpec(self.shape, self.dtype, self.ragged_rank, self._row_partition.dtype)
 
     def _shape_invariant_to_type_spec(self, shape: Any) -> RaggedTensorSpec:
+        from reflow.ops.ragged.ragged_tensor_spec import RaggedTensorSpec
+
         return RaggedTensorSpec(shape, self.dtype, self.ragged_rank, self.row_splits.dtype)
 
     def __iter__(self) -> Iterator[Any]:
         count = self._row_partition.static_nrows
         if count is None:
             raise errors.OperatorNotAllowedInGraphError(
-                f"{errors.where(errors.user_frame(2))}: Iterating over a RaggedTensor with an unknown "
+                f"{errors.user_site()}: Iterating over a RaggedTensor with an unknown "
                 "number of rows; use tf.map_fn."
             )
         return iter([self[i] for i in range(count)])
@@ -708,7 +386,7 @@ class RaggedTensor(CompositeTensor):
 
     def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: a RaggedTensor of shape {self.shape} is no Tensor "
+            f"{errors.user_site()}: a RaggedTensor of shape {self.shape} is no Tensor "
             "(TypeError: object of type 'RaggedTensor' has no len()). Use a function that takes ragged "
             "tensors, tf.ragged.map_flat_values, or .to_tensor() for one with padded rows."
         )
@@ -736,7 +414,7 @@ def convert_to_tensor_or_ragged(
     if isinstance(value, RaggedTensor):
         if dtype is not None and not as_dtype(dtype).is_compatible_with(value.dtype):
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Tensor conversion requested dtype "
+                f"{errors.user_site()}: Tensor conversion requested dtype "
                 f"{as_dtype(dtype).name} for RaggedTensor with dtype {value.dtype.name}: {value}."
             )
         return value
@@ -757,7 +435,7 @@ def match_splits_dtypes(*values: Any) -> list[Any]:
     kinds = {each.row_splits.dtype for each in values if isinstance(each, RaggedTensor)}
     if len(kinds) > 1:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: Input RaggedTensors have mismatched row_splits "
+            f"{errors.user_site()}: Input RaggedTensors have mismatched row_splits "
             "dtypes; use RaggedTensor.with_row_splits_dtype() to convert them to compatible dtypes."
         )
     return list(values)
@@ -780,201 +458,8 @@ def positive_axis(
         if -rank <= axis < 0:
             return axis + rank
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: {name}={axis} out of bounds: expected "
-            f"{-rank}<={name}<{rank}"
+            f"{errors.user_site()}: {name}={axis} out of bounds: expected {-rank}<={name}<{rank}"
         )
     if axis < 0:
         raise ValueError(f"{name}={axis} may only be negative if {ndims_name} is statically known.")
     return axis
-
-
-def _as_values(values: Any) -> Any:
-    values = convert_to_tensor_or_ragged(values, name="values")
-    if values.shape.rank == 0:
-        raise ValueError(
-            f"{errors.where(errors.user_frame())}: Shape () must have rank at least 1: the values of "
-            "a RaggedTensor"
-        )
-    return values
-
-
-def _splits_hint(values: Any) -> DType:
-    """The dtype that splits given as Python values have: that of those within the values."""
-    return values.row_splits.dtype if is_ragged(values) else dtypes.int64
-
-
-def _check_bool(validate: Any) -> None:
-    if not isinstance(validate, bool):
-        raise TypeError(f"Argument `validate` must have type bool. Received {validate}.")
-
-
-def _check_list(value: Any, name: str, item: str) -> None:
-    if is_tensor(value):
-        raise TypeError(
-            f"{errors.where(errors.user_frame())}: Argument `{name}` must be a list of Tensors. "
-            f"Received {value!r:.80}."
-        )
-    if not isinstance(value, (list, tuple)):
-        raise TypeError(f"Argument `{name}` must be a list of {item} tensors, got {value!r:.80}.")
-
-
-# The type -----------------------------------------------------------------------------------------
-
-
-@export("RaggedTensorSpec")
-class RaggedTensorSpec(BatchableTypeSpec):
-    """The type of a `RaggedTensor`.
-
-    Args:
-      shape: the static shape; None for ragged dimensions and unknown sizes.
-      dtype: the dtype of the values.
-      ragged_rank: how often the flat values are partitioned; by default all dimensions but the first.
-      row_splits_dtype: `tf.int32` or `tf.int64`.
-      flat_values_spec: the spec of the flat values, if they are no plain tensor.
-
-    >>> import reflow as tf
-    >>> tf.RaggedTensorSpec([None, None], tf.int32)
-    RaggedTensorSpec(TensorShape([None, None]), tf.int32, 1, tf.int64)
-    """
-
-    __slots__ = ("_shape", "_dtype", "_ragged_rank", "_row_splits_dtype", "_flat_values_spec")
-
-    def __init__(
-        self,
-        shape: Any = None,
-        dtype: Any = dtypes.float32,
-        ragged_rank: int | None = None,
-        row_splits_dtype: Any = dtypes.int64,
-        flat_values_spec: Any = None,
-    ):
-        self._shape = shapes.as_shape(shape)
-        self._row_splits_dtype = as_dtype(row_splits_dtype)
-        if self._row_splits_dtype not in (dtypes.int32, dtypes.int64):
-            raise ValueError(
-                f"row_splits_dtype must be int32 or int64, got {self._row_splits_dtype}"
-            )
-        if flat_values_spec is not None:
-            if dtype is None:
-                dtype = flat_values_spec.dtype
-            elif as_dtype(dtype) != flat_values_spec.dtype:
-                raise ValueError("dtype must be the same as flat_values_spec.dtype")
-        elif dtype is None:
-            raise ValueError("At least one of dtype or flat_values_spec must be provided")
-        self._dtype = as_dtype(dtype)
-        self._flat_values_spec = flat_values_spec
-        rank = self._shape.rank
-        if ragged_rank is None:
-            if rank is None:
-                raise ValueError("Must specify ragged_rank or a shape with a known rank.")
-            ragged_rank = rank - 1
-        if not isinstance(ragged_rank, int):
-            raise TypeError(f"Argument `ragged_rank` must be an int. Received {ragged_rank}.")
-        if rank is not None and ragged_rank >= rank:
-            raise ValueError(
-                f"Argument `ragged_rank` ({ragged_rank}) must be less than rank ({rank})."
-            )
-        self._ragged_rank = ragged_rank
-
-    @property
-    def dtype(self) -> DType:
-        return self._dtype
-
-    @property
-    def shape(self) -> TensorShape:
-        return self._shape
-
-    @property
-    def ragged_rank(self) -> int:
-        return self._ragged_rank
-
-    @property
-    def row_splits_dtype(self) -> DType:
-        return self._row_splits_dtype
-
-    @property
-    def flat_values_spec(self) -> Any:
-        return self._flat_values_spec
-
-    @property
-    def value_type(self) -> type:
-        return RaggedTensor if self._ragged_rank > 0 else Tensor
-
-    @classmethod
-    def from_value(cls, value: Any) -> RaggedTensorSpec:
-        """The spec of a `RaggedTensor`, or of a tensor as one without partitions."""
-        if isinstance(value, RaggedTensor):
-            return value._type_spec
-        return cls(value.shape, value.dtype, 0)
-
-    @property
-    def _component_specs(self) -> list[Any]:
-        inner = self._flat_values_spec
-        if self._ragged_rank <= 0:
-            return [TensorSpec(self._shape, self._dtype) if inner is None else inner]
-        dims = self._shape._dims
-        if inner is None:
-            below = None if dims is None else (None, *dims[self._ragged_rank + 1 :])
-            inner = TensorSpec(below, self._dtype)
-        first = None if dims is None or dims[0] is None else dims[0] + 1
-        others = [TensorSpec([None], self._row_splits_dtype)] * (self._ragged_rank - 1)
-        return [inner, TensorSpec([first], self._row_splits_dtype), *others]
-
-    def _to_components(self, value: Any) -> list[Any]:
-        if is_ragged(value):
-            return [value.flat_values, *value.nested_row_splits]
-        return [value]
-
-    def _from_components(self, components: Sequence[Any]) -> Any:
-        result, *splits = components
-        if not any(isinstance(part, Tensor) for part in components):
-            for each in reversed(splits):
-                result = RaggedTensorValue(result, each)
-            return result
-        for each in reversed(splits):
-            result = RaggedTensor.from_row_splits(result, each, validate=False)
-        if isinstance(result, RaggedTensor):
-            if result.shape.is_compatible_with(self._shape):
-                result._set_shape(self._shape)
-        elif isinstance(result, SymbolicTensor):
-            result.set_shape(self._shape)
-        return result
-
-    def _serialize(self) -> tuple:
-        own = (self._shape, self._dtype, self._ragged_rank, self._row_splits_dtype)
-        return own if self._flat_values_spec is None else (*own, self._flat_values_spec)
-
-    def is_compatible_with(self, spec_or_value: Any) -> bool:
-        """Whether a value, or one of the given spec, may stand where this spec is asked for."""
-        if self._ragged_rank == 0:
-            inner = self._flat_values_spec or TensorSpec(self._shape, self._dtype)
-            if not isinstance(spec_or_value, (RaggedTensor, RaggedTensorSpec)):
-                return inner.is_compatible_with(spec_or_value)
-        return super().is_compatible_with(spec_or_value)
-
-    def _batch(self, batch_size: int | None) -> RaggedTensorSpec:
-        return RaggedTensorSpec(
-            shapes.of((batch_size,)).concatenate(self._shape),
-            self._dtype,
-            self._ragged_rank + 1,
-            self._row_splits_dtype,
-            self._flat_values_spec,
-        )
-
-    def _unbatch(self) -> RaggedTensorSpec:
-        dims = self._shape._dims
-        return RaggedTensorSpec(
-            None if dims is None else dims[1:],
-            self._dtype,
-            self._ragged_rank - 1,
-            self._row_splits_dtype,
-            self._flat_values_spec,
-        )
-
-
-def _value_spec(value: RaggedTensorValue) -> RaggedTensorSpec:
-    return RaggedTensorSpec(
-        value.shape, as_dtype(value.dtype), value.ragged_rank, as_dtype(value.row_splits.dtype)
-    )
-
-
-register_type_spec_from_value_converter(RaggedTensorValue, _value_spec)

@@ -36,9 +36,7 @@ def require(condition: Any, message: str, data: Any = ()) -> list[Any]:
     if not known:
         shown = [constant_value(each) for each in data]
         said = "".join(f" {each}" for each in shown if each is not None)
-        raise errors.InvalidArgumentError(
-            None, None, f"{errors.where(errors.user_frame())}: {message}{said}"
-        )
+        raise errors.InvalidArgumentError(None, None, f"{errors.user_site()}: {message}{said}")
     return []
 
 
@@ -68,7 +66,7 @@ def _index_tensor(value: Any, dtype: Any, name: str, hint: Any = None) -> Any:
     tensor = convert_to_tensor(value, dtype, name, dtype_hint=hint or dtypes.int64)
     if tensor.dtype not in SPLITS_DTYPES:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: Argument `{name}` must have dtype int32 or int64. "
+            f"{errors.user_site()}: Argument `{name}` must have dtype int32 or int64. "
             f"Received {tensor.dtype.name}."
         )
     return tensor

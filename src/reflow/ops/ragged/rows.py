@@ -20,10 +20,10 @@ from reflow.ops import array, cast
 from reflow.ops.control_flow.tensor_array import TensorArray
 from reflow.ops.ragged.ragged_tensor import (
     RaggedTensor,
-    RaggedTensorSpec,
     convert_to_tensor_or_ragged,
     is_ragged,
 )
+from reflow.ops.ragged.ragged_tensor_spec import RaggedTensorSpec
 from reflow.ops.ragged.row_partition import rowids_of, rows_of
 
 # Reading ------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def reader(value: Any) -> RaggedReader | SparseReader:
     raise errors.UnimplementedError(
         None,
         None,
-        f"{errors.where(errors.user_frame())}: rows of a {type(value).__name__}: ragged and sparse "
+        f"{errors.user_site()}: rows of a {type(value).__name__}: ragged and sparse "
         "tensors and dense ones have them",
     )
 

@@ -31,7 +31,7 @@ def row_splits_to_segment_ids(splits: Any, name: str | None = None, out_type: An
     >>> print(tf.ragged.row_splits_to_segment_ids([0, 3, 3, 5]).numpy())
     [0 0 0 2 2]
     """
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     with name_scope(name, "RaggedSplitsToSegmentIds"):
         splits = convert_to_tensor(splits, name="splits", dtype_hint=dtypes.int64)
         if splits.dtype not in (dtypes.int32, dtypes.int64):

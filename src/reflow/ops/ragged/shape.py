@@ -208,7 +208,7 @@ class DynamicRaggedShape:
             return self._part(index)
         axis = positive_axis(index, self.rank, "index", "rank")
         if not self.is_uniform(axis):
-            raise ValueError(f"{errors.where(errors.user_frame())}: Index {axis} is not uniform")
+            raise ValueError(f"{errors.user_site()}: Index {axis} is not uniform")
         if not self._partitions:
             return self._inner_shape[axis]
         if axis == 0:
@@ -236,9 +236,7 @@ class DynamicRaggedShape:
                 static_inner_shape=inner,
             )
         if not all(self.is_uniform(axis) for axis in range(start, stop)):
-            raise ValueError(
-                f"{errors.where(errors.user_frame())}: All relevant dimensions must be uniform"
-            )
+            raise ValueError(f"{errors.user_site()}: All relevant dimensions must be uniform")
         sizes = [self[axis] for axis in range(start, stop)]
         if not sizes:
             return DynamicRaggedShape([], convert_to_tensor([], self.dtype), self.dtype)

@@ -20,8 +20,7 @@ from reflow.ops.ragged.elementwise import TYPES, apply
 from reflow.ops.ragged.kernels import check_splits, ragged_range_op
 from reflow.ops.ragged.math import reduce_ragged
 from reflow.ops.ragged.ragged_tensor import RaggedTensor, convert_to_tensor_or_ragged, is_ragged
-from reflow.ops.strings import conversions
-from reflow.ops.strings import text as strings
+from reflow.ops.strings import conversions, string_ops
 
 # Cutting ------------------------------------------------------------------------------------------
 
@@ -32,7 +31,7 @@ def _rowwise(cut: Callable[[Any], RaggedTensor], input: Any) -> Any:
         return input.with_flat_values(_rowwise(cut, input.flat_values))
     rank = input.shape.rank
     if rank is None:
-        raise ValueError(f"{errors.where(errors.user_frame())}: input must have a known rank.")
+        raise ValueError(f"{errors.user_site()}: input must have a known rank.")
     if rank == 0:
         return cut(array.expand_dims(input, 0))[0]
     if rank == 1:
@@ -71,7 +70,7 @@ def split(input: Any, sep: Any = None, maxsplit: int = -1, name: str | None = No
         input = convert_to_tensor_or_ragged(input, dtypes.string, name="input")
         sep = convert_to_tensor("" if sep is None else sep, dtypes.string, "sep")
         return _rowwise(
-            lambda rows: _pieces(strings.string_split_v2_op(rows, sep, maxsplit=maxsplit)), input
+            lambda rows: _pieces(string_ops.string_split_v2_op(rows, sep, maxsplit=maxsplit)), input
         )
 
 
@@ -110,7 +109,7 @@ def bytes_split(input: Any, name: str | None = None) -> Any:
     with name_scope(name, "StringsByteSplit", [input]):
         input = convert_to_tensor_or_ragged(input, dtypes.string, name="input")
         return _rowwise(
-            lambda rows: _pieces(strings.string_split_op(rows, "", skip_empty=False)), input
+            lambda rows: _pieces(string_ops.string_split_op(rows, "", skip_empty=False)), input
         )
 
 
@@ -209,7 +208,7 @@ def ngrams(
     >>> tf.strings.ngrams(["a", "b", "c"], 2).numpy().tolist()
     [b'a b', b'b c']
     """
-    site = errors.where(errors.user_frame())
+    site = errors.user_site()
     left = right = ""
     if pad_values is not None:
         if isinstance(pad_values, (str, bytes)):
@@ -268,7 +267,7 @@ def _ngrams(data: Any, call: dict[str, Any]) -> Any:
 def join(inputs: Sequence[Any], separator: str = "", name: str | None = None) -> Any:
     """Strings joined, element by element."""
     with name_scope(name, "StringJoin"):
-        return apply(lambda *flats: strings.string_join(list(flats), separator), *inputs)
+        return apply(lambda *flats: string_ops.string_join(list(flats), separator), *inputs)
 
 
 @handles(types=TYPES, v2=("strings.reduce_join",))
@@ -297,7 +296,7 @@ def reduce_join_v1(
 
 
 def _join_dense(rt: Any, axis: Any, keepdims: bool, separator: str) -> Any:
-    return strings.reduce_join(rt, axis, keepdims, separator)
+    return string_ops.reduce_join(rt, axis, keepdims, separator)
 
 
 def _join_segments(data: Any, ids: Any, count: Any, separator: str) -> Any:
@@ -315,7 +314,7 @@ def as_text(rt: Any, summarize: int) -> Any:
         rt = rt.with_flat_values(RaggedTensor.from_tensor(rt.flat_values, ragged_rank=more))
     flat = rt.flat_values
     if flat.dtype is dtypes.string:
-        shown = strings.string_join(["'", flat, "'"])
+        shown = string_ops.string_join(["'", flat, "'"])
     elif flat.dtype.is_bool:
         shown = REGISTRY["SelectV2"](flat, "True", "False")
     else:
@@ -334,7 +333,7 @@ def _brackets(text: RaggedTensor, depth: int, summarize: int) -> Any:
     if summarize >= 0:
         text = _shortened(text, summarize)
     joined = reduce_join(text, 1, separator=", ")
-    return strings.string_join(["[", joined, "]"])
+    return string_ops.string_join(["[", joined, "]"])
 
 
 def _shortened(text: RaggedTensor, most: int) -> RaggedTensor:
@@ -379,7 +378,7 @@ def string_format(
         else:
             parts.append(function(placeholder, [each], placeholder, summarize))
         parts.append(piece)
-    return strings.string_join(parts, name=name)
+    return string_ops.string_join(parts, name=name)
 
 
 @handles("print", types=TYPES, with_function=True)

@@ -10,8 +10,8 @@ from reflow.lang.dtypes import int32
 from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
+from reflow.ops.random.random_ops import random_uniform
 from reflow.ops.random.stateless import stateless_uniform
-from reflow.ops.random.values import random_uniform
 
 
 @export(v1=("random_crop", "image.random_crop"), v2=("image.random_crop",))

@@ -18,8 +18,7 @@ from reflow.ops.filling import zeros, zeros_like
 from reflow.ops.joining import concat, stack, unstack
 from reflow.ops.math import add, maximum
 from reflow.ops.padding import pad
-from reflow.ops.random import stateful as stateful_random
-from reflow.ops.random import values as random
+from reflow.ops.random import random_ops, stateful
 from reflow.ops.random.algorithm import Algorithm, algorithm_number, unsupported
 from reflow.ops.reduce import reduce_prod
 from reflow.ops.variables.variable import Variable
@@ -142,7 +141,7 @@ class Generator:
     def from_non_deterministic_state(cls, alg: Any = None) -> Generator:
         """A generator that begins differently each time."""
         alg = algorithm_number(Algorithm.PHILOX if alg is None else alg)
-        state = stateful_random.non_deterministic_ints_op([_state_size(alg)], dtype=int64)
+        state = stateful.non_deterministic_ints_op([_state_size(alg)], dtype=int64)
         return cls(state=state, alg=alg)
 
     @classmethod
@@ -191,7 +190,7 @@ class Generator:
 
     def skip(self, delta: Any) -> Any:
         """Moves the counter on by `delta` numbers; the state as it was."""
-        return stateful_random.rng_read_and_skip_op(
+        return stateful.rng_read_and_skip_op(
             self._state_var.handle, cast(self._alg, int32), cast(delta, uint64)
         )
 
@@ -226,7 +225,7 @@ class Generator:
 
     def _scaled(self, kind: str, scope: str, shape, mean, stddev, dtype, name) -> Any:
         with name_scope(name, scope) as whole:
-            shape = random.shape_tensor(shape)
+            shape = random_ops.shape_tensor(shape)
             mean = convert_to_tensor(mean, dtype, name="mean")
             stddev = convert_to_tensor(stddev, dtype, name="stddev")
             return add(self._draw(kind, shape, dtype=dtype) * stddev, mean, name=whole or None)
@@ -300,7 +299,7 @@ class Generator:
         elif maxval is None:
             maxval = 1
         with name_scope(name, "stateful_uniform") as whole:
-            shape = random.shape_tensor(shape)
+            shape = random_ops.shape_tensor(shape)
             if dtype.is_integer and minval is None:
                 kind = "StatelessRandomUniformFullIntV2"
                 return self._draw(kind, shape, dtype=dtype, name=whole or None)
@@ -321,7 +320,7 @@ class Generator:
           name: the name of the node.
         """
         with name_scope(name, "stateful_uniform_full_int") as whole:
-            shape = random.shape_tensor(shape)
+            shape = random_ops.shape_tensor(shape)
             kind = "StatelessRandomUniformFullIntV2"
             return self._draw(kind, shape, dtype=as_dtype(dtype), name=whole or None)
 
@@ -342,10 +341,10 @@ class Generator:
         with name_scope(name, "binomial") as whole:
             counts = convert_to_tensor(counts, name="counts")
             probs = convert_to_tensor(probs, name="probs")
-            return stateful_random.stateful_binomial_op(
+            return stateful.stateful_binomial_op(
                 self._state_var.handle,
                 cast(self._alg, int64),
-                random.shape_tensor(shape),
+                random_ops.shape_tensor(shape),
                 counts,
                 probs,
                 dtype=as_dtype(dtype),
@@ -416,4 +415,4 @@ def index_shuffle(index: Any, seed: Any, max_index: Any) -> Any:
     paddings = [[0, 0]] * (rank - 1) + [[1, 0]]
     # The op takes three numbers: the first is the same for all seeds.
     seed = pad(seed, paddings, constant_values=498247692)
-    return stateful_random.random_index_shuffle_op(index, seed, max_index, rounds=4)
+    return stateful.random_index_shuffle_op(index, seed, max_index, rounds=4)

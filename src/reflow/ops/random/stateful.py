@@ -17,8 +17,7 @@ from reflow.lang.shapes import TensorShape
 from reflow.ops import shape_rules
 from reflow.ops.define import op
 from reflow.ops.random import kernels as random_kernels
-from reflow.ops.random import philox
-from reflow.ops.random import rejection as random_rejection
+from reflow.ops.random import philox, rejection
 from reflow.ops.shape_rules import constant_value_as_shape
 
 _STATE = 3  # of Philox: two for the counter, one for the key
@@ -97,7 +96,7 @@ def _drawing(name: str, doc: str, sampler: Callable, default: str, T: str) -> An
 
 _uniform = random_kernels.uniform
 _normal = random_kernels.normal
-_truncated = random_rejection.truncated_normal
+_truncated = rejection.truncated_normal
 _full = random_kernels.uniform_full_int
 # fmt: off
 stateful_uniform_op = _drawing("StatefulUniform", "Uniform values in [0, 1).", _uniform, "float32", "type")
@@ -141,8 +140,8 @@ def stateful_binomial_op(ctx, resource, algorithm, shape, counts, probs, *, dtyp
     samples = sizes[: len(sizes) - len(batch)]
     state = _state(ctx, resource, algorithm)
     key, counter = philox.split_state(state[:_STATE])
-    _moved(ctx, resource, state, random_rejection.reserve_binomial(samples, batch))
-    return random_rejection.binomial(ctx.xp, key, counter, samples, counts, probs, dtype.np)
+    _moved(ctx, resource, state, rejection.reserve_binomial(samples, batch))
+    return rejection.binomial(ctx.xp, key, counter, samples, counts, probs, dtype.np)
 
 
 # The state ----------------------------------------------------------------------------------------

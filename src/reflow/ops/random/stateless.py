@@ -20,11 +20,9 @@ from reflow.lang.scopes import name_scope
 from reflow.ops import shape_rules
 from reflow.ops.define import no_gradient, op
 from reflow.ops.random import kernels as random_kernels
-from reflow.ops.random import philox
-from reflow.ops.random import rejection as random_rejection
-from reflow.ops.random import truncated as random_truncated
+from reflow.ops.random import philox, rejection, truncated
 from reflow.ops.random.algorithm import algorithm_number, unsupported
-from reflow.ops.random.values import (
+from reflow.ops.random.random_ops import (
     check_range,
     first_is_shape,
     floating,
@@ -101,9 +99,7 @@ def _stateless(name: str, doc: str, sampler: Callable, kinds: str = "FLOAT") -> 
 
 _stateless("StatelessRandomUniform", "Uniform values in [0, 1).", random_kernels.uniform)
 _stateless("StatelessRandomNormal", "Standard normal values.", random_kernels.normal)
-_stateless(
-    "StatelessTruncatedNormal", "Normal values in (-2, 2).", random_rejection.truncated_normal
-)
+_stateless("StatelessTruncatedNormal", "Normal values in (-2, 2).", rejection.truncated_normal)
 _stateless(
     "StatelessRandomUniformFullInt",
     "Integers over the whole range of the dtype.",
@@ -180,7 +176,7 @@ def _sample_part(shape: Any, batch: tuple[int, ...]) -> tuple[int, ...]:
 def stateless_random_gamma_op(xp, shape, seed, alpha):
     """Gamma(alpha, 1) values; the shape ends in that of `alpha`."""
     key, counter = philox.generate_key(xp, seed)
-    return random_rejection.gamma(xp, key, counter, _sample_part(shape, alpha.shape), alpha)
+    return rejection.gamma(xp, key, counter, _sample_part(shape, alpha.shape), alpha)
 
 
 @stateless_random_gamma_op.gradient_rule
@@ -200,7 +196,7 @@ def _stateless_random_gamma_grad(g, op, alpha, output):
 def stateless_random_gamma_v3(xp, shape, key, counter, alg, alpha):
     """Gamma(alpha, 1) values; the shape ends in that of `alpha`."""
     philox.check_algorithm(int(alg))
-    return random_rejection.gamma(xp, key, counter, _sample_part(shape, alpha.shape), alpha)
+    return rejection.gamma(xp, key, counter, _sample_part(shape, alpha.shape), alpha)
 
 
 @stateless_random_gamma_v3.gradient_rule
@@ -223,7 +219,7 @@ def stateless_random_poisson_op(xp, shape, seed, lam, *, dtype):
     """Poisson(lam) values; the shape ends in that of `lam`."""
     key, counter = philox.generate_key(xp, seed)
     sample = _sample_part(shape, lam.shape)
-    return random_rejection.poisson(xp, key, counter, sample, lam, dtype.np)
+    return rejection.poisson(xp, key, counter, sample, lam, dtype.np)
 
 
 @op(
@@ -239,7 +235,7 @@ def stateless_random_binomial_op(xp, shape, seed, counts, probs, *, dtype):
     key, counter = philox.generate_key(xp, seed)
     batch = np.broadcast_shapes(counts.shape, probs.shape)
     sample = _sample_part(shape, batch)
-    return random_rejection.binomial(xp, key, counter, sample, counts, probs, dtype.np)
+    return rejection.binomial(xp, key, counter, sample, counts, probs, dtype.np)
 
 
 @op(
@@ -253,7 +249,7 @@ def stateless_random_binomial_op(xp, shape, seed, counts, probs, *, dtype):
 def stateless_parameterized_truncated_normal_op(xp, shape, seed, means, stddevs, minvals, maxvals):
     """Normal values within bounds; the shape ends in the one that the parameters broadcast to."""
     key, counter = philox.generate_key(xp, seed)
-    return random_truncated.stateless_parameterized_truncated_normal(
+    return truncated.stateless_parameterized_truncated_normal(
         xp, key, counter, sizes_of(shape), means, stddevs, minvals, maxvals
     )
 

@@ -13,11 +13,11 @@ from reflow.lang.export import export
 from reflow.lang.scopes import name_scope
 from reflow.ops.array import shape as shape_of
 from reflow.ops.cast import cast
-from reflow.ops.complex import complex as complex_of
-from reflow.ops.complex import real
 from reflow.ops.filling import fill
 from reflow.ops.joining import concat
 from reflow.ops.math import cos, maximum, rsqrt, sin, sqrt
+from reflow.ops.math.complex import complex as complex_of
+from reflow.ops.math.complex import real
 from reflow.ops.padding import pad
 from reflow.ops.sequences import range as range_of
 from reflow.ops.signal.fft import irfft, rfft

@@ -18,12 +18,12 @@ from reflow.lang.static_value import constant_value
 from reflow.ops.array import rank as rank_of
 from reflow.ops.array import shape as shape_of
 from reflow.ops.cast import cast
-from reflow.ops.complex import real_op
 from reflow.ops.define import op
 from reflow.ops.filling import fill, zeros, zeros_like
 from reflow.ops.indexing import gather
 from reflow.ops.joining import concat, stack
 from reflow.ops.math import maximum, neg
+from reflow.ops.math.complex import real_op
 from reflow.ops.nd_indexing import scatter_nd
 from reflow.ops.padding import pad, roll
 from reflow.ops.public import public

@@ -18,10 +18,10 @@ from reflow.ops.filling import ones
 from reflow.ops.joining import concat
 from reflow.ops.masking import where
 from reflow.ops.math import cos, exp, maximum, sin, sqrt, square
+from reflow.ops.math.special import bessel_i0e
 from reflow.ops.padding import reverse
 from reflow.ops.scan import cumsum
 from reflow.ops.sequences import range as range_of
-from reflow.ops.special import bessel_i0e
 
 
 def _length(window_length: Any, dtype: Any) -> tuple[Any, DType]:

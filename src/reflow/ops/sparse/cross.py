@@ -97,7 +97,7 @@ def sparse_cross_v2_op(xp, indices, values, shapes, dense_inputs, sep):
 
 
 def _parts(inputs: Any) -> tuple[list, list, list, list]:
-    site = errors.where(errors.user_frame(2))
+    site = errors.user_site()
     if not isinstance(inputs, (tuple, list)):
         raise TypeError(f"{site}: Inputs must be a list")
     if not all(isinstance(each, (SparseTensor, Tensor)) for each in inputs):

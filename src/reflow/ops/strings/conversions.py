@@ -20,7 +20,7 @@ from reflow.ops import shape_rules
 from reflow.ops.define import op
 from reflow.ops.public import public
 from reflow.ops.strings.hashes import fingerprint64, murmur64, siphash
-from reflow.ops.strings.text import mapped, measured
+from reflow.ops.strings.string_ops import mapped, measured
 
 # Numbers ------------------------------------------------------------------------------------------
 

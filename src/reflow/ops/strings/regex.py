@@ -16,7 +16,7 @@ from reflow.lang import errors
 from reflow.lang.export import export
 from reflow.ops import shape_rules
 from reflow.ops.define import op
-from reflow.ops.strings.text import mapped, measured
+from reflow.ops.strings.string_ops import mapped, measured
 
 _CLASSES = {
     "alnum": "0-9A-Za-z", "alpha": "A-Za-z", "ascii": "\\x00-\\x7F", "blank": "\\t ",

@@ -18,7 +18,7 @@ from reflow.ops.joining import stack
 from reflow.ops.public import public
 from reflow.ops.ragged.array_ops import expand_dims
 from reflow.ops.ragged.ragged_tensor import RaggedTensor, convert_to_tensor_or_ragged, is_ragged
-from reflow.ops.strings.text import mapped
+from reflow.ops.strings.string_ops import mapped
 from reflow.ops.strings.unicode_codecs import (
     HIGHEST,
     Handling,

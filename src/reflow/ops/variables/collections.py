@@ -22,7 +22,7 @@ from reflow.lang.scopes import (
 )
 from reflow.ops.constant import no_op
 from reflow.ops.control_flow.grouping import group
-from reflow.ops.variables import ops as state
+from reflow.ops.variables import ops as variable_ops
 
 
 @export(v1=("global_variables",))
@@ -179,7 +179,7 @@ def is_variable_initialized(variable: Any) -> Any:
     ...     print(session.run(v1.is_variable_initialized(v)))
     False
     """
-    return state.is_variable_initialized(variable)
+    return variable_ops.is_variable_initialized(variable)
 
 
 @export(v1=("assert_variables_initialized",))
@@ -227,7 +227,7 @@ def report_uninitialized_variables(
 
     variables = _or_all(var_list)
     with name_scope(name):
-        states = [state.is_variable_initialized(variable) for variable in variables]
+        states = [variable_ops.is_variable_initialized(variable) for variable in variables]
         with device("/cpu:0"):
             if not variables:
                 return constant_node(np.empty(0, object), dtypes.string)

@@ -33,7 +33,7 @@ def lifted(initial_value: Any, name: str | None) -> Any:
         if value is not None:
             return value
     raise ValueError(
-        f"{errors.where(errors.user_frame())}: The initial value of variable {name!r} "
+        f"{errors.user_site()}: The initial value of variable {name!r} "
         f"({initial_value.name}) depends on the arguments of a function, or is from inside of a loop "
         "or a conditional. Pass a callable instead: tf.Variable(lambda: ...)."
     )

@@ -165,7 +165,7 @@ class RandomUniform(Initializer):
         self.dtype = as_dtype(dtype)
 
     def __call__(self, shape, dtype=None, partition_info=None):
-        from reflow.ops.random.values import random_uniform
+        from reflow.ops.random.random_ops import random_uniform
 
         dtype = self.dtype if dtype is None else dtype
         return random_uniform(shape, self.minval, self.maxval, dtype, seed=self.seed)
@@ -215,7 +215,7 @@ class RandomNormal(_Normal):
     """
 
     def __call__(self, shape, dtype=None, partition_info=None):
-        from reflow.ops.random.values import random_normal
+        from reflow.ops.random.random_ops import random_normal
 
         dtype = self.dtype if dtype is None else dtype
         return random_normal(shape, self.mean, self.stddev, dtype, seed=self.seed)
@@ -239,7 +239,7 @@ class TruncatedNormal(_Normal):
     """
 
     def __call__(self, shape, dtype=None, partition_info=None):
-        from reflow.ops.random.values import truncated_normal
+        from reflow.ops.random.random_ops import truncated_normal
 
         dtype = self.dtype if dtype is None else dtype
         return truncated_normal(shape, self.mean, self.stddev, dtype, seed=self.seed)
@@ -267,7 +267,7 @@ class UniformUnitScaling(Initializer):
         self.dtype = require_float(dtype)
 
     def __call__(self, shape, dtype=None, partition_info=None):
-        from reflow.ops.random.values import random_uniform
+        from reflow.ops.random.random_ops import random_uniform
 
         size = max(math.prod(float(d) for d in _whole(shape, partition_info)[:-1]), 1.0)
         bound = math.sqrt(3 / size) * self.factor
@@ -356,17 +356,17 @@ class VarianceScaling(Initializer):
         self.dtype = require_float(dtype)
 
     def __call__(self, shape, dtype=None, partition_info=None):
-        from reflow.ops.random import values as random
+        from reflow.ops.random import random_ops
 
         dtype = self.dtype if dtype is None else dtype
         variance = scaled(self.scale, self.mode, _whole(shape, partition_info))
         if self.distribution in ("normal", "truncated_normal"):
             stddev = math.sqrt(variance) / TRUNCATED_STDDEV
-            return random.truncated_normal(shape, 0.0, stddev, dtype, seed=self.seed)
+            return random_ops.truncated_normal(shape, 0.0, stddev, dtype, seed=self.seed)
         if self.distribution == "untruncated_normal":
-            return random.random_normal(shape, 0.0, math.sqrt(variance), dtype, seed=self.seed)
+            return random_ops.random_normal(shape, 0.0, math.sqrt(variance), dtype, seed=self.seed)
         limit = math.sqrt(3.0 * variance)
-        return random.random_uniform(shape, -limit, limit, dtype, seed=self.seed)
+        return random_ops.random_uniform(shape, -limit, limit, dtype, seed=self.seed)
 
     def get_config(self):
         return {
@@ -479,7 +479,7 @@ class Orthogonal(Initializer):
         self.dtype = require_float(dtype)
 
     def __call__(self, shape, dtype=None, partition_info=None):
-        from reflow.ops.random.values import random_normal
+        from reflow.ops.random.random_ops import random_normal
 
         flat, transposed = orthogonal_shape(shape)
         dtype = self.dtype if dtype is None else dtype

@@ -71,10 +71,10 @@ class _Generator:
         self.seed = seed
 
     def __call__(self, kind: str, shape: Any, *arguments: Any, dtype: Any) -> Any:
-        from reflow.ops.random import stateless, values
+        from reflow.ops.random import random_ops, stateless
 
         if self.seed is None:
-            return getattr(values, kind)(shape, *arguments, dtype=dtype)
+            return getattr(random_ops, kind)(shape, *arguments, dtype=dtype)
         draw = getattr(stateless, "stateless_" + kind.removeprefix("random_"))
         return draw(shape, [self.seed, 0], *arguments, dtype=dtype)
 

@@ -506,7 +506,7 @@ def create_partitioned_variables(
       ValueError: if `shape` and `slicing` do not fit.
     """
     from reflow.lang.dtypes import float32
-    from reflow.ops.variables.scope import get_partitioned_variable, variable_scope
+    from reflow.ops.variables.variable_scope import get_partitioned_variable, variable_scope
 
     if len(shape) != len(slicing):
         raise ValueError(

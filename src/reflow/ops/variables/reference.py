@@ -53,9 +53,7 @@ class RefVariable(VariableV1):
             return
         trainable = self._set_common(trainable, constraint, synchronization, aggregation, name)
         if initial_value is None:
-            raise ValueError(
-                f"{errors.where(errors.user_frame())}: initial_value must be specified."
-            )
+            raise ValueError(f"{errors.user_site()}: initial_value must be specified.")
         collections = checked_collections(collections, trainable)
         self._caching_device = caching_device
         with context.init_scope():
@@ -84,8 +82,7 @@ class RefVariable(VariableV1):
                 self._variable = self._node(value, validate_shape, shape, scope)
             if validate_shape and not value.shape.is_fully_defined():
                 raise ValueError(
-                    f"{errors.where(errors.user_frame())}: initial_value must have a shape "
-                    f"specified: {value}"
+                    f"{errors.user_site()}: initial_value must have a shape specified: {value}"
                 )
             self._name = self._variable.name
             self._initial_value = value

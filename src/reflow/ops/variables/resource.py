@@ -208,7 +208,7 @@ class BaseResourceVariable(VariableV1):
         value = convert_to_tensor(value, self._dtype)
         if not self._shape.is_compatible_with(value.shape):
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Cannot assign value to variable "
+                f"{errors.user_site()}: Cannot assign value to variable "
                 f"'{self.name}': Shape mismatch. The variable shape {self._shape}, and the assigned "
                 f"value shape {value.shape} are incompatible."
             )
@@ -323,7 +323,7 @@ class BaseResourceVariable(VariableV1):
 
 def _in_place(operator: str, instead: str, plain: str) -> RuntimeError:
     return RuntimeError(
-        f"{errors.where(errors.user_frame(2))}: `variable {operator} value` with `tf.Variable`s is "
+        f"{errors.user_site()}: `variable {operator} value` with `tf.Variable`s is "
         f"not supported. Use `variable.{instead}` to modify the variable, or "
         f"`out = variable {plain} value` if you need to get a new output Tensor."
     )
@@ -370,7 +370,7 @@ class ResourceVariable(BaseResourceVariable):
         trainable = self._set_common(trainable, constraint, synchronization, aggregation, name)
         if initial_value is None:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: The `initial_value` arg to `tf.Variable` must "
+                f"{errors.user_site()}: The `initial_value` arg to `tf.Variable` must "
                 "be specified except when you are not providing a `variable_def`. You provided "
                 "neither."
             )
@@ -402,7 +402,7 @@ class ResourceVariable(BaseResourceVariable):
             self._shape = as_shape(shape)
             if not value.shape.is_compatible_with(self._shape):
                 raise ValueError(
-                    f"{errors.where(errors.user_frame())}: In this `tf.Variable` creation, the "
+                    f"{errors.user_site()}: In this `tf.Variable` creation, the "
                     f"initial value's shape ({value.shape}) is not compatible with the explicitly "
                     f"supplied `shape` argument ({shape})."
                 )

@@ -1,6 +1,6 @@
 """Where `tf.get_variable` keeps what it made, and the checks of sharing and creating.
 
-`ops/variables/scope.py` has the scopes, which give names and defaults.
+`ops/variables/variable_scope.py` has the scopes, which give names and defaults.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from reflow.lang.scopes import (
 )
 from reflow.lang.shapes import as_shape
 from reflow.lang.tensor import Tensor
-from reflow.ops.variables import variable as variables
 from reflow.ops.variables.aggregation import validate_synchronization_aggregation_trainable
 from reflow.ops.variables.partitioned import (
     PartitionedVariable,
@@ -35,7 +34,7 @@ from reflow.ops.variables.partitioned import (
     call_partitioner,
     slices,
 )
-from reflow.ops.variables.variable import VariableV1
+from reflow.ops.variables.variable import VariableV1, resource_variables_enabled
 
 
 class _ReuseMode(enum.Enum):
@@ -183,8 +182,7 @@ class VariableStore:
         from_value = initializer is not None and not callable(initializer)
         if shape is not None and from_value:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: If initializer is a constant, do not specify "
-                "shape."
+                f"{errors.user_site()}: If initializer is a constant, do not specify shape."
             )
         dtype = as_dtype(dtype)
         if shape is not None:
@@ -194,14 +192,14 @@ class VariableStore:
             return self._share(found, name, shape, dtype, reuse)
         if reuse is True:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Variable {name} does not exist, or was not "
+                f"{errors.user_site()}: Variable {name} does not exist, or was not "
                 "created with tf.get_variable(). Did you mean to set reuse=tf.AUTO_REUSE in "
                 "VarScope?"
             )
         if initializer is None:
             if shape is None:
                 raise ValueError(
-                    f"{errors.where(errors.user_frame())}: Variable {name} did not get an "
+                    f"{errors.user_site()}: Variable {name} did not get an "
                     "initializer, so its `shape` argument must be specified."
                 )
             initializer = default_initializer(name, dtype)
@@ -212,7 +210,7 @@ class VariableStore:
             else:
                 initial_value, variable_dtype = _starting(initializer, shape, dtype, part)
         if create["use_resource"] is None:
-            create = {**create, "use_resource": variables.resource_variables_enabled()}
+            create = {**create, "use_resource": resource_variables_enabled()}
         variable = VariableV1(
             initial_value=initial_value, name=name, dtype=variable_dtype, shape=shape, **create
         )
@@ -222,7 +220,7 @@ class VariableStore:
         return variable
 
     def _share(self, found, name, shape, dtype, reuse):
-        site = errors.where(errors.user_frame())
+        site = errors.user_site()
         if reuse is False:
             message = (
                 f"{site}: Variable {name} already exists, disallowed. Did you mean to set "
@@ -432,7 +430,7 @@ def with_variable_store(store: VariableStore) -> Iterator[None]:
 class EagerVariableStore:
     """Keeps the variables that `tf.get_variable` makes in eager code, so that they are shared.
 
-    >>> from reflow.ops.variables.scope import EagerVariableStore, get_variable
+    >>> from reflow.ops.variables.variable_scope import EagerVariableStore, get_variable
     >>> store = EagerVariableStore()
     >>> with store.as_default():
     ...     v = get_variable("v", initializer=1.0)

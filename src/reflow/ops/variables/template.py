@@ -10,7 +10,7 @@ from reflow.lang import context, errors
 from reflow.lang.context import get_default_graph
 from reflow.lang.export import export
 from reflow.lang.scopes import GraphKeys, get_collection_ref
-from reflow.ops.variables.scope import (
+from reflow.ops.variables.variable_scope import (
     EagerVariableStore,
     VariableScope,
     get_variable_scope_store,
@@ -67,7 +67,46 @@ def _skip_root(scope_name: str) -> str:
     return scope_name + "/" if scope_name and scope_name[-1] != "/" else scope_name
 
 
-class Template:
+class _SharingFunction:
+    """A function, and the scope of the variables that its first call makes."""
+
+    def __init__(self, name: str, func: Callable, custom_getter: Callable | None):
+        if name is None:
+            raise ValueError("name cannot be None.")
+        self._func = func
+        self._name = name
+        self._custom_getter = custom_getter
+        self._scope: VariableScope | None = None
+        self._called = False
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def func(self) -> Callable:
+        return self._func
+
+    @property
+    def variable_scope(self) -> VariableScope | None:
+        return self._scope
+
+    def _note_call(self, made: list[Any]) -> None:
+        """Says that a call is over, which made these trainable variables.
+
+        Raises:
+          ValueError: if there are any, and it is not the first call.
+        """
+        if self._called and made:
+            raise ValueError(
+                f"{errors.user_site()}: Trainable variable created when calling a "
+                "template after the first time, perhaps you used tf.Variable when you meant "
+                f"tf.get_variable: {made}"
+            )
+        self._called = True
+
+
+class Template(_SharingFunction):
     """What `tf.make_template` returns: call it like the function.
 
     Attributes:
@@ -83,14 +122,8 @@ class Template:
         unique_name: str | None = None,
         custom_getter: Callable | None = None,
     ):
-        if name is None:
-            raise ValueError("name cannot be None.")
-        self._func = func
-        self._name = name
+        super().__init__(name, func, custom_getter)
         self._unique_name = unique_name
-        self._custom_getter = custom_getter
-        self._scope: VariableScope | None = None
-        self._called = False
         if create_scope_now:
             self._open_now()
 
@@ -105,14 +138,7 @@ class Template:
         trainable = get_collection_ref(GraphKeys.TRAINABLE_VARIABLES)
         before = len(trainable)
         result = self._func(*args, **kwargs)
-        if not self._called:
-            self._called = True
-        elif len(trainable) > before:
-            raise ValueError(
-                f"{errors.where(errors.user_frame(2))}: Trainable variable created when calling a "
-                "template after the first time, perhaps you used tf.Variable when you meant "
-                f"tf.get_variable: {trainable[before:]}"
-            )
+        self._note_call(trainable[before:])
         return result
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -124,18 +150,6 @@ class Template:
         ) as scope:
             self._scope = scope
             return self._call_func(args, kwargs)
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def func(self) -> Callable:
-        return self._func
-
-    @property
-    def variable_scope(self) -> VariableScope | None:
-        return self._scope
 
     @property
     def variable_scope_name(self) -> str | None:
@@ -181,7 +195,7 @@ class Template:
     non_trainable_weights = non_trainable_variables
 
 
-class EagerTemplate:
+class EagerTemplate(_SharingFunction):
     """A template in eager code: keeps its variables itself.
 
     Attributes:
@@ -196,14 +210,8 @@ class EagerTemplate:
         create_scope_now: bool = False,
         custom_getter: Callable | None = None,
     ):
-        if name is None:
-            raise ValueError("name cannot be None.")
-        self._func = func
-        self._name = name
-        self._custom_getter = custom_getter
+        super().__init__(name, func, custom_getter)
         self._store = EagerVariableStore()
-        self._scope: VariableScope | None = None
-        self._called = False
         if create_scope_now:
             self._make_scope()
 
@@ -216,29 +224,11 @@ class EagerTemplate:
         if self._scope is None:
             self._make_scope()
         with self._store.as_default(), variable_scope(self._scope):
-            before = len(self._store.trainable_variables())
+            before = {id(v) for v in self._store.trainable_variables()}
             result = self._func(*args, **kwargs)
-            made = self._store.trainable_variables()
-        if self._called and len(made) > before:
-            raise ValueError(
-                f"{errors.where(errors.user_frame())}: Trainable variable created when calling a "
-                "template after the first time, perhaps you used tf.Variable when you meant "
-                f"tf.get_variable: {made}"
-            )
-        self._called = True
+            made = [v for v in self._store.trainable_variables() if id(v) not in before]
+        self._note_call(made)
         return result
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def func(self) -> Callable:
-        return self._func
-
-    @property
-    def variable_scope(self) -> VariableScope | None:
-        return self._scope
 
     @property
     def variable_scope_name(self) -> str | None:

@@ -125,7 +125,7 @@ def _default_creator_v1(use_resource: Any = None, **kwargs: Any) -> Any:
     if kwargs.get("variable_def") is not None:
         use_resource = kwargs["variable_def"].is_resource
     if use_resource is None:
-        from reflow.ops.variables.scope import get_variable_scope
+        from reflow.ops.variables.variable_scope import get_variable_scope
 
         use_resource = get_variable_scope().use_resource
     if use_resource is None:
@@ -364,7 +364,7 @@ class Variable(CoreTensor, Trackable, metaclass=VariableMetaclass):
     def _check_conversion(self, dtype: Any) -> None:
         if dtype is not None and not dtype.is_compatible_with(self.dtype):
             raise ValueError(
-                f"{errors.where(errors.user_frame(3))}: Incompatible type conversion requested to "
+                f"{errors.user_site()}: Incompatible type conversion requested to "
                 f"type '{dtype.name}' for variable of type '{self.dtype.name}' (Variable: {self})."
             )
 
@@ -679,7 +679,7 @@ def _require_slices(delta: Any) -> None:
 
     if not isinstance(delta, IndexedSlices):
         raise TypeError(
-            f"{errors.where(errors.user_frame(2))}: Argument `sparse_delta` must be a "
+            f"{errors.user_site()}: Argument `sparse_delta` must be a "
             f"`tf.IndexedSlices`. Received arg: {delta!r}"
         )
 

@@ -11,7 +11,8 @@ from reflow.lang.dtypes import string
 from reflow.lang.export import export
 from reflow.ops.constant import constant
 from reflow.platform import tf_logging as logging
-from reflow.runtime import profiler as profiles
+from reflow.runtime.profiler import start as start_profile
+from reflow.runtime.profiler import stop as stop_profile
 from reflow.runtime.watch import Watch, watching
 from reflow.train.summaries.writing import summary_scope, write
 
@@ -58,7 +59,7 @@ def trace_on(graph: bool = True, profiler: bool = False, profiler_outdir: Any = 
             logging.warning("No `profiler_outdir` passed to trace_on(). Profiler won't be enabled.")
         profiled = profiler and profiler_outdir is not None
         if profiled:
-            profiles.start(profiler_outdir)
+            start_profile(profiler_outdir)
         _current.append(_Traced(graph, profiled))
 
 
@@ -74,7 +75,7 @@ def trace_off() -> None:
         watching.clear()
         held = _current.pop() if _current else None
     if held is not None and held.profiler:
-        profiles.stop()
+        stop_profile()
 
 
 @export(v2=("summary.trace_export",))

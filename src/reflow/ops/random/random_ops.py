@@ -18,12 +18,11 @@ from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY, OpDef
 from reflow.lang.random_seed import op_seeds
 from reflow.lang.scopes import name_scope
-from reflow.ops import igamma_grad, shape_rules
+from reflow.ops import shape_rules
 from reflow.ops.define import op
+from reflow.ops.math import igamma_grad
 from reflow.ops.random import kernels as random_kernels
-from reflow.ops.random import philox
-from reflow.ops.random import rejection as random_rejection
-from reflow.ops.random import truncated as random_truncated
+from reflow.ops.random import philox, rejection, truncated
 from reflow.ops.shape_rules import constant_value, constant_value_as_shape
 
 _INTEGER = frozenset((int32, int64))
@@ -80,7 +79,7 @@ random_standard_normal = _plain(
     "RandomStandardNormal", "Normal values of mean 0 and deviation 1.", random_kernels.normal
 )
 truncated_normal_op = _plain(
-    "TruncatedNormal", "Normal values within two deviations.", random_rejection.truncated_normal
+    "TruncatedNormal", "Normal values within two deviations.", rejection.truncated_normal
 )
 
 
@@ -174,8 +173,8 @@ def _batch_shape(shape: Any, *parameters: Any) -> shapes.TensorShape:
 def random_gamma_op(ctx, shape, alpha):
     """Gamma(alpha, 1) values: `shape` of them for each element of `alpha`."""
     sizes = sizes_of(shape)
-    reserved = random_rejection.reserve_samples(sizes, alpha.shape)
-    return _draw(ctx, reserved, random_rejection.gamma, sizes, alpha)
+    reserved = rejection.reserve_samples(sizes, alpha.shape)
+    return _draw(ctx, reserved, rejection.gamma, sizes, alpha)
 
 
 @random_gamma_op.gradient_rule
@@ -221,8 +220,8 @@ def random_gamma_grad_op(xp, alpha, sample):
 def random_poisson_op(ctx, shape, rate, *, dtype):
     """Poisson(rate) values: `shape` of them for each element of `rate`."""
     sizes = sizes_of(shape)
-    reserved = random_rejection.reserve_samples(sizes, rate.shape)
-    return _draw(ctx, reserved, random_rejection.poisson, sizes, rate, dtype.np)
+    reserved = rejection.reserve_samples(sizes, rate.shape)
+    return _draw(ctx, reserved, rejection.poisson, sizes, rate, dtype.np)
 
 
 @op(
@@ -237,8 +236,8 @@ def parameterized_truncated_normal_op(ctx, shape, means, stdevs, minvals, maxval
     """Normal values within bounds."""
     sizes = sizes_of(shape)
     parameters = (means, stdevs, minvals, maxvals)
-    reserved = random_truncated.reserve_parameterized_truncated_normal(sizes, *parameters)
-    return _draw(ctx, reserved, random_truncated.parameterized_truncated_normal, sizes, *parameters)
+    reserved = truncated.reserve_parameterized_truncated_normal(sizes, *parameters)
+    return _draw(ctx, reserved, truncated.parameterized_truncated_normal, sizes, *parameters)
 
 
 # Public functions ---------------------------------------------------------------------------------

@@ -225,7 +225,7 @@ class VariableScope:
                 found = convert_to_tensor(initializer).dtype.base_dtype
                 if found != dtype:
                     raise ValueError(
-                        f"{errors.where(errors.user_frame())}: Initializer type '{found}' and "
+                        f"{errors.user_site()}: Initializer type '{found}' and "
                         f"explicit dtype '{dtype}' don't match."
                     )
             return var_store.get_variable(

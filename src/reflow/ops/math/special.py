@@ -154,7 +154,7 @@ igammac_op = _igamma(
 )
 def igamma_grad_a(xp, a, x):
     """The derivative of igamma(a, x) by a, element-wise."""
-    from reflow.ops import igamma_grad
+    from reflow.ops.math import igamma_grad
 
     return igamma_grad.igamma_grad_a(xp, a, x).astype(a.dtype)
 
