@@ -1,6 +1,5 @@
-"""Batched matrix products and attention in native kernels, against float64 and against the plain nodes."""
+"""Batched matrix products and transposed matrices in native kernels, against float64 and the plain nodes."""
 
-import ctypes
 import itertools
 import pathlib
 
@@ -8,15 +7,14 @@ import numpy as np
 import pytest
 
 import reflow
-from reflow.compiler import fused_attention, policy
+from reflow.compiler import policy
 from reflow.compiler.jax_namespace import jax_namespace
 from reflow.compiler.jax_setup import jax
 from reflow.kernels import choices, kernel, library
-from reflow.kernels.matrices import Attention, Panels, attention, matrix_product
+from reflow.kernels.matrices import Panels, matrix_product, transposition
 from reflow.lang.numpy_namespace import numpy_namespace
 
 tf = reflow.compat.v1
-FLOAT = np.dtype(np.float32)
 needs_kernels = pytest.mark.skipif(
     library.library() is None, reason=f"native kernels: {library.status()}"
 )
@@ -240,234 +238,33 @@ def test_what_products_with_panels_are_left_to_xla(a, wherever_possible):
     assert Panels(np, np.zeros((4, 6), np.float32)).kernel(a) is None
 
 
-# Attention ----------------------------------------------------------------------------------------
-
-
-def reference(q, k, v, scale, bias=None):
-    """softmax(scale * q k' + bias) v in float64."""
-    q, k, v = (each.astype(np.float64) for each in (q, k, v))
-    logits = scale * (q @ np.swapaxes(k, -1, -2))
-    if bias is not None:
-        logits = logits + bias
-    with np.errstate(invalid="ignore"):
-        weights = np.exp(logits - logits.max(-1, keepdims=True))
-        return weights / weights.sum(-1, keepdims=True) @ v
-
-
-def kernel_for(q, k, v, scale, bias=None, flip_k=False):
-    keys, depth = k.shape[-2:][::-1] if flip_k else k.shape[-2:]
-    shape = Attention(
-        *(FLOAT, q.shape[:-2], q.shape[-2], keys, depth, v.shape[-1], flip_k, scale),
-        None if bias is None else bias.shape,
-    )
-    return attention(shape)
+# Transposed matrices ------------------------------------------------------------------------------
 
 
 @needs_kernels
-@pytest.mark.parametrize("seed", range(6))
-def test_random_attention_agrees_with_float64(seed, wherever_possible):
-    rng = np.random.default_rng(seed)
-    for _ in range(8):
-        batch = tuple(int(n) for n in rng.integers(1, 5, rng.integers(0, 4)))
-        rows = int(rng.choice([1, 3, 16, 65, 130, 300]))
-        keys = int(rng.choice([1, 5, 64, 200, 512, 513, 1100]))  # 512 at a time
-        depth, width = (int(n) for n in rng.choice([1, 8, 20, 64], 2))
-        q, k, v = (normal(rng, *batch, *n) for n in ((rows, depth), (keys, depth), (keys, width)))
-        scale = float(rng.choice([1.0, depth**-0.5, -3.0]))
-        bias = None
-        if rng.random() < 0.7:
-            whole = [n if rng.random() < 0.6 else 1 for n in (*batch, rows, keys)]
-            bias = normal(rng, *whole[int(rng.integers(0, len(whole) + 1)) :])
-        flip_k = bool(rng.random() < 0.5)
-        given = [q, np.ascontiguousarray(flipped(k, flip_k)), v]
-        chosen = kernel_for(*given, scale, bias, flip_k)
-        want = reference(q, k, v, scale, bias)
-        for got in both_ways(chosen, *given, *(() if bias is None else (bias,))):
-            assert got.shape == want.shape
-            assert np.abs(got - want).max() < 2e-5 * max(np.abs(want).max(), 1)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 70), (16, 16), (37, 50), (300, 17), (33, 2000)])
+def test_transposed_matrices_are_the_same_numbers(shape, wherever_possible):
+    x = normal(np.random.default_rng(0), *shape)
+    for got in both_ways(transposition(x), x):
+        np.testing.assert_array_equal(got, x.T)
 
 
 @needs_kernels
-def test_masks_of_minus_infinity(wherever_possible):
-    rng = np.random.default_rng(0)
-    q, k, v = normal(rng, 2, 40, 16), normal(rng, 2, 1200, 16), normal(rng, 2, 1200, 16)
-    bias = np.where(rng.random((2, 40, 1200)) < 0.5, -np.inf, 0).astype(np.float32)
-    bias[0, :, :600] = -np.inf  # the first blocks of keys have nothing
-    bias[1, :, 500:] = -np.inf  # the last ones
-    bias[1, 7] = -np.inf  # a row has nothing at all: not a number, as in TensorFlow
-    bias[0, 3, 700] = np.inf
-    bias[0, 4, 900] = np.nan
-    want = reference(q, k, v, 0.25, bias)
-    assert np.isnan(want).all(-1).sum() == 3
-    for got in both_ways(kernel_for(q, k, v, 0.25, bias), q, k, v, bias):
-        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((0, 3), np.float32), ((2, 3, 4), np.float32), ((300, 300), np.float64)]
+)
+def test_what_is_transposed_by_xla(shape, dtype, wherever_possible):
+    assert transposition(np.zeros(shape, dtype)) is None
 
 
-@needs_kernels
-def test_large_logits_do_not_overflow(wherever_possible):
-    rng = np.random.default_rng(0)
-    q, k, v = (100 * normal(rng, 1, 600, 32) for _ in range(3))
-    got = kernel_for(q, k, v, 1.0)(numpy_namespace, q, k, v)
-    want = reference(q, k, v, 1.0)
-    # Logits of some ten thousands have a precision of a thousandth.
-    np.testing.assert_allclose(got, want, rtol=1e-2, atol=2.0)
-
-
-@needs_kernels
-def test_numbers_that_are_neither_are_refused(wherever_possible):
-    q = np.zeros((2, 3, 300, 8), np.float32)
-    bias = np.zeros((2, 1, 1, 300), np.float32)
-    reason = ctypes.create_string_buffer(256)
-
-    def accepted(numbers):
-        return library.library().functions.reflow_implementation(
-            *(numbers.ctypes.data_as(ctypes.c_void_p), ctypes.c_size_t(numbers.size), 2),
-            *(reason, ctypes.c_size_t(256)),
-        )
-
-    panels = [Panels(np, q[0, 0]).kernel(bias[0, 0])] if HAS_PANELS else []
-    for chosen in (*panels, matrix_product(q, q, False, True), kernel_for(q, q, q, 0.5, bias)):
-        good = chosen.numbers
-        assert accepted(good)
-        assert not accepted(good[:-1])
-        for i in range(1, len(good)):
-            for value in (-1, 0, 1 << 40):
-                numbers = good.copy()
-                numbers[i] = value
-                accepted(numbers)  # must come back, whatever it says
-        assert not accepted(np.where(np.arange(good.size) == 1, -2, good))
-    assert not accepted(
-        np.where(good == bias.size, bias.size - 1, good)
-    )  # a bias that is too small
-
-
-# Attention in graphs ------------------------------------------------------------------------------
-
-ROWS, KEYS, DEPTH = 70, 300, 16
-
-
-def by_product(q, k):
-    return tf.matmul(q, k, transpose_b=True)
-
-
-LOGITS = {
-    "scale": lambda q, k, b: by_product(q, k) * 0.25,
-    "no scale": lambda q, k, b: by_product(q, k),
-    "scale first": lambda q, k, b: tf.constant(0.25) * by_product(q, k),
-    "divided": lambda q, k, b: by_product(q, k) / 4.0,
-    "twice": lambda q, k, b: by_product(q, k) / 2.0 * 0.5,
-    "transposed keys": lambda q, k, b: tf.matmul(q, tf.transpose(k, [0, 1, 3, 2])) * 0.25,
-    "bias": lambda q, k, b: by_product(q, k) * 0.25 + b,
-    "bias first": lambda q, k, b: b + by_product(q, k) * 0.25,
-    "bias alone": lambda q, k, b: b + by_product(q, k),
-}
-
-
-def given(rng):
-    q, k, v = (normal(rng, 2, 3, n, DEPTH) for n in (ROWS, KEYS, KEYS))
-    return q, k, v, normal(rng, 2, 1, 1, KEYS)
-
-
-def run(make, arrays, monkeypatch, tier):
-    monkeypatch.setattr(policy, "forced", [tier])
+def test_the_gradient_of_a_layer_with_a_large_input(compiled):
+    rng = np.random.default_rng(2)
+    x, y, g = normal(rng, 2000, 140), normal(rng, 140, 20), normal(rng, 2000, 20)
     with tf.Graph().as_default(), tf.Session() as session:
-        placeholders = [tf.placeholder(tf.float32, each.shape) for each in arrays]
-        return session.run(make(*placeholders), dict(zip(placeholders, arrays)))
-
-
-def attentions():
-    return [what for what in choices.noted()[0] if what.startswith("attention")]
-
-
-@needs_kernels
-@pytest.mark.parametrize("name", LOGITS)
-def test_attention_in_a_graph_is_one_call(name, compiled, monkeypatch):
-    def make(q, k, v, b):
-        return tf.matmul(tf.nn.softmax(LOGITS[name](q, k, b)), v)
-
-    arrays = given(np.random.default_rng(3))
-    got = run(make, arrays, monkeypatch, policy.COMPILE)
-    assert len(attentions()) == 1
-    want = run(make, arrays, monkeypatch, policy.INTERPRET)
-    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
-
-
-NOT_FUSED = {
-    "weights are fetched": lambda q, k, v, b: (
-        [w := tf.nn.softmax(by_product(q, k)), tf.matmul(w, v)]
-    ),
-    "logits are fetched": lambda q, k, v, b: (
-        [s := by_product(q, k), tf.matmul(tf.nn.softmax(s * 0.25), v)]
-    ),
-    "the scale is computed": lambda q, k, v, b: tf.matmul(
-        tf.nn.softmax(by_product(q, k) * b[0, 0, 0, 0]), v
-    ),
-    "the bias has one more dimension": lambda q, k, v, b: tf.matmul(
-        tf.nn.softmax(by_product(q, k) + tf.stack([b, b])), tf.stack([v, v])
-    ),
-    "values are transposed": lambda q, k, v, b: tf.matmul(
-        tf.nn.softmax(by_product(q, k)), tf.transpose(v, [0, 1, 3, 2]), transpose_b=True
-    ),
-    "the batch broadcasts": lambda q, k, v, b: tf.matmul(
-        tf.nn.softmax(by_product(q, k)), v[:1, :1]
-    ),
-    "double precision": lambda q, k, v, b: tf.matmul(
-        tf.nn.softmax(by_product(tf.cast(q, tf.float64), tf.cast(k, tf.float64))),
-        tf.cast(v, tf.float64),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", NOT_FUSED)
-def test_other_graphs_are_left_as_they_are(name, compiled, monkeypatch):
-    arrays = given(np.random.default_rng(3))
-    got = run(NOT_FUSED[name], arrays, monkeypatch, policy.COMPILE)
-    assert not attentions()
-    want = run(NOT_FUSED[name], arrays, monkeypatch, policy.INTERPRET)
-    for one, other in zip(
-        *([each] if not isinstance(each, list) else each for each in (got, want))
-    ):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
-
-
-def test_gradients_of_attention(compiled, monkeypatch):
-    def make(q, k, v, b):
-        y = tf.matmul(tf.nn.softmax(by_product(q, k) * 0.25 + b), v)
-        return tf.gradients(tf.reduce_sum(y * y), [q, k, v, b])
-
-    arrays = given(np.random.default_rng(4))
-    got = run(make, arrays, monkeypatch, policy.COMPILE)
-    want = run(make, arrays, monkeypatch, policy.INTERPRET)
-    for one, other in zip(got, want):
-        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
-
-
-@needs_kernels
-def test_attention_in_a_function(compiled):
-    q, k, v, b = given(np.random.default_rng(5))
-
-    @reflow.function
-    def f(q, k, v, b):
-        return reflow.matmul(reflow.nn.softmax(reflow.matmul(q, k, transpose_b=True) * 0.25 + b), v)
-
-    got = f(q, k, v, b)
-    assert len(attentions()) == 1
-    np.testing.assert_allclose(got, reference(q, k, v, 0.25, b), rtol=1e-4, atol=1e-5)
-
-
-def test_without_kernels_attention_is_the_same(compiled, choose_kernels, monkeypatch):
-    arrays = given(np.random.default_rng(6))
-
-    def make(q, k, v, b):
-        return tf.matmul(tf.nn.softmax(by_product(q, k) * 0.25 + b), v)
-
-    choose_kernels("xla")
-    got = run(make, arrays, monkeypatch, policy.COMPILE)
-    assert not choices.noted()[0]
-    q, k, v, b = arrays
-    np.testing.assert_allclose(got, reference(q, k, v, 0.25, b), rtol=1e-4, atol=1e-5)
-
-
-def test_programs_without_a_softmax_are_not_looked_through():
-    steps = []
-    assert fused_attention.with_attention(steps, []) is steps
+        placeholders = [tf.placeholder(tf.float32, each.shape) for each in (x, y, g)]
+        product = tf.matmul(tf.nn.relu(placeholders[0]), placeholders[1])
+        gradient = tf.gradients(product, placeholders[1], placeholders[2])[0]
+        got = session.run(gradient, dict(zip(placeholders, (x, y, g))))
+    np.testing.assert_allclose(got, np.maximum(x, 0).T.astype(np.float64) @ g, rtol=1e-4, atol=1e-3)
+    if library.library() is not None:
+        assert any(what.startswith("transposition") for what in choices.noted()[0])

@@ -87,6 +87,7 @@ def command(target: pathlib.Path, sanitize: str | None = None) -> list[str]:
         "-fvisibility=hidden",
         "-pthread",
         "-fopenmp-simd",
+        # GCC makes no vectors of a root that might set errno, nor of a comparison that might trap.
         "-fno-math-errno",
         "-fno-trapping-math",
     ]

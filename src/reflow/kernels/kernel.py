@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from reflow.kernels.library import Library, library
 FORWARD, INPUT_GRADIENT, FILTER_GRADIENT = range(3)
 MAXIMUM, MAXIMUM_GRADIENT, AVERAGE, AVERAGE_GRADIENT = range(3, 7)
 MOMENTS, GRADIENT_SUMS = range(7, 9)
-PRODUCT, ATTENTION, PANEL_PRODUCT, WINOGRAD = range(9, 13)
+PRODUCT, ATTENTION, PANEL_PRODUCT, WINOGRAD, ATTENTION_GRADIENT, TRANSPOSITION = range(9, 15)
 _NAMES = (
     *("convolution", "input gradient of a convolution", "filter gradient of a convolution"),
     *("maximum pooling", "gradient of a maximum pooling"),
@@ -80,45 +81,54 @@ class Kernel:
     Args:
       library: the loaded library.
       numbers: the shape, as the library reads it.
-      result: the shape of the result.
-      dtype: of the result.
+      results: the shapes of the results.
+      dtype: of the results.
     """
 
     def __init__(
-        self, library: Library, numbers: np.ndarray, result: tuple[int, ...], dtype: np.dtype
+        self,
+        library: Library,
+        numbers: np.ndarray,
+        results: Sequence[tuple[int, ...]],
+        dtype: np.dtype,
     ):
         self.library = library
         self.numbers = numbers
-        self.result = result
+        self.results = results
         self.dtype = dtype
 
     def shaped(self, result: tuple[int, ...]) -> Kernel:
-        """The same, with its result in another shape of as many elements."""
-        return Kernel(self.library, self.numbers, result, self.dtype)
+        """The same, with its only result in another shape of as many elements."""
+        return Kernel(self.library, self.numbers, (result,), self.dtype)
 
     def __call__(self, xp: Any, *operands: Any) -> Any:
-        """The result for arrays in either namespace; in JAX's, on the CPU."""
+        """The result, or a list of several, for arrays in either namespace; in JAX's, on the CPU."""
         if xp.is_numpy:
-            return self._now([np.ascontiguousarray(each) for each in operands])
-        self.library.register(xp.jax)
-        call = xp.jax.ffi.ffi_call(
-            "reflow_compute",
-            xp.jax.ShapeDtypeStruct(self.result, self.dtype),
-            vmap_method="sequential",
-        )
-        return call(*operands, spec=self.numbers)
+            results = self._now([np.ascontiguousarray(each) for each in operands])
+        else:
+            self.library.register(xp.jax)
+            call = xp.jax.ffi.ffi_call(
+                "reflow_compute",
+                [xp.jax.ShapeDtypeStruct(shape, self.dtype) for shape in self.results],
+                vmap_method="sequential",
+            )
+            results = call(*operands, spec=self.numbers)
+        return results[0] if len(self.results) == 1 else results
 
-    def _now(self, operands: list[np.ndarray]) -> np.ndarray:
-        result = np.empty(self.result, self.dtype)
-        given = (ctypes.c_void_p * len(operands))(*(each.ctypes.data for each in operands))
+    def _now(self, operands: list[np.ndarray]) -> list[np.ndarray]:
+        results = [np.empty(shape, self.dtype) for shape in self.results]
         reason = ctypes.create_string_buffer(_REASON)
-        done = self.library.functions.reflow_compute(
+        done = self.library.functions.reflow_run(
             *(_pointer(self.numbers), ctypes.c_size_t(self.numbers.size), self.library.threads),
-            *(given, _pointer(result), reason, ctypes.c_size_t(_REASON)),
+            *(_pointers(operands), _pointers(results), reason, ctypes.c_size_t(_REASON)),
         )
         if not done:
             raise RuntimeError(f"native kernel: {reason.value.decode()}")
-        return result
+        return results
+
+
+def _pointers(arrays: list[np.ndarray]) -> Any:
+    return (ctypes.c_void_p * len(arrays))(*(each.ctypes.data for each in arrays))
 
 
 def _pointer(array: np.ndarray) -> ctypes.c_void_p:
@@ -127,7 +137,7 @@ def _pointer(array: np.ndarray) -> ctypes.c_void_p:
 
 @functools.lru_cache(maxsize=4096)
 def _choose(
-    library: Library, shape: Shape, result: tuple[int, ...], dtype: np.dtype
+    library: Library, shape: Any, results: tuple[tuple[int, ...], ...], dtype: np.dtype
 ) -> Kernel | None:
     if shape.dtype.name not in _TYPES:
         choices.note(str(shape), "no kernel: there are some for float32 and bfloat16 only")
@@ -141,21 +151,21 @@ def _choose(
         choices.note(str(shape), f"no kernel: {text.value.decode()}")
         return None
     choices.note(str(shape), f"native, {text.value.decode()}")
-    return Kernel(library, numbers, result, dtype)
+    return Kernel(library, numbers, results, dtype)
 
 
-def choose(shape: Shape, result: tuple[int, ...], dtype: np.dtype | None = None) -> Kernel | None:
+def choose(shape: Any, *results: tuple[int, ...], dtype: np.dtype | None = None) -> Kernel | None:
     """The kernel for a shape, or None where there is none; `explain` will tell which.
 
     Args:
-      result: the shape of its result.
-      dtype: that of its result, where it is another one than that of the images.
+      results: the shapes of its results.
+      dtype: theirs, where it is another one than that of the images.
     """
     found = library()
-    return None if found is None else _choose(found, shape, result, dtype or shape.dtype)
+    return None if found is None else _choose(found, shape, results, dtype or shape.dtype)
 
 
 @functools.lru_cache(maxsize=4096)
-def leave_to_xla(shape: Shape) -> None:
+def leave_to_xla(shape: Any) -> None:
     """No kernel, since what takes its place was measured to be as good."""
     choices.note(str(shape), "no kernel: XLA is as good")

@@ -15,6 +15,7 @@ from reflow.platform.processors import processors
 ONEDNN = "onednn-cpu-gomp"  # the distribution that brings oneDNN
 _ONEDNN_FILE = "libdnnl.so.3"
 _HANDLERS = ("reflow_compute", "reflow_random_words", "reflow_elements")  # what XLA calls
+_FUNCTIONS = ("reflow_implementation", "reflow_run")  # what Python calls
 PATH = pathlib.Path(__file__).with_name("_native.so")
 
 # auto: where they were measured to be better; native: wherever they can; xla: never.
@@ -80,8 +81,9 @@ def _load() -> tuple[Library | None, str]:
         version.restype = ctypes.POINTER(ctypes.c_int * 3)
         numbers = list(version().contents)
         functions = ctypes.CDLL(str(PATH))
-        for name in _HANDLERS:  # a library that was built from older sources lacks some
-            getattr(functions, f"{name}_for_xla")
+        # A library that was built from older sources lacks some.
+        for name in (*_FUNCTIONS, *(f"{name}_for_xla" for name in _HANDLERS)):
+            getattr(functions, name)
         found = Library(functions)
     except (OSError, AttributeError) as error:
         return None, str(error)

@@ -1,4 +1,4 @@
-"""Products of batches of matrices, and attention, by oneDNN."""
+"""Products of batches of matrices by oneDNN, and transposed matrices."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from reflow.kernels.kernel import (
-    ATTENTION,
     PANEL_PRODUCT,
     PRODUCT,
+    TRANSPOSITION,
     Kernel,
     choose,
     leave_to_xla,
@@ -21,8 +21,7 @@ _NARROW = 16  # numbers: those of a vector with AVX-512
 # XLA brings the right side of a product of its own into order, which takes as long as 64 rows of it.
 _FEW_ROWS_OF_ONE = 64
 _FEWEST_ROWS_OF_PANELS = 4  # fewer only wait for the matrix to come from memory, in any order
-# Fewer make weights that are hardly larger than the operands, and calls that are hardly longer.
-_FEW_ROWS, _FEW_KEYS = 32, 256
+_FEW_TO_TRANSPOSE = 1 << 18  # numbers: those of a smaller matrix stay in the cache
 _SMALL = 4096  # multiplications: a call of a kernel takes a few microseconds
 
 
@@ -53,53 +52,19 @@ class Product(NamedTuple):
         return f"{what}, {self.dtype}, {left} by {right}"
 
 
-class Attention(NamedTuple):
-    """softmax(scale * q k' + bias) v, for a batch of heads.
-
-    Attributes:
-      rows, depth: of the queries; keys: how many there are; width: of the values.
-      flip_k: whether the keys lie transposed, as `[..., depth, keys]`.
-      bias: the shape of the bias, which broadcasts to `[*batch, rows, keys]`; None without one.
-    """
+class Transposition(NamedTuple):
+    """A matrix `[rows, columns]`, transposed."""
 
     dtype: np.dtype
-    batch: tuple[int, ...]
     rows: int
-    keys: int
-    depth: int
-    width: int
-    flip_k: bool
-    scale: float
-    bias: tuple[int, ...] | None
+    columns: int
 
     def numbers(self) -> np.ndarray:
-        """The attention as the library reads it (native/matrices.h)."""
-        steps = [0] * (len(self.batch) + 2)
-        elements = 0
-        if self.bias is not None:
-            elements = 1
-            for axis, size in enumerate(reversed(self.bias), 1):
-                steps[-axis] = elements if size > 1 else 0
-                elements *= size
-        scale = int(np.float64(self.scale).view(np.int64))
-        numbers = [
-            ATTENTION,
-            self.rows,
-            self.keys,
-            self.depth,
-            self.width,
-            int(self.flip_k),
-            scale,
-        ]
-        numbers += [elements, *steps[-2:], len(self.batch), *self.batch, *steps[:-2]]
-        return np.array(numbers, np.int64)
+        """The sizes as the library reads them (native/matrices.h)."""
+        return np.array([TRANSPOSITION, self.rows, self.columns], np.int64)
 
     def __str__(self) -> str:
-        text = (
-            f"attention, {self.dtype}, {math.prod(self.batch)} heads, {self.rows}x{self.depth} by "
-            f"{self.keys} keys, values of {self.width}"
-        )
-        return text if self.bias is None else text + f", bias {'x'.join(map(str, self.bias))}"
+        return f"transposition, {self.dtype}, {self.rows}x{self.columns}"
 
 
 def matrix_product(x: Any, y: Any, flip_x: bool, flip_y: bool) -> Kernel | None:
@@ -135,15 +100,14 @@ def _xla_is_as_good(product: Product) -> bool:
     return math.prod(product.batch) * product.rows * product.inner * product.columns < _SMALL
 
 
-def attention(shape: Attention) -> Kernel | None:
-    """A kernel for attention, of queries, keys, values and the bias, if there is one; or None."""
-    if library() is None or shape.dtype != np.float32:
+def transposition(x: Any) -> Kernel | None:
+    """A kernel that transposes the matrix `x`, or None where XLA's code is as good."""
+    if library() is None or x.dtype != np.float32 or x.ndim != 2 or 0 in x.shape:
         return None
-    if 0 in (*shape.batch, shape.rows, shape.keys, shape.depth, shape.width):
-        return None
-    if forced[0] != "native" and (shape.rows < _FEW_ROWS or shape.keys < _FEW_KEYS):
+    shape = Transposition(np.dtype(np.float32), *x.shape)
+    if forced[0] != "native" and x.size < _FEW_TO_TRANSPOSE:
         return leave_to_xla(shape)
-    return choose(shape, (*shape.batch, shape.rows, shape.width))
+    return choose(shape, x.shape[::-1])
 
 
 # A right side of many products -------------------------------------------------------------------

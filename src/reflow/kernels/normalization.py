@@ -55,4 +55,4 @@ def channel_sums(kind: int, dtype: np.dtype, sizes: Any, channels: int) -> Kerne
     shape = Shape(kind, dtype, 1, channels, channels, channels, _Points((rows,), (rows,)))
     if forced[0] != "native" and (channels < _FEW or rows * channels < _SMALL):
         return leave_to_xla(shape)
-    return choose(shape, (2, channels), np.dtype(np.float32))
+    return choose(shape, (2, channels), dtype=np.dtype(np.float32))

@@ -58,18 +58,27 @@ std::vector<Buffer> buffers_of(const Spec& spec) {
 
 // A call of any kind.
 struct Call {
-  std::vector<Buffer> buffers;  // the operands, and at the end the result
+  std::vector<Buffer> operands, results;
   std::function<std::string(int threads)> implementation;
-  std::function<void(const Pool&, const void* const* given, void* result)> compute;
+  std::function<void(const Pool&, const void* const* given, void* const* results)> compute;
 };
+
+// A call of one result that has its buffers, and nothing else yet.
+Call call_of_buffers(const Spec& spec) {
+  Call call{buffers_of(spec)};
+  call.results = {call.operands.back()};
+  call.operands.pop_back();
+  return call;
+}
 
 Call call_of_windows(const int64_t* numbers, std::size_t count) {
   const Spec spec(numbers, count);
-  Call call{buffers_of(spec), nullptr, nullptr};
+  Call call = call_of_buffers(spec);
   call.implementation = [spec](int threads) {
     return spec.is_pooling() || spec.is_normalization() ? "loops" : convolution_implementation(spec, threads);
   };
-  call.compute = [spec](const Pool& pool, const void* const* given, void* result) {
+  call.compute = [spec](const Pool& pool, const void* const* given, void* const* results) {
+    void* result = results[0];
     if (spec.is_pooling()) {
       pool_windows(spec, pool, given, result);
     } else if (spec.is_normalization()) {
@@ -83,22 +92,22 @@ Call call_of_windows(const int64_t* numbers, std::size_t count) {
 
 Call call_of_winograd(const int64_t* numbers, std::size_t count) {
   const Spec spec(numbers, count);
-  Call call{buffers_of(spec), nullptr, nullptr};
+  Call call = call_of_buffers(spec);
   call.implementation = [spec](int) { return winograd_implementation(spec); };
-  call.compute = [spec](const Pool& pool, const void* const* given, void* result) {
-    winograd_convolve(spec, pool, given[0], given[1], result);
+  call.compute = [spec](const Pool& pool, const void* const* given, void* const* results) {
+    winograd_convolve(spec, pool, given[0], given[1], results[0]);
   };
   return call;
 }
 
 template <typename Work>
-Call call_of_matrices(const int64_t* numbers, std::size_t count) {
-  const Work work(numbers, count);
+Call call_of_matrices(const Work& work) {
   Call call;
-  for (const int64_t elements : work.sizes()) call.buffers.push_back({elements, Type::kFloat32});
+  for (const int64_t elements : work.operands()) call.operands.push_back({elements, Type::kFloat32});
+  for (const int64_t elements : work.results()) call.results.push_back({elements, Type::kFloat32});
   call.implementation = [work](int threads) { return work.implementation(threads); };
-  call.compute = [work](const Pool& pool, const void* const* given, void* result) {
-    work.compute(pool, given, result);
+  call.compute = [work](const Pool& pool, const void* const* given, void* const* results) {
+    work.compute(pool, given, results);
   };
   return call;
 }
@@ -107,12 +116,22 @@ Call call_of_matrices(const int64_t* numbers, std::size_t count) {
 //
 // Throws std::invalid_argument when they describe none.
 Call call_of(const int64_t* numbers, std::size_t count) {
-  const int64_t kind = count > 0 ? numbers[0] : -1;
-  if (kind == kProduct) return call_of_matrices<Product>(numbers + 1, count - 1);
-  if (kind == kAttention) return call_of_matrices<Attention>(numbers + 1, count - 1);
-  if (kind == kPanelProduct) return call_of_matrices<PanelProduct>(numbers + 1, count - 1);
-  if (kind == kWinograd) return call_of_winograd(numbers + 1, count - 1);
-  return call_of_windows(numbers, count);
+  switch (count > 0 ? numbers[0] : -1) {
+    case kProduct:
+      return call_of_matrices(Product(numbers + 1, count - 1));
+    case kAttention:
+      return call_of_matrices(Attention(false, numbers + 1, count - 1));
+    case kAttentionGradient:
+      return call_of_matrices(Attention(true, numbers + 1, count - 1));
+    case kPanelProduct:
+      return call_of_matrices(PanelProduct(numbers + 1, count - 1));
+    case kWinograd:
+      return call_of_winograd(numbers + 1, count - 1);
+    case kTransposition:
+      return call_of_matrices(Transposition(numbers + 1, count - 1));
+    default:
+      return call_of_windows(numbers, count);
+  }
 }
 
 bool fits(const ffi::AnyBuffer& given, const Buffer& wanted) {
@@ -174,21 +193,27 @@ ffi::Error elements_for_xla(ffi::ThreadPool threads, ffi::RemainingArgs operands
   }
 }
 
-ffi::Error compute_for_xla(ffi::ThreadPool threads, ffi::RemainingArgs operands,
-                           ffi::Result<ffi::AnyBuffer> result, ffi::Span<const int64_t> numbers) {
+ffi::Error compute_for_xla(ffi::ThreadPool threads, ffi::RemainingArgs operands, ffi::RemainingRets results,
+                           ffi::Span<const int64_t> numbers) {
   try {
     const Call call = call_of(numbers.begin(), numbers.size());
-    const std::vector<Buffer>& buffers = call.buffers;
-    bool ok = operands.size() + 1 == buffers.size() && fits(*result, buffers.back());
+    bool ok = operands.size() == call.operands.size() && results.size() == call.results.size();
     std::vector<const void*> given;
     for (std::size_t i = 0; ok && i < operands.size(); ++i) {
       const auto operand = operands.get<ffi::AnyBuffer>(i);
-      ok = operand.has_value() && fits(*operand, buffers[i]);
+      ok = operand.has_value() && fits(*operand, call.operands[i]);
       if (ok) given.push_back(operand->untyped_data());
     }
+    std::vector<void*> made;
+    for (std::size_t i = 0; ok && i < results.size(); ++i) {
+      auto result = results.get<ffi::AnyBuffer>(i);
+      ok = result.has_value() && fits(**result, call.results[i]);
+      if (!ok) break;
+      made.push_back((*result)->untyped_data());
+      expect_writes(made.back(), (*result)->size_bytes());
+    }
     if (!ok) return ffi::Error::InvalidArgument("reflow_compute: buffers that do not fit the call");
-    expect_writes(result->untyped_data(), result->size_bytes());
-    call.compute(pool_of(threads), given.data(), result->untyped_data());
+    call.compute(pool_of(threads), given.data(), made.data());
     return ffi::Error::Success();
   } catch (const std::exception& error) {
     return ffi::Error::Internal(std::string("reflow_compute: ") + error.what());
@@ -205,7 +230,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_compute_for_xla, reflow::compute_for_xla,
                               ffi::Ffi::Bind()
                                   .Ctx<ffi::ThreadPool>()
                                   .RemainingArgs()
-                                  .Ret<ffi::AnyBuffer>()
+                                  .RemainingRets()
                                   .Attr<ffi::Span<const int64_t>>("spec"));
 
 REFLOW_EXPORT XLA_FFI_Error* reflow_random_words_for_xla(XLA_FFI_CallFrame* frame);
@@ -244,10 +269,11 @@ REFLOW_EXPORT int reflow_implementation(const int64_t* numbers, std::size_t coun
 }
 
 // Computes on the process's own threads. Returns 0, with the reason, when it failed.
-REFLOW_EXPORT int reflow_compute(const int64_t* numbers, std::size_t count, int threads,
-                                 const void* const* given, void* result, char* text, std::size_t size) {
+REFLOW_EXPORT int reflow_run(const int64_t* numbers, std::size_t count, int threads,
+                                 const void* const* given, void* const* results, char* text,
+                                 std::size_t size) {
   try {
-    reflow::call_of(numbers, count).compute(reflow::own_pool(threads), given, result);
+    reflow::call_of(numbers, count).compute(reflow::own_pool(threads), given, results);
     return 1;
   } catch (const std::exception& error) {
     std::snprintf(text, size, "%s", error.what());

@@ -90,15 +90,14 @@ Product::Product(const int64_t* n, std::size_t count) {
   flip_a = n[4] != 0, flip_b = n[5] != 0;
 }
 
-std::vector<int64_t> Product::sizes() const {
-  return {batch * rows * inner, batch * inner * columns, batch * rows * columns};
-}
+std::vector<int64_t> Product::operands() const { return {batch * rows * inner, batch * inner * columns}; }
+std::vector<int64_t> Product::results() const { return {batch * rows * columns}; }
 
 std::string Product::implementation(int threads) const {
   return MatrixProduct::of(shape_of(*this, parts_of(*this, threads)[0]))->name();
 }
 
-void Product::compute(const Pool& pool, const void* const* given, void* result) const {
+void Product::compute(const Pool& pool, const void* const* given, void* const* results) const {
   const std::vector<Part> parts = parts_of(*this, pool.threads);
   const int count = static_cast<int>(parts.size());
   // Parts have at most two sizes: those of the last ones may be smaller.
@@ -113,7 +112,7 @@ void Product::compute(const Pool& pool, const void* const* given, void* result) 
   Scratch scratch(room * std::min(count, pool.threads));
   const auto* a = static_cast<const float*>(given[0]);
   const auto* b = static_cast<const float*>(given[1]);
-  auto* c = static_cast<float*>(result);
+  auto* c = static_cast<float*>(results[0]);
   in_parts(pool, count, [&](int index, int slot) {
     const Part& part = parts[index];
     dnnl::stream stream(engine());

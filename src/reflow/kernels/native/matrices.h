@@ -1,4 +1,4 @@
-// Products of batches of matrices, and attention, over oneDNN.
+// Products of batches of matrices over oneDNN; attention and transposed matrices by loops of our own.
 #pragma once
 
 #include <cstddef>
@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "attention_head.h"
 #include "threads.h"
 
 namespace reflow {
@@ -13,6 +14,8 @@ namespace reflow {
 // The kinds of calls, beside those of spec.h.
 constexpr int64_t kProduct = 9;
 constexpr int64_t kAttention = 10;
+constexpr int64_t kAttentionGradient = 13;
+constexpr int64_t kTransposition = 14;
 
 // `batch` products [rows, inner] by [inner, columns] of float32. A flipped operand lies transposed.
 struct Product {
@@ -22,33 +25,57 @@ struct Product {
   // Throws std::invalid_argument when the numbers (after the kind) are none.
   Product(const int64_t* numbers, std::size_t count);
 
-  // How many elements each operand has, and at the end the result.
-  std::vector<int64_t> sizes() const;
+  std::vector<int64_t> operands() const;  // how many elements they have
+  std::vector<int64_t> results() const;
   // The name of oneDNN's implementation. Throws std::runtime_error when there is only its reference.
   std::string implementation(int threads) const;
-  void compute(const Pool& pool, const void* const* given, void* result) const;
+  void compute(const Pool& pool, const void* const* given, void* const* results) const;
 };
 
-// softmax(scale * q k' + bias) v of float32: q [batch, rows, depth], k [batch, keys, depth], or transposed,
-// v [batch, keys, width]. The bias broadcasts: where it has a dimension of 1, its step is 0.
-struct Attention {
-  int64_t rows, keys, depth, width;
-  bool flip_k;
-  double scale;
-  int64_t bias_elements;  // 0: there is none
-  int64_t bias_row, bias_key;
-  std::vector<int64_t> batch, bias_steps;  // the outer dimensions, and the bias's steps along them
+// A matrix [rows, columns] of float32, transposed.
+struct Transposition {
+  int64_t rows, columns;
 
   // Throws std::invalid_argument when the numbers (after the kind) are none.
-  Attention(const int64_t* numbers, std::size_t count);
+  Transposition(const int64_t* numbers, std::size_t count);
 
-  std::vector<int64_t> sizes() const;
+  std::vector<int64_t> operands() const { return {rows * columns}; }
+  std::vector<int64_t> results() const { return {rows * columns}; }
   std::string implementation(int threads) const;
-  void compute(const Pool& pool, const void* const* given, void* result) const;
+  void compute(const Pool& pool, const void* const* given, void* const* results) const;
+};
+
+// Attention of float32 (attention_head.h) for a batch of heads. Each operand lies in memory as its steps say;
+// the bias broadcasts: where it has a dimension of 1, its step is 0.
+//
+// The forward pass takes q, k, v and the bias, if there is one, and gives o and, as [2, heads, rows], `most`
+// and `sums` of each row. The gradient takes q, k, v, the bias, o, that array and the gradient of o, and gives
+// those of q, k and v, which lie as these.
+struct Attention {
+  struct Operand {
+    int64_t elements, row, column;
+    std::vector<int64_t> batch;  // steps along the outer dimensions
+  };
+
+  bool is_gradient;
+  int64_t rows, keys, depth, width;
+  double scale;
+  bool has_bias;
+  std::vector<int64_t> batch;  // the outer dimensions
+  Operand q, k, v, bias, o;  // the gradient of o lies as o does
+
+  // Throws std::invalid_argument when the numbers (after the kind) are none.
+  Attention(bool is_gradient, const int64_t* numbers, std::size_t count);
+
+  std::vector<int64_t> operands() const;  // how many elements they have
+  std::vector<int64_t> results() const;
+  std::string implementation(int threads) const;
+  void compute(const Pool& pool, const void* const* given, void* const* results) const;
 
  private:
-  // Where the bias of a head begins.
-  int64_t bias_of(int64_t head) const;
+  Operand read(const int64_t*& numbers, int64_t most_rows, int64_t most_columns) const;
+  Head head(int64_t index, const void* const* given, void* const* results) const;
+  int64_t heads() const;
 };
 
 }  // namespace reflow

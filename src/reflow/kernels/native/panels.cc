@@ -63,9 +63,7 @@ PanelProduct::PanelProduct(const int64_t* n, std::size_t count) {
   rows = n[0], inner = n[1], columns = n[2];
 }
 
-std::vector<int64_t> PanelProduct::sizes() const {
-  return {rows * inner, panels() * inner * kPanel, rows * columns};
-}
+std::vector<int64_t> PanelProduct::operands() const { return {rows * inner, panels() * inner * kPanel}; }
 
 std::string PanelProduct::implementation(int) const {
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
@@ -75,10 +73,10 @@ std::string PanelProduct::implementation(int) const {
   return "panels";
 }
 
-void PanelProduct::compute(const Pool& pool, const void* const* given, void* result) const {
+void PanelProduct::compute(const Pool& pool, const void* const* given, void* const* results) const {
   const auto* a = static_cast<const float*>(given[0]);
   const auto* b = static_cast<const float*>(given[1]);
-  auto* c = static_cast<float*>(result);
+  auto* c = static_cast<float*>(results[0]);
   const double work = static_cast<double>(rows) * inner * columns;
   const int64_t most = pool.threads == 1 ? 1 : int64_t{kPartsPerThread} * pool.threads;
   const int64_t parts = std::min(std::clamp<int64_t>(static_cast<int64_t>(work / kPart), 1, most), panels());

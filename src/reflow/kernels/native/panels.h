@@ -24,11 +24,11 @@ struct PanelProduct {
   PanelProduct(const int64_t* numbers, std::size_t count);
 
   int64_t panels() const { return (columns + kPanel - 1) / kPanel; }
-  // How many elements each operand has, and at the end the result.
-  std::vector<int64_t> sizes() const;
+  std::vector<int64_t> operands() const;  // how many elements they have
+  std::vector<int64_t> results() const { return {rows * columns}; }
   // Throws std::runtime_error on processors for which there is no good implementation.
   std::string implementation(int threads) const;
-  void compute(const Pool& pool, const void* const* given, void* result) const;
+  void compute(const Pool& pool, const void* const* given, void* const* results) const;
 };
 
 }  // namespace reflow

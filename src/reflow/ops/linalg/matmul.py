@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.kernels.matrices import Panels, matrix_product
+from reflow.kernels.matrices import Panels, matrix_product, transposition
 from reflow.lang import errors, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import (
@@ -63,14 +63,18 @@ def turned(xp: Any, x: Any, columns: int) -> Any:
     columns. That is slow when the result is narrow: 0.19 ms for 512x128 with 128x10, where transposing first
     takes 0.06 (2048x128 with 128x100: 1.3 and 0.6). And a program that mixes the two is held up half of the
     time, as their threads wait for each other: an MLP's step takes 2.6 ms or 3.2 to 4, now 2.6 always.
-    Beyond 1024 columns transposing is slower, by 4 % at 2048 cubed.
+    Beyond 1024 columns transposing is slower, by 4 % at 2048 cubed. XLA makes one loop of transposing and
+    of what makes `x`, which goes through memory column by column: large matrices are transposed by a kernel.
     """
-    flipped = xp.swapaxes(x, 0, 1)
     if xp.is_numpy or columns > _WIDE or x.dtype.kind == "c":
-        return flipped
-    return xp.lax.platform_dependent(
-        flipped, cpu=xp.lax.optimization_barrier, default=lambda flipped: flipped
-    )
+        return xp.swapaxes(x, 0, 1)
+
+    def otherwise(x: Any) -> Any:
+        return xp.lax.platform_dependent(
+            xp.swapaxes(x, 0, 1), cpu=xp.lax.optimization_barrier, default=lambda flipped: flipped
+        )
+
+    return natively(xp, transposition(x), otherwise, x)
 
 
 def _check_inner(x: Any, y: Any) -> None:
