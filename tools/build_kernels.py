@@ -87,6 +87,7 @@ def command(target: pathlib.Path, sanitize: str | None = None) -> list[str]:
         "-fvisibility=hidden",
         "-pthread",
         "-fopenmp-simd",
+        "-fno-math-errno",
     ]
     if sanitize:
         flags += [f"-fsanitize={sanitize}", "-g", "-fno-omit-frame-pointer"]
