@@ -79,10 +79,13 @@ def join_late(
       most: the largest number of nodes that is joined.
     """
     groups: dict[Place, list[Operation]] = {}
-    takers: dict[Place, set[Place]] = {}
     for op, place in places.items():
         if place[1] is not None:
             groups.setdefault(place, []).append(op)
+    if len(groups) < 2:
+        return
+    takers: dict[Place, set[Place]] = {}
+    for op, place in places.items():
         sources = [tensor.op for tensor in op.inputs if id(tensor) not in given]
         for before in (*sources, *op._control_inputs, *waits.get(op, ())):
             if before in places and places[before] != place:
