@@ -317,7 +317,7 @@ def execute(opdef: OpDef, args: Sequence[Any], kwargs: dict[str, Any], name: str
     given, attrs = arguments_of(opdef, args, kwargs)
     flat = bind(opdef, given, attrs)
     outputs = run(opdef, flat, attrs, name)
-    if key is not None and _may_be_ready(opdef, args, attrs):
+    if key is not None and _may_be_ready(opdef, args, flat, attrs):
         opdef.ready[key] = Ready(opdef, args, flat, attrs)
     return package(opdef, outputs, attrs)
 
@@ -345,7 +345,7 @@ def _kinds(
         elif kind is int or kind is float or (kind is list and {*map(type, arg)} == _ONLY_INTS):
             key.append(kind)
             value = arg
-        elif _is_variable(kind) and opdef._simple and opdef.inputs[i].type_attr is not None:
+        elif _is_variable(kind) and _takes_value(opdef, i):
             return _kinds(opdef, [*args[:i], convert_to_tensor(arg), *args[i + 1 :]], kwargs)
         else:
             return args, None, values
@@ -359,7 +359,14 @@ def _is_variable(kind: type) -> bool:
     return getattr(kind, "is_tensor_like", False) and not issubclass(kind, Tensor)
 
 
-def _may_be_ready(opdef: OpDef, args: Sequence[Any], attrs: dict[str, Any]) -> bool:
+def _takes_value(opdef: OpDef, i: int) -> bool:
+    """Whether argument `i` is one tensor, and no handle."""
+    return opdef._simple and i < len(opdef.inputs) and opdef.inputs[i].type_attr is not None
+
+
+def _may_be_ready(
+    opdef: OpDef, args: Sequence[Any], flat: Sequence[Any], attrs: dict[str, Any]
+) -> bool:
     """Whether the op is one that goes the shorter way, and will do so with other arguments."""
     if not opdef._simple or not opdef.interpret or len(args) != len(opdef.inputs):
         return False
@@ -368,8 +375,13 @@ def _may_be_ready(opdef: OpDef, args: Sequence[Any], attrs: dict[str, Any]) -> b
         return False
     if opdef.context and not (opdef.reads or opdef.writes or opdef.random):
         return False  # it may run code of the user's
-    # An integer beyond int32 would be the rule for the small ones.
-    return not any(type(a) in _PYTHON and convert_to_tensor(a).dtype is dtypes.int64 for a in args)
+    for arg, tensor in zip(args, flat):
+        if type(arg) in _PYTHON:
+            if tensor.dtype.is_quantized:  # whose arrays are no arrays of the NumPy dtype
+                return False
+            if convert_to_tensor(arg).dtype is dtypes.int64:  # small ones might have become int32
+                return False
+    return True
 
 
 def run(opdef: OpDef, flat: Sequence[Any], attrs: dict[str, Any], name: str | None = None) -> list:
