@@ -129,3 +129,13 @@ def test_a_key_or_a_counter_of_another_size_is_refused():
 def test_a_kind_that_does_not_exist_is_refused():
     with pytest.raises(RuntimeError, match="no such draw"):
         random_values.drawn(17, np.zeros(1, np.uint64), np.zeros(2, np.uint64), 4)
+
+
+@needs_kernels
+def test_few_values_are_not_worth_loading_the_library(monkeypatch):
+    key, counter = np.zeros(1, np.uint64), np.zeros(2, np.uint64)
+    monkeypatch.setattr(random_values, "is_known", lambda: False)
+    monkeypatch.setattr(random_values, "_in_numpy", [0])
+    found = [random_values.drawn(random_values.WORDS, key, counter, 30_000) for _ in range(3)]
+    assert found[0] is None and found[1] is None
+    np.testing.assert_array_equal(found[2], philox.words(np, key[0], counter, 30_000))

@@ -96,6 +96,11 @@ def _state() -> tuple[Library | None, str]:
     return _found[0]
 
 
+def is_known() -> bool:
+    """Whether the library has been looked for, which takes some 15 ms where it is there."""
+    return bool(_found)
+
+
 def library() -> Library | None:
     """The library, or None where it is not there, or not wanted."""
     if forced[0] == "xla":

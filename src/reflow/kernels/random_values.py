@@ -12,19 +12,26 @@ from typing import Any
 
 import numpy as np
 
-from reflow.kernels.library import forced, library
+from reflow.kernels.library import forced, is_known, library
 
 # As in native/random_values.h; all but words are float32.
 WORDS, UNIFORM, NORMAL, TRUNCATED_NORMAL = range(4)
 _FEW = 4096  # values, below which XLA's own code is as fast
+_WORTH_LOADING = 1 << 16  # values in NumPy, from which on the library is loaded for them
 _REASON = 256  # bytes for the reason why something failed
+
+_in_numpy = [0]  # values that were drawn without the library
 
 
 def drawn(kind: int, key: Any, counter: Any, count: int) -> np.ndarray | None:
     """The first `count` values of the stream of a key, uint64 [1], and a counter, uint64 [2].
 
-    None where there is no kernel.
+    None where there is no kernel, or the library is not there yet and not worth loading.
     """
+    if not is_known():
+        _in_numpy[0] += count
+        if _in_numpy[0] < _WORTH_LOADING:
+            return None
     found = library()
     if found is None:
         return None
