@@ -13,6 +13,7 @@ import numpy as np
 from reflow.compiler import targets
 from reflow.compiler.cluster import Cluster, Executable
 from reflow.compiler.evaluate import Tracer, Unusual
+from reflow.compiler.fused_updates import with_fused_updates
 from reflow.compiler.jax_namespace import jax_namespace
 from reflow.compiler.jax_setup import wide_types
 from reflow.compiler.list_buffer import ListBuffer
@@ -79,10 +80,17 @@ def _build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Some donated buffers were not usable")
-        staged = jax.jit(traced, donate_argnums=0).trace(*specs)
+        given_away: tuple[int, ...] = (0,)
+        staged = jax.jit(traced, donate_argnums=given_away).trace(*specs)
         if any(kind is Unusual for _, kind, _ in found["checks"]):
             # Such a run may have to be made again, from the state before it: nothing is donated.
+            given_away = ()
             staged = jax.jit(traced).trace(*specs)
+        if not cluster.accelerated:
+            written = [cluster.writes[i] for i in found["written"]]
+            fused = _with_fused_updates(staged, specs[0], present, written)
+            if fused is not None:
+                staged = jax.jit(fused, donate_argnums=given_away).trace(*specs)
         compiled = staged.lower().compile(_options(cluster, staged.jaxpr))
 
     runs = None if cluster.accelerated else runs_of(compiled)
@@ -96,6 +104,41 @@ def _build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
     return Executable(
         call, donated, given, found["written"], dynamic, found["layout"], found["checks"]
     )
+
+
+def _with_fused_updates(
+    staged: Any, state: Sequence[Any], present: Sequence[Any], written: Sequence[Any]
+) -> Any:
+    """The traced function with updates by native calls; None if there are none.
+
+    Args:
+      state: the shapes of the variables `present`, which are the first arguments.
+      written: the variables whose new values are the second result.
+    """
+    argument: dict[Any, int] = {}  # of variables that are one array each
+    count = 0
+    for handle, spec in zip(present, state):
+        leaves = jax.tree.leaves(spec)
+        if len(leaves) == 1:
+            argument[handle] = count
+        count += len(leaves)
+    results, new_state, _ = staged.out_info
+    count = len(jax.tree.leaves(results))
+    places = []
+    for handle, each in zip(written, new_state):
+        leaves = jax.tree.leaves(each)
+        if len(leaves) == 1:
+            places.append((count, argument.get(handle)))
+        count += len(leaves)
+    run = with_fused_updates(staged.jaxpr, places)
+    if run is None:
+        return None
+    structure = jax.tree.structure(staged.out_info)
+
+    def fused(*arguments: Any) -> Any:
+        return jax.tree.unflatten(structure, run(*jax.tree.leaves(arguments)))
+
+    return fused
 
 
 def _options(cluster: Cluster, jaxpr: Any) -> dict[str, Any]:

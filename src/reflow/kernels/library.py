@@ -14,7 +14,7 @@ from reflow.platform.processors import processors
 
 ONEDNN = "onednn-cpu-gomp"  # the distribution that brings oneDNN
 _ONEDNN_FILE = "libdnnl.so.3"
-_HANDLERS = ("reflow_compute", "reflow_random_values")  # what XLA calls
+_HANDLERS = ("reflow_compute", "reflow_random_values", "reflow_elements")  # what XLA calls
 PATH = pathlib.Path(__file__).with_name("_native.so")
 
 # auto: where they were measured to be better; native: wherever they can; xla: never.

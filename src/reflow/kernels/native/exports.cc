@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "convolution.h"
+#include "elementwise.h"
 #include "matrices.h"
 #include "normalization.h"
 #include "pooling.h"
@@ -133,6 +134,36 @@ ffi::Error random_values_for_xla(ffi::ThreadPool threads, ffi::BufferR1<ffi::U64
   }
 }
 
+// The operands are the program's arrays and then its scalars.
+ffi::Error elements_for_xla(ffi::ThreadPool threads, ffi::RemainingArgs operands, ffi::RemainingRets results,
+                            ffi::Span<const int64_t> numbers) {
+  try {
+    const ElementProgram program(numbers.begin(), numbers.size());
+    const std::size_t arrays = program.arrays;
+    bool ok = operands.size() == arrays + program.scalars && results.size() > 0 &&
+              static_cast<int64_t>(results.size()) == program.outputs;
+    std::vector<const float*> given;
+    std::vector<float*> written;
+    Buffer buffer{0, Type::kFloat32};
+    for (std::size_t i = 0; ok && i < results.size(); ++i) {
+      auto result = results.get<ffi::AnyBuffer>(i);
+      if (i == 0 && result.has_value()) buffer.elements = (*result)->element_count();
+      ok = result.has_value() && fits(**result, buffer);
+      if (ok) written.push_back(static_cast<float*>((*result)->untyped_data()));
+    }
+    for (std::size_t i = 0; ok && i < operands.size(); ++i) {
+      const auto operand = operands.get<ffi::AnyBuffer>(i);
+      ok = operand.has_value() && fits(*operand, i < arrays ? buffer : Buffer{1, Type::kFloat32});
+      if (ok) given.push_back(static_cast<const float*>(operand->untyped_data()));
+    }
+    if (!ok) return ffi::Error::InvalidArgument("reflow_elements: buffers that do not fit the program");
+    program.run(pool_of(threads), buffer.elements, given.data(), given.data() + arrays, written.data());
+    return ffi::Error::Success();
+  } catch (const std::exception& error) {
+    return ffi::Error::Internal(std::string("reflow_elements: ") + error.what());
+  }
+}
+
 ffi::Error compute_for_xla(ffi::ThreadPool threads, ffi::RemainingArgs operands,
                            ffi::Result<ffi::AnyBuffer> result, ffi::Span<const int64_t> numbers) {
   try {
@@ -175,6 +206,14 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_random_values_for_xla, reflow::random_value
                                   .Arg<ffi::BufferR1<ffi::U64>>()
                                   .Ret<ffi::AnyBuffer>()
                                   .Attr<int64_t>("kind"));
+
+REFLOW_EXPORT XLA_FFI_Error* reflow_elements_for_xla(XLA_FFI_CallFrame* frame);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_elements_for_xla, reflow::elements_for_xla,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .RemainingArgs()
+                                  .RemainingRets()
+                                  .Attr<ffi::Span<const int64_t>>("program"));
 
 // Whether there is a good implementation; its name, or else the reason, goes to `text`.
 REFLOW_EXPORT int reflow_implementation(const int64_t* numbers, std::size_t count, int threads, char* text,
