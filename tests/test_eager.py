@@ -139,3 +139,42 @@ def test_a_generator_abandoned_by_another_thread_leaves_nothing_here():
         held[0].close()
         assert tf.compat.v1.get_default_graph() is current
     assert tf.executing_eagerly()
+
+
+def test_arguments_of_python_follow_their_own_kind():
+    """What an op found out about one kind of argument does not hold for another."""
+    x = tf.constant([[1.0, 2.0], [3.0, 4.0]])
+    for _ in range(3):
+        assert tf.reduce_sum(x, 0).numpy().tolist() == [4.0, 6.0]
+        assert tf.reduce_sum(x, [0]).numpy().tolist() == [4.0, 6.0]
+        assert tf.reduce_sum(x, [0, 1]).numpy() == 10.0
+        assert tf.reshape(x, [4]).shape == [4]
+        assert tf.expand_dims(x, -1).shape == [2, 2, 1]
+        assert tf.add(x, 1).numpy().tolist() == (x + 1.0).numpy().tolist()
+        assert tf.multiply(2, 3).dtype == tf.int32
+        assert tf.multiply(2**40, 2).dtype == tf.int64
+        assert tf.multiply(2.0, 3.0).dtype == tf.float32
+        with pytest.raises(tf.errors.InvalidArgumentError, match="expected to be a int32"):
+            tf.add(tf.constant(1), 1.5)
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            tf.reduce_sum(x, 2)
+
+
+def test_variables_are_read_where_tensors_are_expected():
+    v, w = tf.Variable([1.0, 2.0]), tf.Variable([1, 2])
+    for _ in range(3):
+        with tf.GradientTape() as tape:
+            y = tf.reduce_sum(tf.constant([3.0, 4.0]) * v + v)
+        assert y.numpy() == 14.0
+        assert tape.gradient(y, v).numpy().tolist() == [4.0, 5.0]
+        with pytest.raises(tf.errors.InvalidArgumentError, match="MatMul|Mul|AddV2"):
+            tf.constant([3.0, 4.0]) + w
+
+
+def test_an_update_that_fails_changes_nothing_and_says_why():
+    v = tf.Variable([1.0, 2.0])
+    v.assign_add([1.0, 1.0])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="shapes must be equal") as caught:
+        v.assign_add([1.0])
+    assert "test_eager.py" in str(caught.value)
+    assert v.numpy().tolist() == [2.0, 3.0]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import reflow as tf
+from reflow.ops.linalg.matmul import matmul_op
 
 
 @pytest.fixture(params=["eager", "function"])
@@ -191,3 +192,21 @@ def test_wrapped_functions():
     assert v.numpy() == 9.0 and v.name == "v:0" and len(f.trainable_variables) == 1
     part = f.prune(f.inputs[0], "doubled:0")
     assert part(tf.constant(4.0)).numpy() == 8.0 and v.numpy() == 9.0
+
+
+def test_gradients_that_lead_nowhere_are_not_computed(monkeypatch):
+    x, w = tf.ones([2, 3]), tf.Variable(tf.ones([3, 4]))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = tf.matmul(x, w)
+    calls = []
+    lower = matmul_op.lower
+    monkeypatch.setattr(
+        matmul_op, "lower", lambda *args, **attrs: calls.append(attrs) or lower(*args, **attrs)
+    )
+    assert tape.gradient(y, w).numpy().tolist() == [[2.0] * 4] * 3
+    assert len(calls) == 1
+    assert tape.gradient(y, x).numpy().tolist() == [[4.0] * 3] * 2
+    assert len(calls) == 2
+    tape.gradient(y, [x, w])
+    assert len(calls) == 4

@@ -12,6 +12,7 @@ from typing import Any
 
 from reflow.lang import dtypes, errors
 from reflow.lang.opdef import REGISTRY, UNSAID, ZERO
+from reflow.lang.tensor import SymbolicTensor
 from reflow.ops.unbroadcast import sum_to_shape_of
 
 _registered: dict[str, Callable | None] = {}
@@ -28,8 +29,11 @@ def register_gradient(op_type: str, f: Callable | None) -> None:
     _registered[op_type] = f
 
 
-def gradient_function(op: Any) -> Callable | None:
+def gradient_function(op: Any, wanted: set[int] | None = None) -> Callable | None:
     """`f(op, *grads)` for a node: what is registered for it, or the rule of its op; None for none.
+
+    Args:
+      wanted: the ids of the tensors whose gradients are of use; None for all.
 
     Raises:
       LookupError: if nothing is said about its gradient.
@@ -62,9 +66,9 @@ def gradient_function(op: Any) -> Callable | None:
     if opdef.broadcast:
         return lambda op, *grads: [
             None if g is None else sum_to_shape_of(g, x, op.inputs)
-            for g, x in zip(opdef.gradient(op, grads), op.inputs)
+            for g, x in zip(opdef.gradient(op, grads, wanted), op.inputs)
         ]
-    return lambda op, *grads: opdef.gradient(op, grads)
+    return lambda op, *grads: opdef.gradient(op, grads, wanted)
 
 
 def is_trainable(tensor: Any) -> bool:
@@ -80,6 +84,7 @@ def backpropagate(
     stop: frozenset[int] = frozenset(),
     scope: Callable[[Any], Any] | None = None,
     through: Callable[[Any], Any] | None = None,
+    wanted: set[int] | None = None,
 ) -> dict[int, Any]:
     """The gradients at the tensors in `keep`.
 
@@ -90,6 +95,8 @@ def backpropagate(
       stop: the ids of the tensors beyond which not to go.
       scope: a context manager for a node, around the making of its gradients.
       through: gives the tensor that an input stands for: one outside of the body that captured it.
+      wanted: the ids of the tensors whose gradients lead to those in `keep`; None for all. In a graph
+        nobody runs the nodes of the others.
     """
     pending: dict[int, list[Any]] = {}
     for tensor, gradient in seeds:
@@ -112,7 +119,7 @@ def backpropagate(
             outs.append(total)
         if not any_gradient:
             continue
-        function = gradient_function(op)
+        function = gradient_function(op, wanted)
         if function is None:
             continue
         for i, tensor in enumerate(op.outputs):
@@ -133,7 +140,8 @@ def backpropagate(
         for tensor, gradient in zip(op.inputs, ins):
             if gradient is None or not is_trainable(tensor):
                 continue
-            hint_shape(gradient, tensor)
+            if isinstance(gradient, SymbolicTensor):
+                hint_shape(gradient, tensor)
             if through is not None:
                 tensor = through(tensor)
             pending.setdefault(id(tensor), []).append(gradient)
@@ -153,18 +161,19 @@ def function_wants_all(op: Any) -> bool:
     return not op.opdef.name.endswith(("If", "While", "Case", "Call", "ZeroFill"))
 
 
-def hint_shape(gradient: Any, tensor: Any) -> None:
+def hint_shape(gradient: SymbolicTensor, tensor: Any) -> None:
     """A gradient has the shape of its tensor: a hint where inference lost it."""
-    shape = getattr(gradient, "_shape", None)
-    if shape is not None and shape is not tensor._shape and tensor.dtype is not dtypes.resource:
-        known = tensor.shape
-        if known.rank is not None and not shape.is_fully_defined():
-            if not shape.is_compatible_with(known):
-                raise ValueError(
-                    f"Incompatible shapes between op input and calculated input gradient. Input "
-                    f"{tensor.name} has shape {known}, its gradient {shape}."
-                )
-            gradient._shape = shape.merge_with(known)
+    shape = gradient._shape
+    if shape is tensor._shape or shape.is_fully_defined() or tensor.dtype is dtypes.resource:
+        return
+    known = tensor.shape
+    if known.rank is not None:
+        if not shape.is_compatible_with(known):
+            raise ValueError(
+                f"Incompatible shapes between op input and calculated input gradient. Input "
+                f"{tensor.name} has shape {known}, its gradient {shape}."
+            )
+        gradient._shape = shape.merge_with(known)
 
 
 def zeros_like(tensor: Any) -> Any:

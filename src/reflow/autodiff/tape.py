@@ -196,14 +196,19 @@ class GradientTape:
             self._stop()
 
     def _backward(self, seeds: Sequence[tuple[Any, Any]], points: Sequence[Any]) -> dict[int, Any]:
-        wanted = {id(p) for p in points}
+        """The gradients at `points`, by their ids, given tensors and the gradients to start with."""
+        keep = {id(p) for p in points}
+        leading = set(keep)  # tensors that are computed from one of the points
+        for record in self._records:
+            if any(id(t) in leading for t in record.inputs):
+                leading.update(map(id, record.outputs))
         reached = {id(t) for t, _ in seeds}
         nodes = []
         for record in reversed(self._records):
-            if any(id(t) in reached for t in record.outputs):
+            if any(id(t) in reached and id(t) in leading for t in record.outputs):
                 nodes.append(record)
-                reached.update(id(t) for t in record.inputs)
-        return engine.backpropagate(nodes, seeds, wanted)
+                reached.update(map(id, record.inputs))
+        return engine.backpropagate(nodes, seeds, keep, wanted=leading)
 
     def jacobian(
         self,

@@ -316,12 +316,12 @@ class Interpreter(Context):
     """Runs programs on NumPy arrays, reading and writing the state of `store` as they go."""
 
     xp = numpy_namespace
+    deadline = float("inf")  # when to give up on a loop
+    exclusive = False  # whether this thread holds the store's lock
+    frugal = False  # whether values are large: none is kept longer than it is needed
 
     def __init__(self, store: Any):
         self.store = store
-        self.deadline = float("inf")  # when to give up on a loop
-        self.exclusive = False  # whether this thread holds the store's lock
-        self.frugal = False  # whether values are large: none is kept longer than it is needed
 
     def peek(self, handle: ResourceHandle) -> Any:
         value = self.store.get(handle)

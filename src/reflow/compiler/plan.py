@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Container, Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from reflow.compiler.evaluate import (
     run_error,
     uninitialized,
 )
+from reflow.compiler.late import Places, join_late, just_reads, read_late
 from reflow.compiler.ordering import implied_order, order_of_folded
 from reflow.compiler.rows import each_row
 from reflow.compiler.stats import count, record
@@ -199,9 +200,7 @@ class Partition:
 
     def _cut(self, nodes: Sequence[Operation], given: set[int]) -> list[Step]:
         members = set(nodes)
-        level: dict[Operation, int] = {}
-        domain: dict[Operation, str | None] = {}  # a device, or None for the host
-        blockers: dict[Operation, frozenset[Operation]] = {}
+        places: Places = {}
         users: dict[Operation, list[Operation]] = {}  # of the nodes that just read a variable
         empty: frozenset[Operation] = frozenset()
         for op in nodes:
@@ -211,79 +210,35 @@ class Partition:
                 before = tensor.op
                 if id(tensor) in given or before not in members:
                     continue
-                up = domain[before] != where or where is None or id(tensor) in self.cuts
-                up = up or id(tensor) in self.ends
-                at = max(at, level[before] + up)
-                waits = _union(waits, blockers[before])
+                level, domain, blockers = places[before]
+                up = domain != where or where is None or id(tensor) in self.cuts
+                at = max(at, level + (up or id(tensor) in self.ends))
+                waits = _union(waits, blockers)
                 if before in users:
                     users[before].append(op)
             for before in (*op._control_inputs, *self._waits.get(op, ())):
                 if before in members:
-                    at = max(at, level[before] + (domain[before] != where or where is None))
-                    waits = _union(waits, blockers[before])
+                    level, domain, blockers = places[before]
+                    at = max(at, level + (domain != where or where is None))
+                    waits = _union(waits, blockers)
                     if before in users:
                         users[before].append(op)
             if may_block(op):
                 waits = waits | {op}
-            level[op], domain[op], blockers[op] = at, where, waits
-            if where is not None and _just_reads(op, users):
+            places[op] = at, where, waits
+            if where is not None and just_reads(op, users):
                 users[op] = []
-        self._read_late(users, level, domain, blockers)
+        read_late(places, users, {t.op for t in self.outputs})
+        join_late(places, self._waits, given, self.constants, self.cuts | self.ends, MAX_NODES)
         groups: dict[Any, list[Operation]] = {}
-        for op in nodes:
-            where = domain[op]
-            key = (level[op], op) if where is None else (level[op], where, blockers[op])
-            groups.setdefault(key, []).append(op)
+        for op, (at, where, waits) in places.items():
+            groups.setdefault((at, op) if where is None else (at, where, waits), []).append(op)
         order = sorted(groups.items(), key=lambda item: (item[0][0], item[1][0]._id))
         pieces: list[Any] = []
         for key, group in order:
             for start in range(0, len(group), MAX_NODES):
                 pieces.append((key, group[start : start + MAX_NODES]))
-        return self._make_steps(pieces, domain)
-
-    def _read_late(
-        self,
-        users: dict[Operation, list[Operation]],
-        level: dict[Operation, int],
-        domain: dict[Operation, str | None],
-        blockers: dict[Operation, frozenset[Operation]],
-    ) -> None:
-        """Moves nodes that just read a variable to the cluster of the first node that takes its value.
-
-        From an earlier cluster the whole variable would come out, as a copy, although perhaps a few rows of
-        it are needed.
-        """
-        if not any(
-            takers and min(level[each] for each in takers) > level[op]
-            for op, takers in users.items()
-        ):
-            return
-        kept = {t.op for t in self.outputs}
-        place = {op: i for i, op in enumerate(level)}
-        writers = [op for op in level if op.opdef.writes or functions_of(op)]
-
-        def same_order(op: Operation, home: tuple[int, Any, Any]) -> bool:
-            """Whether at `home` all that writes comes before or after `op` as it does now."""
-            here = (level[op], domain[op], blockers[op])
-            for other in writers:
-                there = (level[other], domain[other], blockers[other])
-                before = there[0] < here[0] or (there == here and place[other] < place[op])
-                after = there[0] > home[0] or (there == home and place[other] > place[op])
-                if not before and not after:
-                    return False
-            return True
-
-        for op, takers in reversed(users.items()):
-            if not takers or op in kept:
-                continue
-            first = min(level[each] for each in takers)
-            homes = {
-                (first, domain[each], blockers[each]) for each in takers if level[each] == first
-            }
-            if first > level[op] and len(homes) == 1:
-                home = homes.pop()
-                if home[1] == domain[op] and same_order(op, home):
-                    level[op], _, blockers[op] = home
+        return self._make_steps(pieces, {op: place[1] for op, place in places.items()})
 
     def _domain(self, op: Operation) -> str | None:
         if op in self.on_host or runs_on_host(op):
@@ -462,15 +417,6 @@ def _union(a: frozenset, b: frozenset) -> frozenset:
     if a is b or not b:
         return a
     return b if not a else a | b
-
-
-def _just_reads(op: Operation, others: Container[Operation]) -> bool:
-    """Whether a node gives the value of a variable and nothing else, or passes on what `others` give."""
-    if len(op.inputs) != 1:
-        return False
-    source = op.inputs[0]
-    passes = source.dtype.is_ref_dtype or (op.type == "Identity" and source.op in others)
-    return bool(op.opdef.reads) or (bool(op.opdef.view) and passes)
 
 
 def runs_on_host(op: Operation) -> bool:

@@ -14,7 +14,7 @@ from reflow.platform.processors import processors
 
 ONEDNN = "onednn-cpu-gomp"  # the distribution that brings oneDNN
 _ONEDNN_FILE = "libdnnl.so.3"
-_HANDLERS = ("reflow_compute", "reflow_random_words", "reflow_elements")  # what XLA calls
+_HANDLERS = ("reflow_compute", "reflow_random_values", "reflow_elements")  # what XLA calls
 _FUNCTIONS = ("reflow_implementation", "reflow_run")  # what Python calls
 PATH = pathlib.Path(__file__).with_name("_native.so")
 
@@ -99,6 +99,11 @@ def _state() -> tuple[Library | None, str]:
         if not _found:
             _found.append(_load())
     return _found[0]
+
+
+def is_known() -> bool:
+    """Whether the library has been looked for, which takes some 15 ms where it is there."""
+    return bool(_found)
 
 
 def library() -> Library | None:

@@ -18,7 +18,8 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
+from types import FunctionType
 from typing import Any
 
 from reflow.lang import dtypes, errors
@@ -147,7 +148,7 @@ class OpDef:
         "holds",
         "_lower_attrs",
         "_shape_attrs",
-        "_grad_binder",
+        "_rules",
         "_simple",
         "takes_node",
         "input_index",
@@ -192,7 +193,7 @@ class OpDef:
         self.references = tuple(
             i for i, arg in enumerate(self.inputs) if arg.is_ref and self._simple
         )
-        self._grad_binder: Any = None
+        self._rules: dict[Callable, Any] = {}  # what the gradient rules name
         self.ready: dict[Any, Any] = {}  # what eager code found out, by dtypes and attributes
         self.takes_node = False  # found out by `lower_attrs`
         self._lower_attrs: tuple[str, ...] | None = None
@@ -263,18 +264,30 @@ class OpDef:
             result = shapes.of(result)
         return [result] * count
 
-    def gradient(self, op: Any, grads: Sequence[Any]) -> list[Any]:
+    def gradient(
+        self, op: Any, grads: Sequence[Any], wanted: Container[int] | None = None
+    ) -> list[Any]:
         """Gradients for the flat inputs of `op`, given those of its outputs (None where none).
 
         The rule names what it wants: `g` (the gradient of the only or first output), `gs` (all of
         them), `g_NAME` (of the output NAME), inputs and outputs by name, attributes by keyword, and
         `op` for the node itself. It returns one gradient per input, in order: a single value when
         there is one input or when the others get none, or a tuple; a list stands for a list input.
-        A tuple of rules is one rule per input.
+        A function without arguments stands for a gradient that costs something: it is called where
+        the gradient is of use. A tuple of rules is one rule per input.
+
+        Args:
+          wanted: the ids of the inputs whose gradients are of use; None for all.
         """
         rule = self.grad
+        inputs = op.inputs
         if type(rule) is tuple:
-            return [None if each is None else self._bind(each, op, grads) for each in rule]
+            return [
+                None
+                if each is None or wanted is not None and id(tensor) not in wanted
+                else self._bind(each, op, grads)
+                for each, tensor in zip(rule, inputs)
+            ]
         result = self._bind(rule, op, grads)
         if type(result) is not tuple:
             result = (result,)
@@ -282,21 +295,46 @@ class OpDef:
         for each in result:
             if isinstance(each, list):
                 flat.extend(each)
+            elif type(each) is FunctionType:
+                of_use = wanted is None or id(inputs[len(flat)]) in wanted
+                flat.append(each() if of_use else None)
             else:
                 flat.append(each)
-        flat.extend([None] * (len(op.inputs) - len(flat)))
+        flat.extend([None] * (len(inputs) - len(flat)))
         return flat
 
     def _bind(self, rule: Callable, op: Any, grads: Sequence[Any]) -> Any:
+        found = self._rules.get(rule)
+        if found is None:
+            found = self._rules[rule] = self._what_it_names(rule)
+        places, names, attrs = found
+        if places is None:
+            args = [self._named(name, op, grads) for name in names]
+        else:
+            values = (grads, op.inputs, op.outputs, (op,))
+            args = [values[which][i] for which, i in places]
+        return rule(*args, **{key: op.attrs[key] for key in attrs}) if attrs else rule(*args)
+
+    def _what_it_names(self, rule: Callable) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:
+        """Where the arguments of a rule are, if that is the same for all nodes; their names; attributes.
+
+        A place is 0 to 3 for the gradients, the inputs, the outputs and the node; and a position there.
+        """
         code = rule.__code__
-        args = []
-        for name in code.co_varnames[: code.co_argcount]:
-            args.append(self._named(name, op, grads))
-        keywords = {
-            key: op.attrs[key]
-            for key in code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
-        }
-        return rule(*args, **keywords)
+        names = code.co_varnames[: code.co_argcount]
+        attrs = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
+        if "gs" in names or any(arg.is_list for arg in (*self.inputs, *self.outputs)):
+            return None, names, attrs
+        places = {arg.name: (2, i) for i, arg in enumerate(self.outputs)}
+        places.update((name, (1, i)) for name, i in self.input_index.items())
+        places.update((f"g_{arg.name}", (0, i)) for i, arg in enumerate(self.outputs))
+        places.update(g=(0, 0), op=(3, 0))
+        for name in names:
+            if name not in places:
+                raise TypeError(
+                    f"the gradient rule of {self.name} names {name}: it has no such thing"
+                )
+        return [places[name] for name in names], names, attrs
 
     def _named(self, name: str, op: Any, grads: Sequence[Any]) -> Any:
         if name == "op":
@@ -316,7 +354,7 @@ class OpDef:
             if arg.name == name:
                 return list(values[start : start + length]) if arg.is_list else values[start]
             start += length
-        raise TypeError(f"the gradient rule of {self.name} names {name}, which it does not have")
+        raise TypeError(f"the gradient rule of {self.name} names {name}: it has no such thing")
 
 
 def _defining_module() -> str:

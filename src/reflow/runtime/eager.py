@@ -41,7 +41,8 @@ class EagerTensor(Tensor):
     def shape(self) -> TensorShape:
         if self.dtype is dtypes.resource:  # a handle says the shape of what is behind it
             return shapes.SCALAR
-        return shapes.of(tuple(np.shape(self._value)))
+        value = self._value
+        return shapes.of(value.shape if type(value) is np.ndarray else tuple(np.shape(value)))
 
     @property
     def _shape(self) -> TensorShape:
@@ -226,6 +227,11 @@ class Record:
 class EagerContext(Interpreter):
     """What stateful lowerings see: calls of one random op with equal attributes share a generator."""
 
+    store = store
+
+    def __init__(self, record: Any):
+        self.op = record
+
     def node_state(self, kind: str) -> ResourceHandle:
         attrs = self.op.attrs
         name = tuple(sorted((k, str(v)) for k, v in attrs.items() if v.__hash__ is not None))
@@ -248,104 +254,133 @@ class _Quiet(threading.local):
 
 _quiet = _Quiet()
 _ARRAYS = (np.ndarray, *{np.dtype(code).type for code in "?bhilqBHILQefdFD"})
-_NUMBERS = (int, float)
+_MAX_READY = 256  # per op
+_ONLY_INTS = {int}
+_PYTHON = (int, float, list)
 
 
 class Ready:
-    """An op for inputs of certain dtypes and with certain attributes: all that is left is to run it."""
+    """An op for arguments of certain kinds and with certain attributes: all that is left is to run it."""
 
-    __slots__ = ("keywords", "kind", "attrs")
+    __slots__ = ("attrs", "keywords", "inputs", "outputs", "python")
 
-    def __init__(self, opdef: OpDef, attrs: dict[str, Any]):
-        self.keywords = opdef.lower_attrs(attrs)
-        (self.kind,) = output_dtypes(opdef, attrs)
+    def __init__(self, opdef: OpDef, args: Sequence[Any], flat: Sequence[Any], attrs: dict):
         self.attrs = attrs
+        self.keywords = opdef.lower_attrs(attrs)
+        self.inputs = [t.dtype for t in flat]
+        self.outputs = output_dtypes(opdef, attrs)
+        self.python = [i for i, arg in enumerate(args) if type(arg) is not EagerTensor]
+
+    def run(self, opdef: OpDef, args: Sequence[Any], values: list[Any]) -> list[EagerTensor]:
+        """The output tensors, recorded on the active tapes; `values` are those of `args`."""
+        if self.python:
+            args = list(args)
+            for i in self.python:
+                values[i] = np.array(values[i], self.inputs[i].np)
+                args[i] = EagerTensor(values[i], self.inputs[i])
+        tapes = context.state.tapes
+        where: Any = numpy_namespace
+        if tapes or opdef.context:
+            record = Record(opdef, args, self.attrs, ())
+            if opdef.context:
+                where = EagerContext(record)
+        result = _quiet.context.run(opdef.lower, where, *values, **self.keywords)
+        if opdef.single_output:
+            outputs = [EagerTensor(result, self.outputs[0])]
+        else:
+            outputs = _wrap(result, self.outputs)
+        if tapes:
+            record.outputs = outputs
+            for tape in tapes:
+                tape.record(record)
+        return outputs
 
 
 def execute(opdef: OpDef, args: Sequence[Any], kwargs: dict[str, Any], name: str | None) -> Any:
     """Runs an op now; the outputs as its caller gets them.
 
-    What has run before with the same dtypes and attributes, on small arrays, takes a shorter way.
+    What has run before on arguments of the same kinds takes a shorter way. Where that fails for any
+    reason, the long way runs and says why.
     """
-    ready = opdef.ready
-    if ready:
-        found = _look_up(opdef, args, kwargs)
-        if found is not None:
-            entry, values, inputs = found
-            try:
-                result = _quiet.context.run(opdef.lower, numpy_namespace, *values, **entry.keywords)
-            except Exception:  # the long way says what is wrong
-                result = None
-            if result is not None:
-                output = EagerTensor(result, entry.kind)
-                tapes = context.state.tapes
-                if tapes:
-                    if inputs is None:
-                        inputs = bind(opdef, list(args), dict(entry.attrs))
-                    record = Record(opdef, inputs, entry.attrs, [output])
-                    for tape in tapes:
-                        tape.record(record)
-                return output
-    values, attrs = arguments_of(opdef, args, kwargs)
-    flat = bind(opdef, values, attrs)
-    results = run(opdef, flat, attrs, name)
-    if opdef.single_output and opdef._simple and not opdef.context and opdef.interpret:
-        if opdef.view != "shape" and not opdef.takes_node:
-            try:
-                key = (*[t.dtype for t in flat], *kwargs.items())
-                if len(ready) < _MAX_READY:
-                    ready[key] = Ready(opdef, attrs)
-            except TypeError:
-                return results[0]  # attributes that do not hash
-    return package(opdef, results, attrs)
+    args, key, values = _kinds(opdef, args, kwargs)
+    try:
+        entry = opdef.ready.get(key)
+    except TypeError:  # attributes that do not hash
+        entry = key = None
+    if entry is not None:
+        try:
+            outputs = entry.run(opdef, args, values)
+        except Exception:
+            key = None
+        else:
+            return outputs[0] if opdef.single_output else package(opdef, outputs, entry.attrs)
+    given, attrs = arguments_of(opdef, args, kwargs)
+    flat = bind(opdef, given, attrs)
+    outputs = run(opdef, flat, attrs, name)
+    if key is not None and _may_be_ready(opdef, args, flat, attrs):
+        opdef.ready[key] = Ready(opdef, args, flat, attrs)
+    return package(opdef, outputs, attrs)
 
 
-_MAX_READY = 256  # per op
+def _kinds(
+    opdef: OpDef, args: Sequence[Any], kwargs: dict[str, Any]
+) -> tuple[Sequence[Any], Any, list[Any]]:
+    """The arguments with variables read, what the way to run the op depends on, and their values.
 
-
-def _look_up(opdef: OpDef, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    """What is ready for these arguments, with their arrays and their tensors; None if nothing is.
-
-    The tensors are None where a Python number stands for one of them.
+    It depends on the dtypes of tensors, the types of Python values, and the attributes. It is None where
+    arguments have to go the long way: arrays that are large or on a device, structures.
     """
     key: list[Any] = []
     values: list[Any] = []
-    numbers = False
-    for arg in args:
-        if type(arg) is EagerTensor:
+    for i, arg in enumerate(args):
+        kind = type(arg)
+        if kind is EagerTensor:
             value = arg._value
-            if type(value) not in _ARRAYS or value.size > _SMALL:
-                return None
-            key.append(arg.dtype)
-            values.append(value)
-        elif type(arg) in _NUMBERS and opdef.broadcast:
-            numbers = True
-            key.append(None)
-            values.append(arg)
+            if type(value) in _ARRAYS:
+                if value.size > _SMALL:
+                    return args, None, values
+            elif type(value) is not ResourceHandle:
+                return args, None, values
+            key.append(arg.dtype.as_datatype_enum)
+        elif kind is int or kind is float or (kind is list and {*map(type, arg)} == _ONLY_INTS):
+            key.append(kind)
+            value = arg
+        elif _is_variable(kind) and _takes_value(opdef, i):
+            return _kinds(opdef, [*args[:i], convert_to_tensor(arg), *args[i + 1 :]], kwargs)
         else:
-            return None
-    if numbers:
-        dtype = next((kind for kind in key if kind is not None), None)
-        if dtype is None or not _numbers_as(dtype, key, values):
-            return None
-    try:
-        entry = opdef.ready.get((*key, *kwargs.items()))
-    except TypeError:
-        return None
-    return None if entry is None else (entry, values, None if numbers else args)
+            return args, None, values
+        values.append(value)
+    if kwargs:
+        key += kwargs.items()
+    return args, tuple(key), values
 
 
-def _numbers_as(dtype: DType, key: list[Any], values: list[Any]) -> bool:
-    """Makes Python numbers among `values` arrays of `dtype`; whether they are such without loss."""
-    for i, kind in enumerate(key):
-        if kind is None:
-            value = values[i]
-            if not dtype.is_floating and not (
-                type(value) is int and dtype.is_integer and dtype.min <= value <= dtype.max
-            ):
+def _is_variable(kind: type) -> bool:
+    return getattr(kind, "is_tensor_like", False) and not issubclass(kind, Tensor)
+
+
+def _takes_value(opdef: OpDef, i: int) -> bool:
+    """Whether argument `i` is one tensor, and no handle."""
+    return opdef._simple and i < len(opdef.inputs) and opdef.inputs[i].type_attr is not None
+
+
+def _may_be_ready(
+    opdef: OpDef, args: Sequence[Any], flat: Sequence[Any], attrs: dict[str, Any]
+) -> bool:
+    """Whether the op is one that goes the shorter way, and will do so with other arguments."""
+    if not opdef._simple or not opdef.interpret or len(args) != len(opdef.inputs):
+        return False
+    opdef.lower_attrs(attrs)
+    if opdef.takes_node or len(opdef.ready) >= _MAX_READY:
+        return False
+    if opdef.context and not (opdef.reads or opdef.writes or opdef.random):
+        return False  # it may run code of the user's
+    for arg, tensor in zip(args, flat):
+        if type(arg) in _PYTHON:
+            if tensor.dtype.is_quantized:  # whose arrays are no arrays of the NumPy dtype
                 return False
-            key[i] = dtype
-            values[i] = np.array(value, dtype.np)
+            if convert_to_tensor(arg).dtype is dtypes.int64:  # small ones might have become int32
+                return False
     return True
 
 
@@ -377,10 +412,7 @@ def run(opdef: OpDef, flat: Sequence[Any], attrs: dict[str, Any], name: str | No
 def _compute(opdef: OpDef, args: list[Any], attrs: dict[str, Any], name: str | None) -> Any:
     keywords = opdef.lower_attrs(attrs)
     if opdef.context:
-        eager_context = EagerContext(store)
-        eager_context.op = Record(opdef, (), attrs, ())  # type: ignore[assignment]
-        eager_context.op.name = (name or opdef.name).rstrip("/")
-        eager_context.op.site = errors.user_frame()
+        eager_context = EagerContext(_record(opdef, (), attrs, name))
         args = [as_numpy(a) for a in args]
         with np.errstate(all="ignore"):
             return opdef.lower(eager_context, *group_inputs(opdef, args, attrs), **keywords)

@@ -13,7 +13,7 @@
 #include "normalization.h"
 #include "panels.h"
 #include "pooling.h"
-#include "random_words.h"
+#include "random_values.h"
 #include "scratch.h"
 #include "spec.h"
 #include "threads.h"
@@ -147,19 +147,23 @@ Pool pool_of(ffi::ThreadPool& threads) {
   return pool;
 }
 
-ffi::Error random_words_for_xla(ffi::ThreadPool threads, ffi::BufferR1<ffi::U64> key,
-                                ffi::BufferR1<ffi::U64> counter,
-                                ffi::Result<ffi::BufferR1<ffi::U32>> result) {
+ffi::Error random_values_for_xla(ffi::ThreadPool threads, ffi::BufferR1<ffi::U64> key,
+                                 ffi::BufferR1<ffi::U64> counter, ffi::Result<ffi::AnyBuffer> result,
+                                 int64_t kind) {
   if (key.element_count() != 1 || counter.element_count() != 2) {
-    return ffi::Error::InvalidArgument("reflow_random_words: a key has one number, a counter two");
+    return ffi::Error::InvalidArgument("reflow_random_values: a key has one number, a counter two");
+  }
+  const bool words = static_cast<Draw>(kind) == Draw::kWords;
+  if (result->element_type() != (words ? ffi::U32 : ffi::F32)) {
+    return ffi::Error::InvalidArgument("reflow_random_values: words are uint32, other values float32");
   }
   try {
     const uint64_t* numbers = counter.typed_data();
-    random_words(pool_of(threads), *key.typed_data(), numbers[0], numbers[1], result->typed_data(),
-                 static_cast<int64_t>(result->element_count()));
+    random_values(pool_of(threads), static_cast<Draw>(kind), *key.typed_data(), numbers[0], numbers[1],
+                  result->untyped_data(), static_cast<int64_t>(result->element_count()));
     return ffi::Error::Success();
   } catch (const std::exception& error) {
-    return ffi::Error::Internal(std::string("reflow_random_words: ") + error.what());
+    return ffi::Error::Internal(std::string("reflow_random_values: ") + error.what());
   }
 }
 
@@ -233,13 +237,14 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_compute_for_xla, reflow::compute_for_xla,
                                   .RemainingRets()
                                   .Attr<ffi::Span<const int64_t>>("spec"));
 
-REFLOW_EXPORT XLA_FFI_Error* reflow_random_words_for_xla(XLA_FFI_CallFrame* frame);
-XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_random_words_for_xla, reflow::random_words_for_xla,
+REFLOW_EXPORT XLA_FFI_Error* reflow_random_values_for_xla(XLA_FFI_CallFrame* frame);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_random_values_for_xla, reflow::random_values_for_xla,
                               ffi::Ffi::Bind()
                                   .Ctx<ffi::ThreadPool>()
                                   .Arg<ffi::BufferR1<ffi::U64>>()
                                   .Arg<ffi::BufferR1<ffi::U64>>()
-                                  .Ret<ffi::BufferR1<ffi::U32>>());
+                                  .Ret<ffi::AnyBuffer>()
+                                  .Attr<int64_t>("kind"));
 
 REFLOW_EXPORT XLA_FFI_Error* reflow_elements_for_xla(XLA_FFI_CallFrame* frame);
 XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_elements_for_xla, reflow::elements_for_xla,
@@ -274,6 +279,19 @@ REFLOW_EXPORT int reflow_run(const int64_t* numbers, std::size_t count, int thre
                                  std::size_t size) {
   try {
     reflow::call_of(numbers, count).compute(reflow::own_pool(threads), given, results);
+    return 1;
+  } catch (const std::exception& error) {
+    std::snprintf(text, size, "%s", error.what());
+    return 0;
+  }
+}
+
+// Draws on the process's own threads. Returns 0, with the reason, when it failed.
+REFLOW_EXPORT int reflow_random_values(int64_t kind, int threads, uint64_t key, uint64_t low, uint64_t high,
+                                       void* result, int64_t count, char* text, std::size_t size) {
+  try {
+    reflow::random_values(reflow::own_pool(threads), static_cast<reflow::Draw>(kind), key, low, high, result,
+                          count);
     return 1;
   } catch (const std::exception& error) {
     std::snprintf(text, size, "%s", error.what());

@@ -159,14 +159,17 @@ def matmul_op(xp, a, b, *, transpose_a, transpose_b):
 @matmul_op.gradient_rule
 def _matmul_grad(g, a, b, *, transpose_a, transpose_b):
     a, b = conj(a), conj(b)
-    if not transpose_a:
-        to_a = matmul_op(g, b, transpose_b=not transpose_b, grad_b=True)
-    else:
-        to_a = matmul_op(b, g, transpose_a=transpose_b, transpose_b=True, grad_a=True)
-    if not transpose_b:
-        to_b = matmul_op(a, g, transpose_a=not transpose_a, grad_a=True)
-    else:
-        to_b = matmul_op(g, a, transpose_a=True, transpose_b=transpose_a, grad_b=True)
+
+    def to_a():
+        if not transpose_a:
+            return matmul_op(g, b, transpose_b=not transpose_b, grad_b=True)
+        return matmul_op(b, g, transpose_a=transpose_b, transpose_b=True, grad_a=True)
+
+    def to_b():
+        if not transpose_b:
+            return matmul_op(a, g, transpose_a=not transpose_a, grad_a=True)
+        return matmul_op(g, a, transpose_a=True, transpose_b=transpose_a, grad_b=True)
+
     return to_a, to_b
 
 

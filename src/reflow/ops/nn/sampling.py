@@ -129,7 +129,7 @@ def _draw(
     distribution: Any, key: Any, counter: Any, count: int, unique: bool
 ) -> tuple[np.ndarray, int]:
     """`count` classes, and how many draws that took: with `unique`, repeated ones are drawn again."""
-    draws = count
+    draws = 2 * count if unique else count
     while True:
         words = philox.words(np, key, counter, draws * distribution.words)
         classes = distribution.classes(words.reshape(draws, distribution.words))

@@ -10,12 +10,14 @@ A function `reserve_*` says how many blocks the stateful kernel skips in a run.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from reflow.kernels.random_values import NORMAL, UNIFORM
 from reflow.ops.random.normal_in_place import (
     COS_POLYNOMIAL,
     LOG_INVERSE,
@@ -30,6 +32,7 @@ from reflow.ops.random.philox import (
     is_numpy,
     lanewise,
     map_blocks,
+    natively,
     pair_words,
     while_loop,
     words,
@@ -83,11 +86,19 @@ def uniform(xp: Any, key: Any, counter: Any, shape: Shape, dtype: Any) -> Any:
     array([0.31179297, 0.8263413 ], dtype=float32)
     """
     size = math.prod(shape)
-    if not is_numpy(xp) and np.dtype(dtype) != np.float64:
-        return xp.reshape(unit_float(xp, words(xp, key, counter, size), dtype), tuple(shape))
-    count = -(-size // (2 if np.dtype(dtype) == np.float64 else 4))
-    values = map_blocks(xp, key, counter, count, lambda block: uniform_lanes(xp, block, dtype))
-    return xp.reshape(values[:size], tuple(shape))
+    wide = np.dtype(dtype) == np.float64
+
+    def by_blocks(key: Any, counter: Any) -> Any:
+        lanes = functools.partial(uniform_lanes, xp, dtype=dtype)
+        return map_blocks(xp, key, counter, -(-size // (2 if wide else 4)), lanes)[:size]
+
+    if wide:
+        values = by_blocks(key, counter)
+    elif is_numpy(xp) and np.dtype(dtype) == np.float32:
+        values = natively(xp, UNIFORM, key, counter, size, by_blocks)
+    else:  # which XLA merges with what uses the values
+        values = unit_float(xp, words(xp, key, counter, size), dtype)
+    return xp.reshape(values, tuple(shape))
 
 
 def uniform_full_int(xp: Any, key: Any, counter: Any, shape: Shape, dtype: Any) -> Any:
@@ -213,11 +224,19 @@ def normal(xp: Any, key: Any, counter: Any, shape: Shape, dtype: Any) -> Any:
     array([-1.3544159 ,  0.70454913], dtype=float32)
     """
     size = math.prod(shape)
-    count = -(-size // (2 if np.dtype(dtype) == np.float64 else 4))
-    values = map_blocks(
-        xp, key, counter, count, lambda block: normal_lanes(xp, block, dtype), costly=True
-    )
-    return xp.reshape(values[:size], tuple(shape))
+    wide = np.dtype(dtype) == np.float64
+    compute = np.float64 if wide else np.float32
+
+    def by_blocks(key: Any, counter: Any) -> Any:
+        lanes = functools.partial(normal_lanes, xp, dtype=compute)
+        count = -(-size // (2 if wide else 4))
+        return map_blocks(xp, key, counter, count, lanes, costly=True)[:size]
+
+    if wide:
+        values = by_blocks(key, counter)
+    else:
+        values = natively(xp, NORMAL, key, counter, size, by_blocks)
+    return xp.reshape(values, tuple(shape)).astype(dtype, copy=False)
 
 
 # --------------------------------------------------------------------------- shuffle

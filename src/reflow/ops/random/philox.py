@@ -51,7 +51,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.kernels.random_words import random_words
+from reflow.kernels import random_values
 from reflow.lang import errors
 
 ALGORITHM_PHILOX = 1
@@ -125,6 +125,8 @@ def _rounds_in_place(c0: Any, c1: Any, c2: Any, c3: Any, k0: int, k1: int) -> tu
 
 def _uint64(xp: Any, values: Any, size: int) -> Any:
     """The first `size` of `values` as a uint64 vector; a NumPy-like integer of any type wraps."""
+    if type(values) is np.ndarray and values.shape == (size,) and values.dtype == np.uint64:
+        return values
     return xp.reshape(xp.asarray(values), (-1,))[:size].astype(np.uint64)
 
 
@@ -249,6 +251,28 @@ def isolated(xp: Any, key: Any, function: Callable, *operands: Any) -> Any:
     return jax.lax.cond(condition, function, zeros, *operands)
 
 
+def natively(
+    xp: Any, kind: int, key: Any, counter: Any, count: int, otherwise: Callable[[Any, Any], Any]
+) -> Any:
+    """The first `count` values of a kind of `kernels.random_values`, by its kernel where there is one.
+
+    Args:
+      key: uint64, scalar or [1].
+      counter: uint64, [2].
+      otherwise: takes key and counter, and gives the same values without a kernel.
+    """
+    key, counter = _uint64(xp, key, 1), _uint64(xp, counter, 2)
+    if is_numpy(xp):
+        values = random_values.drawn(kind, key, counter, count)
+        return otherwise(key, counter) if values is None else values
+    native = random_values.drawing(kind, count)
+    if native is None:
+        return otherwise(key, counter)
+    from jax import lax
+
+    return lax.platform_dependent(key, counter, cpu=native, default=otherwise)
+
+
 def words(xp: Any, key: Any, counter: Any, count: int) -> Any:
     """The first `count` 32-bit words of the stream: uint32, [count].
 
@@ -260,13 +284,7 @@ def words(xp: Any, key: Any, counter: Any, count: int) -> Any:
     def by_blocks(key: Any, counter: Any) -> Any:
         return map_blocks(xp, key, counter, -(-count // 4), lambda block: block)[:count]
 
-    native = None if is_numpy(xp) else random_words(count)
-    if native is None:
-        return by_blocks(key, counter)
-    from jax import lax
-
-    key, counter = _uint64(xp, key, 1), _uint64(xp, counter, 2)
-    return lax.platform_dependent(key, counter, cpu=native, default=by_blocks)
+    return natively(xp, random_values.WORDS, key, counter, count, by_blocks)
 
 
 def pair_words(low: Any, high: Any) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from reflow.kernels.random_values import TRUNCATED_NORMAL
 from reflow.ops.random.kernels import (
     Shape,
     box_muller_float64,
@@ -31,6 +32,7 @@ from reflow.ops.random.philox import (
     interleave,
     is_numpy,
     isolated,
+    natively,
     while_loop,
 )
 
@@ -173,27 +175,32 @@ def truncated_normal(xp: Any, key: Any, counter: Any, shape: Shape, dtype: Any) 
     size = math.prod(shape)
     count = -(-size // group)
 
-    def start(index: Any) -> Lanes:
-        empty = xp.zeros(index.shape, compute)
-        filled = xp.zeros(index.shape, np.int32)
-        return index * (group * RESERVED_PER_OUTPUT // 4), filled, *[empty] * group
+    def by_groups(key: Any, counter: Any) -> Any:
+        def start(index: Any) -> Lanes:
+            empty = xp.zeros(index.shape, compute)
+            filled = xp.zeros(index.shape, np.int32)
+            return index * (group * RESERVED_PER_OUTPUT // 4), filled, *[empty] * group
 
-    def step(lanes: Lanes) -> tuple[Lanes, Lanes, Any]:
-        offset, filled, *slots = lanes
-        words = _blocks(xp, key, counter, offset)
-        proposals = isolated(xp, key, lambda w: normal_lanes(xp, w, compute), words)
-        for proposal in proposals:
-            accepted = xp.abs(proposal) < 2
-            for i, slot in enumerate(slots):
-                slots[i] = xp.where(accepted & (filled == i), proposal, slot)
-            filled = filled + accepted
-        return (offset + 1, filled, *slots), tuple(slots), filled >= group
+        def step(lanes: Lanes) -> tuple[Lanes, Lanes, Any]:
+            offset, filled, *slots = lanes
+            words = _blocks(xp, key, counter, offset)
+            proposals = isolated(xp, key, lambda w: normal_lanes(xp, w, compute), words)
+            for proposal in proposals:
+                accepted = xp.abs(proposal) < 2
+                for i, slot in enumerate(slots):
+                    slots[i] = xp.where(accepted & (filled == i), proposal, slot)
+                filled = filled + accepted
+            return (offset + 1, filled, *slots), tuple(slots), filled >= group
 
-    if is_numpy(xp) and count > CHUNK:
-        values = _truncated_at_first(key, counter, count, group, compute, start, step)
+        if is_numpy(xp) and count > CHUNK:
+            return _truncated_at_first(key, counter, count, group, compute, start, step)[:size]
+        return interleave(xp, until_done(xp, count, start, step))[:size]
+
+    if double:
+        values = by_groups(key, counter)
     else:
-        values = interleave(xp, until_done(xp, count, start, step))
-    return xp.reshape(values[:size].astype(dtype, copy=False), tuple(shape))
+        values = natively(xp, TRUNCATED_NORMAL, key, counter, size, by_groups)
+    return xp.reshape(values, tuple(shape)).astype(dtype, copy=False)
 
 
 def _truncated_at_first(

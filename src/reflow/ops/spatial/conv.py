@@ -189,8 +189,8 @@ def _conv2d_grad(op, g, input, filter):
     attrs = same_attrs(op, _ATTR_NAMES_2D)
     input_shape, filter_shape = REGISTRY["ShapeN"]([input, filter])
     return (
-        conv2d_backprop_input_op(input_shape, filter, g, **attrs),
-        conv2d_backprop_filter_op(input, filter_shape, g, **attrs),
+        lambda: conv2d_backprop_input_op(input_shape, filter, g, **attrs),
+        lambda: conv2d_backprop_filter_op(input, filter_shape, g, **attrs),
     )
 
 
