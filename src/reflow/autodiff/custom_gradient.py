@@ -139,8 +139,8 @@ def _call_grad_fn(
     flat = nest.flatten(input_grads)
     if len(flat) != len(inputs):
         raise ValueError(
-            f"custom_gradient function expected to return {len(inputs)} gradients, but returned "
-            f"{len(flat)} instead."
+            f"{errors.where(errors.user_frame())}: custom_gradient function expected to return "
+            f"{len(inputs)} gradients, but returned {len(flat)} instead."
         )
     return flat + variable_grads
 

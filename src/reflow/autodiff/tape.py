@@ -59,7 +59,10 @@ class GradientTape:
 
     def _start(self) -> None:
         if self._recording:
-            raise ValueError("Tape is still recording, This can happen if you try to re-enter it.")
+            raise ValueError(
+                f"{errors.where(errors.user_frame())}: Tape is still recording, This can happen if you "
+                "try to re-enter it."
+            )
         context.state.tapes = [*context.state.tapes, self]
         self._recording = True
 
@@ -77,7 +80,8 @@ class GradientTape:
                 each = convert_to_tensor(each)  # as the function that is traced sees it
             if not isinstance(each, Tensor):
                 raise ValueError(
-                    f"Passed in object {each} of type {type(each).__name__}, not tf.Tensor"
+                    f"{errors.where(errors.user_frame())}: Passed in object {each!r:.80} of type "
+                    f"{type(each).__name__}, not tf.Tensor or tf.Variable"
                 )
             if not engine.is_plain(each):
                 from reflow.platform import tf_logging
@@ -116,7 +120,10 @@ class GradientTape:
     def stop_recording(self) -> Iterator[None]:
         """Ops within are not recorded."""
         if not self._recording:
-            raise ValueError("Tape is not recording.")
+            raise RuntimeError(
+                f"{errors.where(errors.user_frame())}: Trying to stop recording a tape which is not "
+                "recording."
+            )
         self._stop()
         try:
             yield
@@ -190,7 +197,10 @@ class GradientTape:
                 "to compute one set of gradients (or jacobians): tf.GradientTape(persistent=True)"
             )
         if unconnected not in (UnconnectedGradients.NONE, UnconnectedGradients.ZERO):
-            raise ValueError(f"Unknown value for unconnected_gradients: {unconnected!r}")
+            raise ValueError(
+                f"{errors.where(errors.user_frame())}: Unknown value for unconnected_gradients: "
+                f"{unconnected!r}, not 'none' or 'zero'"
+            )
         self._used = True
         if self._recording and not self._persistent:
             self._stop()
@@ -284,7 +294,9 @@ class GradientTape:
         source = convert_to_tensor(source)
         for each in (target, source):
             if each.shape.rank is not None and each.shape.rank < 2:
-                raise ValueError(f"Shape {each.shape} must have rank at least 2")
+                raise ValueError(
+                    f"{errors.where(errors.user_frame())}: Shape {each.shape} must have rank at least 2"
+                )
         if not target.shape[:1].is_compatible_with(source.shape[:1]):
             raise ValueError(
                 f"Need first dimension of target shape ({target.shape}) and source shape "

@@ -143,9 +143,9 @@ class Dataset(CompositeTensor):
             )
         size = int(self.cardinality().numpy())
         if size == INFINITE_CARDINALITY:
-            raise TypeError("The dataset is infinite.")
+            raise TypeError(f"{_site()}: The dataset is infinite.")
         if size == UNKNOWN_CARDINALITY:
-            raise TypeError("The dataset length is unknown.")
+            raise TypeError(f"{_site()}: The dataset length is unknown.")
         return size
 
     def __bool__(self) -> bool:

@@ -483,6 +483,8 @@ def convert_outputs(result: Any, name: str) -> Any:
             return leaf
         try:
             tensor = convert_to_tensor(leaf)
+        except errors.InaccessibleTensorError:
+            raise
         except (TypeError, ValueError):
             raise TypeError(
                 f"{errors.where(errors.user_frame())}: To be compatible with tf.function, Python "

@@ -121,6 +121,11 @@ class BaseSession:
     def _make_plan(
         self, key: Any, stamp: int, fetches: Any, feeds: Sequence[SymbolicTensor]
     ) -> Any:
+        if not self._graph.version:
+            raise RuntimeError(
+                f"{errors.where(errors.user_frame())}: The Session graph is empty. Add operations to the "
+                "graph before calling run(); eager tensors have their values without a session."
+            )
         structure = Fetches(self._graph, fetches)
         if len(set(map(id, feeds))) != len(feeds):
             raise ValueError("feed_dict feeds a tensor twice")
