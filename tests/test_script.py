@@ -220,7 +220,10 @@ def test_python_functions_results_are_converted_as_tensorflow_does():
     def call(value):
         return tf.py_function(lambda: value, [], tf.float32)
 
-    for way in (call, tf.function(call)):
+    def in_function(value):
+        return tf.function(lambda: call(value))()
+
+    for way in (call, in_function):
         assert way(np.float64(1.5)).dtype is tf.float32
         assert way(np.ones(2)).numpy().tolist() == [1, 1]
     assert tf.numpy_function(lambda: np.float64(1.5), [], tf.float32).dtype is tf.float64  # eagerly
