@@ -102,7 +102,12 @@ class FuncGraph(Graph):
         attrs = {"dtype": dtype.base_dtype, "shape": as_shape(shape)}
         with self.control_dependencies(None):  # what uses it must still wait for what is around
             op = self.add_node(
-                REGISTRY["Placeholder"], (), attrs, self._root_name(name), [as_shape(shape)], device=""
+                REGISTRY["Placeholder"],
+                (),
+                attrs,
+                self._root_name(name),
+                [as_shape(shape)],
+                device="",
             )
         op.outputs[0].dtype = dtype  # a captured reference stays a reference
         return op.outputs[0]

@@ -255,5 +255,7 @@ def _as_tensor(value: Any) -> Any:
 def _wait_for_inputs(lock: Operation, made: list[Operation]) -> None:
     """Has the lock wait for what the section takes from outside, which must not be made within it."""
     own = {*made, lock, *lock.control_inputs, *(t.op for t in lock.inputs)}
-    outside = [t.op for each in made for t in each.inputs] + [c for e in made for c in e.control_inputs]
+    outside = [t.op for each in made for t in each.inputs] + [
+        c for e in made for c in e.control_inputs
+    ]
     lock._add_control_inputs(each for each in dict.fromkeys(outside) if each not in own)
