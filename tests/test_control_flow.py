@@ -401,3 +401,18 @@ def test_eager_tensor_array():
     rows = reflow.TensorArray(reflow.int32, 3, clear_after_read=False).unstack([1, 2, 3])
     assert rows.gather([2, 0]).numpy().tolist() == [3, 1]
     assert rows.scatter([0], [9]).read(0).numpy() == 9
+
+
+def test_branches_may_differ_in_the_integers_of_slices_indices(tier):
+    @tf.function
+    def slices(wide):
+        def rows(dtype):
+            return tf.IndexedSlices(tf.ones([1, 2]), tf.constant([3], dtype), tf.constant([4, 2]))
+
+        return tf.cond(wide, lambda: rows(tf.int64), lambda: rows(tf.int32))
+
+    for wide in (True, False):
+        result = slices(tf.constant(wide))
+        assert result.indices.dtype is tf.int64
+        assert result.indices.numpy().tolist() == [3]
+        assert result.values.numpy().tolist() == [[1, 1]]

@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+import reflow
 from reflow.kernels import choices, library
 from reflow.kernels.convolution import FILTER_GRADIENT, FORWARD, INPUT_GRADIENT, convolution
 from reflow.kernels.kernel import Shape
@@ -461,3 +462,18 @@ def test_a_library_that_cannot_be_loaded_is_told_of(monkeypatch, tmp_path):
     monkeypatch.setattr(library, "PATH", tmp_path / "missing.so")
     found, why = library._load()
     assert found is None and ("not built" in why or "platform" in why)
+
+
+@needs_kernels
+def test_strided_gradients_of_single_element_filters_stay_within_their_memory(monkeypatch):
+    """oneDNN 3.2's implementation for them, with AVX2, writes beyond its scratchpad."""
+    monkeypatch.setattr(choices, "_noted", {})
+    monkeypatch.setattr(library, "forced", ["native"])
+    x, w = reflow.constant(np.ones((3, 7, 7, 3), np.float32)), reflow.ones((1, 1, 3, 4))
+    with reflow.GradientTape() as tape:
+        tape.watch(w)
+        y = reflow.nn.conv2d(x, w, [1, 1, 3, 1], "VALID")
+    np.testing.assert_array_equal(tape.gradient(y, w), np.full((1, 1, 3, 4), 3 * 7 * 3))
+    taken = [how for what, how in choices.noted()[0].items() if what.startswith("filter gradient")]
+    assert taken
+    assert not any("1x1" in how for how in taken)

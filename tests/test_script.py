@@ -3,6 +3,7 @@
 The ops are Assert, Print, PrintV2, PyFunc, PyFuncStateless and EagerPyFunc.
 """
 
+import collections
 import sys
 
 import numpy as np
@@ -181,5 +182,50 @@ def test_py_function_of_composite_tensors():
         r, s = way(ragged, sparse)
         assert r.to_list() == [[2, 4], [6]]
         assert tf.sparse.to_dense(s).numpy().tolist() == [[0, 3], [6, 0]]
-    with pytest.raises((ValueError, TypeError)):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="TypeError: .* same nested structure"):
         tf.py_function(lambda r: r, [ragged], tf.SparseTensorSpec([2, 2], tf.int32))
+
+
+Pair = collections.namedtuple("Pair", "a b")
+PRINTED = [  # what TensorFlow prints, eagerly and in a function
+    (lambda x: ("s",), "s"),
+    (lambda x: (tf.constant("s"),), "s"),
+    (lambda x: ("a", tf.constant("s")), 'a "s"'),
+    (lambda x: ([tf.constant("s"), "q"],), """["s", 'q']"""),
+    (lambda x: (tf.constant('a"b\n'), 1), r""""a\"b\n" 1"""),
+    (lambda x: ({"k": tf.constant("s"), "j": "v", "l": x},), """{'j': 'v', 'k': "s", 'l': [7]}"""),
+    (lambda x: (Pair(x, 1), (x,)), "Pair(a=[7], b=1) ([7],)"),
+    (lambda x: (np.array([1.5, 2]), [True, None]), "array([1.5, 2. ]) [True, None]"),
+    (lambda x: (tf.TensorShape([1, None]), tf.float32), "TensorShape([1, None]) tf.float32"),
+    (
+        lambda x: (tf.sparse.from_dense([0, 1]), x),
+        "'SparseTensor(indices=[[1]], values=[1], shape=[2])' [7]",
+    ),
+    (lambda x: (x, {"a": tf.ragged.constant([[1.5]])}), "[7] {'a': [[1.500000]]}"),
+    (lambda x: ("{} {0}", x), "{} {0} [7]"),
+]
+
+
+@pytest.mark.parametrize("values, text", PRINTED, ids=[text for _, text in PRINTED])
+def test_what_tf_print_shows(values, text, capsys):
+    def show(x):
+        tf.print(*values(x), output_stream=sys.stdout)
+
+    show(tf.constant([7]))
+    tf.function(show, autograph=False)(tf.constant([7]))
+    assert capsys.readouterr().out == f"{text}\n" * 2
+
+
+def test_python_functions_results_are_converted_as_tensorflow_does():
+    def call(value):
+        return tf.py_function(lambda: value, [], tf.float32)
+
+    def in_function(value):
+        return tf.function(lambda: call(value))()
+
+    for way in (call, in_function):
+        assert way(np.float64(1.5)).dtype is tf.float32
+        assert way(np.ones(2)).numpy().tolist() == [1, 1]
+    assert tf.numpy_function(lambda: np.float64(1.5), [], tf.float32).dtype is tf.float64  # eagerly
+    with pytest.raises(tf.errors.InvalidArgumentError, match="is float64, but expects float32"):
+        tf.function(lambda: tf.numpy_function(lambda: np.float64(1.5), [], tf.float32))()

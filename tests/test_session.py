@@ -59,7 +59,13 @@ def test_what_is_fed_must_fit(session):
     assert session.run(y, {x: [[1, 2]]}).tolist() == [[2.0, 4.0]]
 
 
+def test_a_session_of_an_empty_graph_says_so(session):
+    with pytest.raises(RuntimeError, match=r"test_session.py:\d+: The Session graph is empty"):
+        session.run([])
+
+
 def test_what_is_fetched_must_be_of_the_graph(session):
+    tf.constant(0.0)
     with tf.Graph().as_default():
         other = tf.constant(1.0)
     with pytest.raises(ValueError, match="not an element of this graph"):

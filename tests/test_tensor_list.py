@@ -177,3 +177,28 @@ def test_gradients(function, tier):
                     values.append(session.run(of, {x: moved}))
                 wanted[index] = (values[0] - values[1]) / 2e-5
             np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=1e-6)
+
+
+def test_loops_over_strings(tier):
+    @tf.function
+    def without_a(letters):
+        out = tf.constant("")
+        for letter in letters:
+            if letter == "a":
+                continue
+            out = tf.strings.join([out, letter], "-")
+        return out
+
+    assert without_a(tf.constant(["b", "a", "n"])).numpy() == b"-b-n"
+
+
+def test_strings_that_were_not_set_are_empty(tier):
+    @tf.function
+    def two_of_three():
+        array = tf.TensorArray(tf.string, 3).scatter([1, 0], ["x", "y"])
+        return array.read(0) == "y", array.stack(), array.gather([2, 0])
+
+    is_y, all_, some = two_of_three()
+    assert bool(is_y)
+    assert all_.numpy().tolist() == [b"y", b"x", b""]
+    assert some.numpy().tolist() == [b"", b"y"]

@@ -1,4 +1,4 @@
-"""Ops of ops/queues/ops.py: what they do depends on the order of runs and threads."""
+"""Ops of ops/queues/ops.py and ops/critical_section.py: what they do depends on the order of runs."""
 
 from .base import tested_elsewhere
 
@@ -17,3 +17,5 @@ tested_elsewhere(
     "QueueIsClosedV2",
     "QueueSizeV2",
 )
+
+tested_elsewhere("test_critical_section.py", "MutexV2", "MutexLock", "ConsumeMutexLock")

@@ -118,7 +118,7 @@ def _check_takes_variables(grad_fn: Callable, variables: Sequence[Any]) -> None:
     spec = inspect.getfullargspec(grad_fn)
     if "variables" not in spec.args and "variables" not in spec.kwonlyargs and not spec.varkw:
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: If using @custom_gradient with a function that "
+            f"{errors.user_site()}: If using @custom_gradient with a function that "
             "uses variables, then grad_fn must accept a keyword argument 'variables'."
         )
 
@@ -139,8 +139,8 @@ def _call_grad_fn(
     flat = nest.flatten(input_grads)
     if len(flat) != len(inputs):
         raise ValueError(
-            f"custom_gradient function expected to return {len(inputs)} gradients, but returned "
-            f"{len(flat)} instead."
+            f"{errors.user_site()}: custom_gradient function expected to return "
+            f"{len(inputs)} gradients, but returned {len(flat)} instead."
         )
     return flat + variable_grads
 

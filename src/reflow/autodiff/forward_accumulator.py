@@ -48,7 +48,7 @@ class ForwardAccumulator:
             tangent = convert_to_tensor(tangent, primal.dtype.base_dtype)
             if not primal.shape.is_compatible_with(tangent.shape):
                 raise ValueError(
-                    f"{errors.where(errors.user_frame())}: The shape of a tangent must be that of "
+                    f"{errors.user_site()}: The shape of a tangent must be that of "
                     f"its primal: got {tangent.shape} for {primal.shape}."
                 )
             before = self._tangents.get(id(source))

@@ -107,7 +107,7 @@ def gradients(
     graph = context.current_graph()
     if graph is None:
         raise RuntimeError(
-            f"{errors.where(errors.user_frame())}: tf.gradients is not supported when eager "
+            f"{errors.user_site()}: tf.gradients is not supported when eager "
             "execution is enabled. Use tf.GradientTape instead."
         )
     if unconnected_gradients not in (UnconnectedGradients.NONE, UnconnectedGradients.ZERO):

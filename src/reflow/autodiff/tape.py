@@ -59,7 +59,10 @@ class GradientTape:
 
     def _start(self) -> None:
         if self._recording:
-            raise ValueError("Tape is still recording, This can happen if you try to re-enter it.")
+            raise ValueError(
+                f"{errors.user_site()}: Tape is still recording, This can happen if you "
+                "try to re-enter it."
+            )
         context.state.tapes = [*context.state.tapes, self]
         self._recording = True
 
@@ -77,7 +80,8 @@ class GradientTape:
                 each = convert_to_tensor(each)  # as the function that is traced sees it
             if not isinstance(each, Tensor):
                 raise ValueError(
-                    f"Passed in object {each} of type {type(each).__name__}, not tf.Tensor"
+                    f"{errors.user_site()}: Passed in object {each!r:.80} of type "
+                    f"{type(each).__name__}, not tf.Tensor or tf.Variable"
                 )
             if not engine.is_plain(each):
                 from reflow.platform import tf_logging
@@ -116,7 +120,9 @@ class GradientTape:
     def stop_recording(self) -> Iterator[None]:
         """Ops within are not recorded."""
         if not self._recording:
-            raise ValueError("Tape is not recording.")
+            raise RuntimeError(
+                f"{errors.user_site()}: Trying to stop recording a tape which is not recording."
+            )
         self._stop()
         try:
             yield
@@ -186,11 +192,14 @@ class GradientTape:
         """Notes that the tape is used, which only a persistent one may be more than once."""
         if self._used and not self._persistent:
             raise RuntimeError(
-                f"{errors.where(errors.user_frame())}: A non-persistent GradientTape can only be used "
+                f"{errors.user_site()}: A non-persistent GradientTape can only be used "
                 "to compute one set of gradients (or jacobians): tf.GradientTape(persistent=True)"
             )
         if unconnected not in (UnconnectedGradients.NONE, UnconnectedGradients.ZERO):
-            raise ValueError(f"Unknown value for unconnected_gradients: {unconnected!r}")
+            raise ValueError(
+                f"{errors.user_site()}: Unknown value for unconnected_gradients: "
+                f"{unconnected!r}, not 'none' or 'zero'"
+            )
         self._used = True
         if self._recording and not self._persistent:
             self._stop()
@@ -289,7 +298,9 @@ class GradientTape:
         source = convert_to_tensor(source)
         for each in (target, source):
             if each.shape.rank is not None and each.shape.rank < 2:
-                raise ValueError(f"Shape {each.shape} must have rank at least 2")
+                raise ValueError(
+                    f"{errors.user_site()}: Shape {each.shape} must have rank at least 2"
+                )
         if not target.shape[:1].is_compatible_with(source.shape[:1]):
             raise ValueError(
                 f"Need first dimension of target shape ({target.shape}) and source shape "
@@ -334,7 +345,7 @@ class GradientTape:
         """For each source, what `whole` makes of the gradients for the seeds of 0 up to `count`."""
         if context.executing_eagerly() and not at_once and not self._persistent:
             raise RuntimeError(
-                f"{errors.where(errors.user_frame())}: GradientTape must be created with "
+                f"{errors.user_site()}: GradientTape must be created with "
                 f"persistent=True to compute the {what} with eager execution enabled and with "
                 "experimental_use_pfor set to False."
             )
@@ -386,8 +397,7 @@ def _one_hot(i: Any, size: Any, dtype: Any) -> Any:
 def _one_value(target: Any) -> Any:
     if nest.is_nested(target):
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: the target of a jacobian must be one tensor, got "
-            f"{target!r:.80}"
+            f"{errors.user_site()}: the target of a jacobian must be one tensor, got {target!r:.80}"
         )
     return _value_of(target)
 
@@ -402,7 +412,7 @@ def _source_of(source: Any) -> Any:
     found = variable_source(source)
     if found is None:
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: Source {source!r} of a gradient is no tensor or "
+            f"{errors.user_site()}: Source {source!r} of a gradient is no tensor or "
             "variable. Convert it with tf.constant before the tape and watch it."
         )
     return convert_to_tensor(found)

@@ -37,6 +37,8 @@ class TensorFlowFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: Any = None
     ) -> importlib.machinery.ModuleSpec | None:
+        if fullname == "keras":  # it imports JAX, and a program's own draws must not change by that
+            importlib.import_module("reflow.compiler.jax_setup")
         if fullname != "tensorflow" and not fullname.startswith("tensorflow."):
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)

@@ -689,6 +689,7 @@ class _Dataflow:
         except BaseException:
             if self.run is not None:
                 self.run.abort()  # what still waits in a thread is not to take an element later
+            self.env[:] = [None] * len(self.env)  # locks among the values are given back
             raise
 
     def _run_all(self) -> None:

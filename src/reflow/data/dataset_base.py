@@ -108,9 +108,9 @@ class DatasetBase(CompositeTensor):
             )
         size = int(self.cardinality().numpy())
         if size == INFINITE_CARDINALITY:
-            raise TypeError("The dataset is infinite.")
+            raise TypeError(f"{errors.user_site()}: The dataset is infinite.")
         if size == UNKNOWN_CARDINALITY:
-            raise TypeError("The dataset length is unknown.")
+            raise TypeError(f"{errors.user_site()}: The dataset length is unknown.")
         return size
 
     def __bool__(self) -> bool:

@@ -29,7 +29,18 @@ class Calling(Stage):
         self.function, self.captured = function, list(captured)
 
     def call(self, run: Run) -> Callable[..., Element]:
-        return run.function(self.function, self.captured)
+        """The function in a run; its own OutOfRangeError is none of a data set that has ended."""
+        function = run.function(self.function, self.captured)
+
+        def call(*element: Any) -> Element:
+            try:
+                return function(*element)
+            except errors.OutOfRangeError as error:
+                raise errors.InvalidArgumentError(
+                    None, None, f"Function invocation produced OutOfRangeError: {error.message}"
+                ) from error
+
+        return call
 
 
 _FUNCTION = "input_dataset: variant, other_arguments: Targuments"

@@ -195,10 +195,7 @@ def to_array(value: Any, dtype: DType | None = None, hint: Any = None) -> np.nda
         return _from_python(np.array(value), dtype, hint, value)
     if hasattr(value, "__array__"):
         return _from_numpy(np.asarray(value), dtype)
-    raise TypeError(
-        f"{errors.user_site()}: Failed to convert a {kind.__name__} ({value!r:.80}) "
-        "to a Tensor. Consider casting elements to a supported type."
-    )
+    raise _no_tensor(f"Failed to convert a {kind.__name__} ({value!r:.80}) to a Tensor")
 
 
 def _from_ints(value: list[int], dtype: DType | None, hint: Any) -> np.ndarray | None:
@@ -217,7 +214,9 @@ def _from_list(value: Any, dtype: DType | None, hint: Any) -> np.ndarray | None:
     if any(isinstance(leaf, (str, bytes)) for leaf in leaves):
         _check_kind("s", dtype, value)
         if not all(isinstance(leaf, (str, bytes)) for leaf in leaves):
-            raise TypeError(f"Cannot mix strings and numbers in one tensor: {value!r:.80}")
+            raise _no_tensor(
+                f"Can't convert Python sequence with mixed types to Tensor: {value!r:.80}"
+            )
         try:
             shape = np.shape(np.array(value))
         except ValueError:
@@ -231,13 +230,13 @@ def _from_list(value: Any, dtype: DType | None, hint: Any) -> np.ndarray | None:
         raise _ragged(value) from None
     if array.dtype == object:
         if any(leaf is None for leaf in leaves):
-            raise ValueError(f"None values not supported: {value!r:.80}")
+            raise _no_tensor(f"None values not supported: {value!r:.80}")
         if all(isinstance(leaf, shapes.Dimension) for leaf in leaves):
             array = np.array([leaf.value for leaf in leaves])
         elif all(isinstance(leaf, int) for leaf in leaves):
             raise ValueError(f"Python integers too large for a tensor: {value!r:.80}")
         else:
-            raise _ragged(value)
+            raise _no_tensor(f"Failed to convert elements of {value!r:.80} to a Tensor")
     if any(isinstance(leaf, (np.ndarray, np.generic)) for leaf in leaves):
         return _from_numpy_leaves(array, leaves, dtype, hint, value)
     return _from_python(array, dtype, hint, value)
@@ -279,6 +278,12 @@ def _leaves(value: Any, out: list[Any]) -> bool:
     return False
 
 
+def _no_tensor(text: str) -> Exception:
+    """The error of a value that is no tensor: eager code and graphs have a class each, as in TensorFlow."""
+    kind = ValueError if current_graph() is None else TypeError
+    return kind(f"{errors.user_site()}: {text}. Consider casting elements to a supported type.")
+
+
 def _ragged(value: Any) -> ValueError:
     return ValueError(
         f"{errors.user_site()}: Can't convert non-rectangular Python sequence to "
@@ -301,12 +306,11 @@ def _from_python(array: np.ndarray, dtype: DType | None, hint: Any, value: Any) 
         return array
     if array.size and not (kind == "b" and (dtype.is_floating or dtype in _FROM_BOOL)):
         _check_kind(kind, dtype, value)
-    if kind in "iu" and dtype.is_integer and array.size:
-        if array.min() < dtype.min or array.max() > dtype.max:
-            raise ValueError(
-                f"{errors.user_site()}: Can't convert Python integer {value!r:.60} "
-                f"to a tensor of {dtype.name}: out of range."
-            )
+    if kind == "u" and dtype is dtypes.int64 and current_graph() is None:
+        raise ValueError(
+            f"{errors.user_site()}: Can't convert Python integer {value!r:.60} "
+            f"to a tensor of {dtype.name}: out of range."
+        )
     return array.astype(_plain(dtype))
 
 

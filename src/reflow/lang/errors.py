@@ -8,6 +8,7 @@ https://www.tensorflow.org/api_docs/python/tf/errors
 from __future__ import annotations
 
 import os
+import re
 import sys
 import types
 from typing import Any
@@ -143,18 +144,44 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _HIDDEN = (_PACKAGE, f"{os.sep}site-packages{os.sep}jax", "<frozen ", f"{os.sep}contextlib.py")
 
 
+_LIBRARIES = re.compile(r"[/\\](?:site|dist)-packages[/\\](?:keras|numpy)[/\\]")  # that call Reflow
+_users: dict[str, bool] = {}  # whether a file is a program's, by its name
+
+
+def _is_users(file: str) -> bool:
+    _users[file] = found = not (
+        file.startswith((_PACKAGE, "<frozen"))
+        or file.endswith("contextlib.py")
+        or _LIBRARIES.search(file)
+    )
+    return found
+
+
 def user_frame(depth: int = 1) -> tuple[types.CodeType, int]:
-    """The innermost frame outside the package: its code object and line. Costs about a microsecond."""
+    """The innermost frame of the program, outside of Reflow, Keras and NumPy: its code and line.
+
+    Costs about a microsecond.
+    """
     frame: Any = sys._getframe(depth)
     last = frame
     while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith(_PACKAGE) and not name.startswith("<frozen"):
-            if not name.endswith("contextlib.py"):
-                return frame.f_code, frame.f_lineno
+        file = frame.f_code.co_filename
+        if _users[file] if file in _users else _is_users(file):
+            return frame.f_code, frame.f_lineno
         last = frame
         frame = frame.f_back
     return last.f_code, last.f_lineno
+
+
+def raised_at(error: BaseException) -> tuple[types.CodeType, int] | None:
+    """The innermost frame of the program in the traceback of `error`."""
+    site = None
+    tb = error.__traceback__
+    while tb is not None:
+        if _is_users(tb.tb_frame.f_code.co_filename):
+            site = tb.tb_frame.f_code, tb.tb_lineno
+        tb = tb.tb_next
+    return site
 
 
 def where(site: tuple[types.CodeType, int] | None) -> str:

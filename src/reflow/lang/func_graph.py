@@ -100,10 +100,15 @@ class FuncGraph(Graph):
 
     def _placeholder(self, dtype: DType, shape: TensorShape, name: str) -> SymbolicTensor:
         attrs = {"dtype": dtype.base_dtype, "shape": as_shape(shape)}
-        op = self.add_node(
-            REGISTRY["Placeholder"], (), attrs, self._root_name(name), [as_shape(shape)], device=""
-        )
-        op._control_inputs = ()
+        with self.control_dependencies(None):  # what uses it must still wait for what is around
+            op = self.add_node(
+                REGISTRY["Placeholder"],
+                (),
+                attrs,
+                self._root_name(name),
+                [as_shape(shape)],
+                device="",
+            )
         op.outputs[0].dtype = dtype  # a captured reference stays a reference
         return op.outputs[0]
 

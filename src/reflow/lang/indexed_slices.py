@@ -112,6 +112,8 @@ class IndexedSlices(CompositeTensor):
     @property
     def _type_spec(self) -> IndexedSlicesSpec:
         rows = self._dense_shape
+        if rows is not None and not isinstance(rows, Tensor):
+            rows = convert_to_tensor(rows)
         indices = self._indices.shape.with_rank(1)
         values = self._values.shape._dims
         slices = shapes.of(None if values is None else (None, *values[1:]))
@@ -119,7 +121,7 @@ class IndexedSlices(CompositeTensor):
             self.shape.merge_with(slices),
             self.dtype,
             self._indices.dtype,
-            None if rows is None else convert_to_tensor(rows).dtype,
+            None if rows is None else rows.dtype,
             indices,
         )
 

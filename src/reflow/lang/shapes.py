@@ -6,6 +6,8 @@ import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from reflow.lang import errors
+
 
 class Dimension:
     """One dimension of a TF 1 shape: an integer or unknown (`value` is None).
@@ -285,7 +287,8 @@ class TensorShape:
 
     def assert_is_compatible_with(self, other: Any) -> None:
         if not self.is_compatible_with(other):
-            raise ValueError(f"Shapes {self} and {as_shape(other)} are incompatible")
+            site = errors.user_site()
+            raise ValueError(f"{site}: Shapes {self} and {as_shape(other)} are incompatible")
 
     def assert_same_rank(self, other: Any) -> None:
         other = as_shape(other)

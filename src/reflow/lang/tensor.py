@@ -134,13 +134,15 @@ class SymbolicTensor(Tensor):
 
     def __hash__(self) -> int:
         if use_equality[0] and self.op.graph.building_function:
-            raise TypeError("Tensor is unhashable. Instead, use tensor.ref() as the key.")
+            raise TypeError(
+                f"{errors.user_site()}: Tensor is unhashable. Instead, use tensor.ref() as the key."
+            )
         return id(self)
 
     def __len__(self) -> int:
         raise TypeError(
-            f"len is not well defined for a symbolic Tensor ({self.name}). "
-            "Call `x.shape` for its static shape, or `tf.shape(x)[0]`."
+            f"{errors.user_site()}: len is not well defined for a symbolic Tensor "
+            f"({self.name}). Call `x.shape` for its static shape, or `tf.shape(x)[0]`."
         )
 
     def __bool__(self) -> bool:

@@ -174,7 +174,7 @@ class TensorList:
                 f"Trying to {verb} an uninitialized tensor but element_shape is not fully defined: "
                 f"{_bracketed(shape)} and no list element is set."
             )
-        return np.zeros(shape.sizes, self.element_dtype.np)
+        return _unset(shape.sizes, self.element_dtype.np)
 
     def get(self, ctx: Any, index: Any, shape: TensorShape) -> Any:
         """The element at `index`; zeros if it was not set."""
@@ -234,7 +234,7 @@ class TensorList:
 
     def _filled(self, items: Sequence[Any], shape: TensorShape) -> list[Any]:
         return [
-            np.zeros(shape.sizes, self.element_dtype.np) if each is None else each for each in items
+            _unset(shape.sizes, self.element_dtype.np) if each is None else each for each in items
         ]
 
     def stack(self, ctx: Any, shape: TensorShape, count: int = -1) -> Any:
@@ -308,7 +308,7 @@ class TensorList:
                 )
             items.extend([None] * (max(places) + 1 - len(items)))
         for i, place in enumerate(places):
-            row = tensor[i]
+            row = tensor[i, ...]
             self._check_shape(row, "Tried to set a tensor with incompatible shape at a list index.")
             items[place] = row
         return self.with_items(items)
@@ -428,12 +428,22 @@ def zeros_like(value: Any) -> Any:
     """Zeros in the form of an element: an array, or a list."""
     if hasattr(value, "zeros_like"):
         return value.zeros_like()
-    return np.zeros(np.shape(value), value.dtype)
+    return _unset(np.shape(value), value.dtype)
 
 
 def as_items(ctx: Any, value: Any) -> TensorList:
     """A list in the form that holds its elements one by one."""
     return value if isinstance(value, TensorList) else value.as_items(ctx)
+
+
+def _unset(sizes: Any, dtype: Any) -> np.ndarray:
+    """What stands for an element that was not set: zeros, or empty strings."""
+    return np.full(sizes, b"", object) if np.dtype(dtype).kind == "O" else np.zeros(sizes, dtype)
+
+
+def rows_of(array: np.ndarray) -> list[Any]:
+    """The slices along the first dimension; those of objects are arrays too, not the objects."""
+    return [array[i, ...] for i in range(len(array))] if array.dtype.kind == "O" else list(array)
 
 
 def _objects(items: list[Any]) -> np.ndarray:

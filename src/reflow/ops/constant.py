@@ -129,7 +129,9 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Any:
       RuntimeError: when executing eagerly.
     """
     if current_graph() is None:
-        raise RuntimeError("tf.placeholder() is not compatible with eager execution.")
+        raise RuntimeError(
+            f"{errors.user_site()}: tf.placeholder() is not compatible with eager execution."
+        )
     shape = shapes.as_shape(shape)
     return placeholder_op(dtype=as_dtype(dtype), shape=shape, name=name or "Placeholder")
 

@@ -59,7 +59,9 @@ def Assert(condition: Any, data: Any, summarize: int | None = None, name: str | 
             most = 3 if summarize is None else summarize
             text = "\n".join(f"b'{_shown(d, most)}'" for d in shown)
             raise errors.InvalidArgumentError(
-                None, None, f"Expected '{condition}' to be true. Summarized data: {text}"
+                None,
+                None,
+                f"{errors.user_site()}: Expected '{condition}' to be true. Summarized data: {text}",
             )
         return None
     with name_scope(name, "Assert", [condition, data]):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import pprint
 import sys
 import weakref
 from collections.abc import Callable, Sequence
@@ -22,6 +23,8 @@ from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY, OpDef
 from reflow.lang.scopes import name_scope
 from reflow.lang.services import service
+from reflow.lang.sparse_tensor import SparseTensor
+from reflow.lang.tensor import Tensor
 from reflow.ops import shape_rules
 from reflow.ops.define import op
 from reflow.ops.summarize import summarize_value
@@ -52,16 +55,41 @@ def _register(function: Callable) -> str:
     return token
 
 
-def _call_registered(ctx: Any, token: str, inputs: list[Any], kinds: Sequence[Any]) -> list[Any]:
+def _registered(token: str) -> Callable:
     holder = _functions.get(token)
     if holder is None:
         raise errors.InvalidArgumentError(
             None, None, f"callback {token} is not found: the program that made it has ended"
         )
+    return holder.function
+
+
+_ERRORS: tuple[tuple[Any, type[errors.OpError]], ...] = (
+    (StopIteration, errors.OutOfRangeError),
+    (MemoryError, errors.ResourceExhaustedError),
+    (NotImplementedError, errors.UnimplementedError),
+    ((TypeError, ValueError), errors.InvalidArgumentError),
+    (Exception, errors.UnknownError),
+)
+
+
+def _call_python(function: Callable, args: Sequence[Any]) -> Any:
+    """Calls a program's function in eager mode; its error becomes that of an op, as TensorFlow maps it."""
+    try:
+        with context.using_graph(None):
+            return function(*args)
+    except errors.OpError:
+        raise
+    except Exception as error:
+        kind = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
+        site = errors.raised_at(error)
+        at = "" if site is None else f" (raised at {errors.where(site)})"
+        raise kind(None, None, f"{type(error).__name__}: {error}{at}") from error
+
+
+def _call_registered(token: str, inputs: list[Any], kinds: Sequence[Any]) -> list[Any]:
     args = [_as_argument(x) for x in inputs]
-    with context.using_graph(None):
-        result = holder.function(*args)
-    return _as_outputs(result, kinds)
+    return _as_outputs(_call_python(_registered(token), args), kinds)
 
 
 def _as_argument(value: Any) -> Any:
@@ -117,7 +145,7 @@ def _script_op(name: str, doc: str, stateful: bool) -> OpDef:
         compile=False,
     )
     def lower(xp, input, *, token, Tout):
-        return _call_registered(xp, token, input, Tout)
+        return _call_registered(token, input, Tout)
 
     return lower
 
@@ -137,16 +165,19 @@ def _py_func(func, inp, Tout, stateful, name) -> Any:
     kinds = [as_dtype(t) for t in ([Tout] if single else Tout)] if Tout is not None else []
     inp = list(inp) if isinstance(inp, (list, tuple)) else [inp]
     if executing_eagerly():
-        args = [_as_argument(convert_to_tensor(x).numpy()) for x in inp]
-        with context.using_graph(None):
-            outputs = _as_outputs(func(*args), kinds)
-        tensors = [service("eager_tensor")(v, k) for v, k in zip(outputs, kinds)]
-        return tensors[0] if single and tensors else tensors
+        return _call_now(func, inp)
     opdef = py_func_op if stateful else py_func_stateless
     result = opdef(inp, token=_register(func), Tout=kinds, name=name or "PyFunc")
     if not kinds:
         return result
     return result[0] if single else result
+
+
+def _call_now(func: Callable, inp: list[Any]) -> Any:
+    """`func` of arrays, at once: its results are tensors of what dtypes they may be, as in TensorFlow."""
+    result = func(*[np.array(convert_to_tensor(x).numpy()) for x in inp])
+    tensors = [None if x is None else convert_to_tensor(x) for x in nest.flatten(result)]
+    return tensors[0] if len(tensors) == 1 else tensors
 
 
 def _as_decorator(symbol: str, function: Callable, arguments: dict[str, Any]) -> Callable | None:
@@ -194,7 +225,8 @@ def numpy_function(func=None, inp=None, Tout=None, stateful=True, name=None) -> 
       stateful: whether the results may differ for equal inputs.
 
     Raises:
-      tf.errors.InvalidArgumentError: if `func` returns something else than `Tout` says.
+      tf.errors.InvalidArgumentError: if `func` returns something else than `Tout` says, in a graph.
+      tf.errors.UnknownError: if it raises an error that TensorFlow has no class for, in a graph.
 
     >>> import numpy as np, reflow as tf
     >>> tf.numpy_function(np.sinh, [tf.constant([0.0])], tf.float32).numpy()
@@ -223,14 +255,26 @@ def py_func(func, inp, Tout, stateful=True, name=None) -> Any:
 )
 def eager_py_func(ctx, input, *, token, Tin, Tout):
     """Calls a Python function on eager tensors."""
-    holder = _functions.get(token)
-    if holder is None:
-        raise errors.InvalidArgumentError(None, None, f"callback {token} is not found")
     make = service("eager_tensor")
-    with context.using_graph(None):
-        tensors = [make(np.asarray(x), kind) for x, kind in zip(input, Tin)]
-        result = holder.function(*tensors)
-        return _as_outputs(result, Tout)
+    tensors = [make(np.asarray(x), kind) for x, kind in zip(input, Tin)]
+    results = _eager_results(_registered(token), tensors, Tout)
+    return [np.asarray(each.numpy()) for each in results]
+
+
+def _eager_results(function: Callable, tensors: Sequence[Any], kinds: Sequence[Any]) -> list[Any]:
+    """The results of a function of eager tensors, as eager tensors of the given dtypes."""
+
+    def call(*args: Any) -> list[Any]:
+        result = function(*args)
+        values = list(result) if isinstance(result, (list, tuple)) else [result]
+        return [convert_to_tensor(v, k) for v, k in zip(values, kinds) if v is not None]
+
+    results = _call_python(call, tensors)
+    if len(results) != len(kinds):
+        raise errors.InvalidArgumentError(
+            None, None, f"the function returns {len(results)} values, but expects {len(kinds)}"
+        )
+    return results
 
 
 @eager_py_func.gradient_rule
@@ -284,9 +328,11 @@ def py_function(func=None, inp=None, Tout=None, name=None) -> Any:
         return result[0] if single and result else result
     kinds = [as_dtype(t) for t in wanted]
     if executing_eagerly():
-        result = func(*[convert_to_tensor(x) for x in inp])
-        flat = list(result) if isinstance(result, (list, tuple)) else [result]
-        tensors = [convert_to_tensor(v, k) for v, k in zip(flat, kinds)]
+        try:
+            tensors = _eager_results(func, [convert_to_tensor(x) for x in inp], kinds)
+        except errors.OpError as error:
+            site = errors.user_site()
+            raise type(error)(None, None, f"{site}: tf.py_function: {error.message}") from error
         return tensors[0] if single and tensors else tensors
     result = eager_py_func(inp, token=_register(func), Tout=kinds, name=name or "EagerPyFunc")
     if not kinds:
@@ -395,7 +441,7 @@ def string_format_op(xp, inputs, *, template, placeholder, summarize):
         )
     text = parts[0]
     for value, part in zip(inputs, parts[1:]):
-        text += _format_v2(value, summarize, False) + part
+        text += _format_v2(value, summarize) + part
     return np.array(text.encode(), object)
 
 
@@ -453,71 +499,89 @@ def print_v2(*inputs: Any, **kwargs: Any) -> Any:
         templates.append(_template(value, tensors))
     text = separator.join(templates)
     stream = _stream(output_stream)
+    if (
+        text == _MARK
+        and isinstance(tensors[0], Tensor)
+        and tensors[0].dtype is dtypes.string
+        and tensors[0].shape.rank == 0
+    ):
+        return _print_string(tensors[0], stream, end, name)
+    placeholder = "{}"
+    while placeholder in text:
+        placeholder = "{" + placeholder + "}"
+    template = text.replace(_MARK, placeholder)
     if executing_eagerly():
-        parts = text.split(_MARK)
-        shown = parts[0]
-        for tensor, part in zip(tensors, parts[1:]):
-            shown += _format_v2(_numpy(tensor), summarize, False) + part
-        _write(shown + end, stream)
+        formatted = _format_any(template, tensors, placeholder, summarize)
+        return _print_string(formatted, stream, end, None)
+    with name_scope(name, "PrintV2"):
+        formatted = _format_any(template, tensors, placeholder, summarize)
+        return print_v2_op(formatted, output_stream=stream, end=end)
+
+
+def _format_any(template: str, tensors: list[Any], placeholder: str, summarize: int) -> Any:
+    """`tf.strings.format`, also of ragged tensors."""
+    if any(map(nest.is_composite, tensors)):
+        from reflow.ops.ragged.strings import string_format as format_ragged
+
+        return format_ragged(string_format, template, tensors, placeholder, summarize)
+    return string_format(template, tensors, placeholder, summarize)
+
+
+def _print_string(text: Any, stream: str, end: str, name: str | None) -> Any:
+    """A string alone is printed as it is, not in quotes."""
+    if executing_eagerly():
+        _write(text.numpy().decode("utf-8", "backslashreplace") + end, stream)
         return None
     with name_scope(name, "PrintV2"):
-        placeholder = "{}"
-        while placeholder in text:
-            placeholder = "{" + placeholder + "}"
-        template = text.replace(_MARK, placeholder)
-        formatted = string_format_op(
-            tensors, template=template, placeholder=placeholder, summarize=summarize
-        )
-        return print_v2_op(formatted, output_stream=stream, end=end)
+        return print_v2_op(text, output_stream=stream, end=end)
 
 
 _MARK = "\x00tensor\x00"
 
 
-def _numpy(tensor: Any) -> Any:
-    return tensor.numpy() if hasattr(tensor, "numpy") else tensor
+class _Shown:
+    """What `pprint` shows as the given text."""
+
+    def __init__(self, text: str):
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 def _template(value: Any, tensors: list[Any]) -> str:
-    """`value` as text, in which marks stand for tensors."""
-    from reflow.lang.tensor import Tensor
+    """`value` as `pprint` shows it, in which marks stand for tensors; strings as they are."""
 
-    if isinstance(value, Tensor) or getattr(type(value), "is_tensor_like", False):
-        tensors.append(convert_to_tensor(value))
-        return _MARK
-    if isinstance(value, np.ndarray):
-        tensors.append(convert_to_tensor(value))
-        return _MARK
-    if isinstance(value, dict):
-        items = [f"{k!r}: {_template(v, tensors)}" for k, v in value.items()]
-        return "{" + ", ".join(items) + "}"
-    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-        items = [_inner(v, tensors) for v in value]
-        if isinstance(value, tuple):
-            return "(" + ", ".join(items) + (",)" if len(items) == 1 else ")")
-        return "[" + ", ".join(items) + "]"
-    if hasattr(value, "_fields"):
-        items = [f"{k}={_inner(getattr(value, k), tensors)}" for k in value._fields]
-        return f"{type(value).__name__}({', '.join(items)})"
-    return str(value)
+    def shown(leaf: Any) -> Any:
+        if isinstance(leaf, Tensor) or getattr(type(leaf), "is_tensor_like", False):
+            tensors.append(convert_to_tensor(leaf))
+            return _Shown(_MARK)
+        if isinstance(leaf, SparseTensor):
+            tensors.extend((leaf.indices, leaf.values, leaf.dense_shape))
+            return _Shown(f"'SparseTensor(indices={_MARK}, values={_MARK}, shape={_MARK})'")
+        if nest.is_composite(leaf):
+            from reflow.ops.ragged.ragged_tensor import RaggedTensor
 
+            if not isinstance(leaf, RaggedTensor):
+                return _Shown(str(leaf))
+            tensors.append(leaf)
+            return _Shown(_MARK)
+        return leaf
 
-def _inner(value: Any, tensors: list[Any]) -> str:
-    if nest.is_nested(value) or hasattr(value, "dtype"):
-        return _template(value, tensors)
-    return repr(value)
+    if isinstance(value, str):
+        return value
+    return " ".join(pprint.pformat(nest.map_structure(shown, value)).split())
 
 
-def _format_v2(value: Any, most: int, quote: bool) -> str:
+def _format_v2(value: Any, most: int) -> str:
     """A tensor as `tf.print` shows it: the first and last `most` elements of each dimension."""
     array = np.asarray(value)
     if array.ndim == 0:
-        return summarize_value(array, -1, quote=quote)
+        return summarize_value(array, -1, quote=True)
     rows = list(array)
-    quote = quote or array.dtype == object
 
     def shown(part: Any) -> str:
-        return _format_v2(part, most, quote)
+        return _format_v2(part, most)
 
     separator = " " if array.ndim == 1 else "\n" * (array.ndim - 1) + " "
     if most >= 0 and len(rows) > 2 * most:

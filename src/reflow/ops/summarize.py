@@ -41,10 +41,13 @@ def _nested(array: np.ndarray, left: list[int], quote: bool) -> str:
     return f"[{''.join(parts)}]"
 
 
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
+
+
 def _element(value: Any, quote: bool) -> str:
     if isinstance(value, bytes):
         text = value.decode("utf-8", "backslashreplace")
-        return f'"{text}"' if quote else text
+        return f'"{text.translate(_ESCAPES)}"' if quote else text
     if isinstance(value, (bool, np.bool_)):
         return str(int(value))
     if isinstance(value, np.complexfloating):

@@ -122,7 +122,7 @@ class ConcreteFunction:
 
     def _mismatch(self, args: tuple, kwargs: dict[str, Any], why: str) -> TypeError:
         return TypeError(
-            f"{errors.where(errors.user_frame())}: Binding inputs to the concrete function failed due "
+            f"{errors.user_site()}: Binding inputs to the concrete function failed due "
             f"to `{why}`. It takes {self.pretty_printed_signature()}; received args {args!r:.200} and "
             f"kwargs {kwargs!r:.200}."
         )

@@ -153,8 +153,7 @@ def _short(device: PhysicalDevice) -> str:
 def _known(device: Any) -> None:
     if device not in _physical():
         raise ValueError(
-            f"{errors.where(errors.user_frame(2))}: Unrecognized device: {device!r}. The devices are "
-            f"{_physical()}"
+            f"{errors.user_site()}: Unrecognized device: {device!r}. The devices are {_physical()}"
         )
 
 
@@ -221,7 +220,7 @@ def set_logical_device_configuration(device: Any, logical_devices: Any) -> None:
         targets.set_cpu_count(max(1, len(configurations)))
     elif len(configurations) > 1:
         raise NotImplementedError(
-            f"{errors.where(errors.user_frame())}: {device.name} cannot be split into "
+            f"{errors.user_site()}: {device.name} cannot be split into "
             f"{len(configurations)} logical devices: Reflow splits CPUs alone."
         )
     _logical[device.name] = configurations

@@ -31,7 +31,7 @@ def to_dlpack(tf_tensor: Any) -> Any:
         raise errors.InvalidArgumentError(
             None,
             None,
-            f"{errors.where(errors.user_frame())}: The argument to `to_dlpack` must be a TF eager "
+            f"{errors.user_site()}: The argument to `to_dlpack` must be a TF eager "
             f"tensor, not {tf_tensor!r:.80}",
         )
     return tf_tensor.__dlpack__()

@@ -124,8 +124,8 @@ class EagerTensor(Tensor):
         value = self.numpy()
         if np.size(value) != 1:
             raise ValueError(
-                "The truth value of an array with more than one element is ambiguous. "
-                "Use tf.reduce_any or tf.reduce_all."
+                f"{errors.user_site()}: The truth value of an array with more than one "
+                "element is ambiguous. Use tf.reduce_any or tf.reduce_all."
             )
         return bool(value)
 
@@ -148,12 +148,14 @@ class EagerTensor(Tensor):
 
     def __iter__(self) -> Iterator[Any]:
         if not np.ndim(self._value):
-            raise TypeError("Cannot iterate over a scalar tensor.")
+            raise TypeError(f"{errors.user_site()}: Cannot iterate over a scalar tensor.")
         return iter([self[i] for i in range(len(self))])  # type: ignore[index]
 
     def __hash__(self) -> int:
         if use_equality[0]:
-            raise TypeError("Tensor is unhashable. Instead, use tensor.ref() as the key.")
+            raise TypeError(
+                f"{errors.user_site()}: Tensor is unhashable. Instead, use tensor.ref() as the key."
+            )
         return id(self)
 
     def __format__(self, spec: str) -> str:

@@ -113,12 +113,12 @@ class Fetches:
             element = self.graph.as_graph_element(obj, allow_tensor=True, allow_operation=True)
         except TypeError as error:
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: Fetch argument {obj!r} has invalid type "
+                f"{errors.user_site()}: Fetch argument {obj!r} has invalid type "
                 f"{type(obj)}, must be a string or Tensor. ({error})"
             ) from None
         except (KeyError, ValueError) as error:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Fetch argument {obj!r} cannot be interpreted "
+                f"{errors.user_site()}: Fetch argument {obj!r} cannot be interpreted "
                 f"as a Tensor. ({error.args[0] if error.args else error})"
             ) from None
         if not self.graph.is_fetchable(element):
@@ -164,7 +164,7 @@ def feed_tensor(graph: Graph, key: Any) -> SymbolicTensor:
         tensor = graph.as_graph_element(key, allow_tensor=True, allow_operation=False)
     except Exception as error:
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: Cannot interpret feed_dict key as Tensor: "
+            f"{errors.user_site()}: Cannot interpret feed_dict key as Tensor: "
             f"{error.args[0] if error.args else error}"
         ) from None
     return tensor
@@ -176,7 +176,7 @@ def feed_value(tensor: SymbolicTensor, value: Any) -> Any:
     if isinstance(value, Tensor):
         if not hasattr(value, "numpy"):
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: The value of a feed cannot be a tf.Tensor "
+                f"{errors.user_site()}: The value of a feed cannot be a tf.Tensor "
                 f"object ({value!r}). Acceptable feed values include Python scalars, strings, lists, "
                 "numpy ndarrays. Fetch its value with a session first."
             )
@@ -194,11 +194,11 @@ def feed_value(tensor: SymbolicTensor, value: Any) -> Any:
         shape = array.shape
         if len(shape) != len(sizes) or any(a is not None and a != b for a, b in zip(sizes, shape)):
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Cannot feed value of shape {shape} for Tensor "
+                f"{errors.user_site()}: Cannot feed value of shape {shape} for Tensor "
                 f"{tensor.name}, which has shape {tensor.shape}"
             )
     if not tensor.op.graph.is_feedable(tensor):
-        raise ValueError(f"{errors.where(errors.user_frame())}: Tensor {tensor} may not be fed.")
+        raise ValueError(f"{errors.user_site()}: Tensor {tensor} may not be fed.")
     return array
 
 
@@ -214,7 +214,7 @@ def _feed_array(tensor: SymbolicTensor, dtype: dtypes.DType, value: Any) -> np.n
         return array
     if type(value) is int and dtype.is_integer and not dtype.min <= value <= dtype.max:
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: Type of feed value {value} is not compatible with "
+            f"{errors.user_site()}: Type of feed value {value} is not compatible with "
             f"Tensor type {dtype.name}. Try explicitly setting the type of the feed tensor to a "
             "larger type (e.g. int64)."
         )
@@ -223,6 +223,6 @@ def _feed_array(tensor: SymbolicTensor, dtype: dtypes.DType, value: Any) -> np.n
         return np.asarray(value, plain)
     except (TypeError, ValueError) as error:
         raise type(error)(
-            f"{errors.where(errors.user_frame())}: Cannot feed {value!r:.60} for Tensor "
+            f"{errors.user_site()}: Cannot feed {value!r:.60} for Tensor "
             f"'{tensor.name}' of {dtype.name}: {error}"
         ) from None

@@ -92,7 +92,7 @@ class Function:
             len(signature) > len(names) and not self._parameters.varargs
         ):
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: input_signature has {len(signature)} entries, "
+                f"{errors.user_site()}: input_signature has {len(signature)} entries, "
                 f"but {self._name}{self._parameters.signature} takes {len(names)} arguments."
             )
         typing = Typing()
@@ -133,7 +133,7 @@ class Function:
             return self._signature_types.to_tensors(values)
         except (TypeError, ValueError) as error:
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: Binding inputs to tf.function failed due to "
+                f"{errors.user_site()}: Binding inputs to tf.function failed due to "
                 f"`{error}`. Received values {values!r:.300} for the input_signature "
                 f"{self._input_signature} of {self._name}."
             ) from None
@@ -207,7 +207,7 @@ class Function:
         self._created_variables = True
         if any(each() is None for each in note.created):
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: A tf.Variable created inside the tf.function "
+                f"{errors.user_site()}: A tf.Variable created inside the tf.function "
                 f"{self._name} was garbage-collected: keep it as an attribute or in a global."
             )
         return self._trace_once(types, _forbid_variables)
@@ -397,7 +397,7 @@ class NotedVariables:
 
 def _forbid_variables(next_creator: Callable, **kwargs: Any) -> Any:
     raise ValueError(
-        f"{errors.where(errors.user_frame())}: tf.function only supports singleton tf.Variables "
+        f"{errors.user_site()}: tf.function only supports singleton tf.Variables "
         "created on the first call. Make sure the tf.Variable is only created once or created "
         "outside tf.function. See https://www.tensorflow.org/guide/function#creating_tfvariables "
         "for more information."
@@ -483,9 +483,11 @@ def convert_outputs(result: Any, name: str) -> Any:
             return leaf
         try:
             tensor = convert_to_tensor(leaf)
+        except errors.InaccessibleTensorError:
+            raise
         except (TypeError, ValueError):
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: To be compatible with tf.function, Python "
+                f"{errors.user_site()}: To be compatible with tf.function, Python "
                 "functions must return zero or more Tensors or ExtensionTypes or None values; in "
                 f"compilation of {name}, found return value of type {type(leaf).__name__}, which is "
                 "not a Tensor or ExtensionType."
@@ -549,7 +551,7 @@ def function(
     def decorate(target: Callable) -> Function:
         if isinstance(target, (classmethod, staticmethod)):
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: tf.function goes below @staticmethod or "
+                f"{errors.user_site()}: tf.function goes below @staticmethod or "
                 "@classmethod: decorate the plain function first."
             )
         name = getattr(target, "__name__", type(target).__name__)

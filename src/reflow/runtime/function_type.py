@@ -94,7 +94,7 @@ def _object_key(value: Any, site_of: str) -> Any:
         hash(value)
     except TypeError:
         raise TypeError(
-            f"{errors.where(errors.user_frame())}: Could not generate a generic TraceType for "
+            f"{errors.user_site()}: Could not generate a generic TraceType for "
             f"{value!r:.80} ({site_of}). Please verify that it is immutable/hashable. Otherwise, "
             "consider implementing the Tracing Protocol for it."
         ) from None
@@ -304,7 +304,7 @@ class Parameters:
             bound = self.signature.bind(*args, **kwargs).arguments
         except TypeError as error:
             raise TypeError(
-                f"{errors.where(errors.user_frame())}: Binding inputs to tf.function failed due to "
+                f"{errors.user_site()}: Binding inputs to tf.function failed due to "
                 f"`{error}`. Received args: {args!r:.200} and kwargs: {kwargs!r:.200} for signature: "
                 f"{self.name}{self.signature}."
             ) from None

@@ -121,6 +121,11 @@ class BaseSession:
     def _make_plan(
         self, key: Any, stamp: int, fetches: Any, feeds: Sequence[SymbolicTensor]
     ) -> Any:
+        if not self._graph.version:
+            raise RuntimeError(
+                f"{errors.user_site()}: The Session graph is empty. Add operations to the "
+                "graph before calling run(); eager tensors have their values without a session."
+            )
         structure = Fetches(self._graph, fetches)
         if len(set(map(id, feeds))) != len(feeds):
             raise ValueError("feed_dict feeds a tensor twice")
@@ -418,13 +423,13 @@ def _session_for(element: Any, session: Any, what: str) -> Any:
         session = get_default_session()
         if session is None:
             raise ValueError(
-                f"{errors.where(errors.user_frame())}: Cannot {what} {element.name}: No default "
+                f"{errors.user_site()}: Cannot {what} {element.name}: No default "
                 "session is registered. Use `with sess.as_default()` or pass an explicit session to "
                 f"`{what}(session=sess)`"
             )
     if session.graph is not element.graph:
         raise ValueError(
-            f"{errors.where(errors.user_frame())}: Cannot use the given session to {what} "
+            f"{errors.user_site()}: Cannot use the given session to {what} "
             f"{element.name}: the tensor's graph is different from the session's graph."
         )
     return session

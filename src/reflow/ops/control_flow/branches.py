@@ -17,7 +17,7 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.func_graph import BodyGraph, FuncGraph, functions_of, in_v1_style
 from reflow.lang.graph import Graph, Operation
 from reflow.lang.indexed_slices import IndexedSlices
-from reflow.lang.opdef import OpDef
+from reflow.lang.opdef import REGISTRY, OpDef
 from reflow.lang.resource import handle_type
 from reflow.lang.scopes import control_dependencies
 from reflow.lang.services import service
@@ -233,17 +233,19 @@ def traced_branches(
             result = function()
             if result is None and v1_style:
                 raise ValueError(f"{site}: '{label}' must have a return value.")
-            leaves = nest.flatten(result, expand_composites=True)
+        bodies.append(body)
+        results.append(result)
+    results = _with_alike_indices(bodies, results)
+    for (_, label, _), body, result in zip(functions, bodies, results):
+        leaves = nest.flatten(result, expand_composites=True)
+        with body.as_default():
             try:
-                flat = [as_output(leaf) for leaf in leaves]
+                flats.append([as_output(leaf) for leaf in leaves])
             except (TypeError, ValueError) as error:
                 raise type(error)(
                     f"{site}: '{label}' of tf.{where} must return tensors, operations or nested "
                     f"structures of them: {error}"
                 ) from None
-        bodies.append(body)
-        results.append(result)
-        flats.append(flat)
     _check_alike(functions, bodies, results, flats, where, v1_style, site)
     kept = [i for i, each in enumerate(flats[0]) if each is not None]
     for body, flat in zip(bodies, flats):
@@ -309,14 +311,9 @@ def _check_alike(
                 f"{nest._shown(results[0])}\n\nSecond structure: {nest._shown(results[i])}\n\n"
                 f"More specifically: {text}"
             )
-        for position, (x, y) in enumerate(zip(flats[0], flats[i])):
+        for x, y in zip(flats[0], flats[i]):
             if x is None or x.dtype.base_dtype is y.dtype.base_dtype:
                 continue
-            integer = (dtypes.int32, dtypes.int64)
-            if x.dtype.base_dtype in integer and y.dtype.base_dtype in integer:
-                if _is_slices_index(results[0], position):
-                    _widen(bodies, flats, position)
-                    continue
             error = ValueError if v1_style else TypeError
             raise error(
                 f"{site}: Outputs of '{mine}' and '{other}' must have the same type(s). Received "
@@ -324,19 +321,17 @@ def _check_alike(
             )
 
 
-def _is_slices_index(result: Any, position: int) -> bool:
-    """Whether a flat result is the indices of an `IndexedSlices`, whose integer type is free."""
-    for leaf in nest.flatten(result):
-        count = len(nest.flatten(leaf, expand_composites=True))
-        if position < count:
-            return isinstance(leaf, IndexedSlices) and position == 1
-        position -= count
-    return False
-
-
-def _widen(bodies: Sequence[BodyGraph], flats: Sequence[list[Any]], position: int) -> None:
-    from reflow.ops.cast import cast
-
-    for body, flat in zip(bodies, flats):
-        with body.as_default():
-            flat[position] = cast(flat[position], dtypes.int64)
+def _with_alike_indices(bodies: Sequence[BodyGraph], results: list[Any]) -> list[Any]:
+    """The results of branches; indices of slices that are int64 in one branch are so in all."""
+    flats = [nest.flatten(result) for result in results]
+    if len(set(map(len, flats))) > 1:
+        return results
+    for position, column in enumerate(zip(*flats)):
+        if not all(isinstance(leaf, IndexedSlices) for leaf in column):
+            continue
+        if len({leaf.indices.dtype for leaf in column}) > 1:
+            for body, flat, leaf in zip(bodies, flats, column):
+                with body.as_default():
+                    indices = REGISTRY["Cast"](leaf.indices, DstT=dtypes.int64)
+                flat[position] = IndexedSlices(leaf.values, indices, leaf.dense_shape)
+    return [nest.pack_sequence_as(result, flat) for result, flat in zip(results, flats)]

@@ -180,9 +180,11 @@ class TensorArray:
     def _value(self, value: Any) -> Any:
         tensor = convert_to_tensor(value, preferred_dtype=self._dtype, name="value")
         if tensor.dtype.base_dtype is not self._dtype:
-            raise TypeError(
-                f"{errors.user_site()}: a TensorArray of {self._dtype.name} cannot "
-                f"hold a tensor of {tensor.dtype.name}: convert it with tf.cast."
+            raise errors.InvalidArgumentError(
+                None,
+                None,
+                f"{errors.user_site()}: TensorArray dtype is {self._dtype.name} but Op "
+                f"is trying to write dtype {tensor.dtype.name}: convert it with tf.cast.",
             )
         return tensor
 

@@ -11,7 +11,7 @@ from reflow.lang.opdef import REGISTRY
 from reflow.lang.shapes import UNKNOWN, TensorShape
 from reflow.lang.static_value import constant_value, constant_value_as_shape
 from reflow.lang.tensor import SymbolicTensor
-from reflow.lang.tensor_list import TensorList, as_items, invalid, shape_from
+from reflow.lang.tensor_list import TensorList, as_items, invalid, rows_of, shape_from
 from reflow.ops import shape_rules
 from reflow.ops.define import op
 
@@ -130,7 +130,7 @@ def tensor_list_from_tensor(ctx, tensor, element_shape, *, element_dtype):
             f"Specified a list with shape {list(said)} from a tensor with shape {list(sizes[1:])}"
         )
     if ctx.xp.is_numpy or isinstance(tensor, np.ndarray):
-        return TensorList(list(np.asarray(tensor)), element_dtype, said)
+        return TensorList(rows_of(np.asarray(tensor)), element_dtype, said)
     return ctx.xp.list_from_rows(tensor, element_dtype, said)
 
 

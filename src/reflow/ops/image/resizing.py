@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from reflow.lang import errors
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import float32, int32
 from reflow.lang.export import export
@@ -65,7 +66,10 @@ def _resized(
         if images.shape.rank is None:
             raise ValueError("'images' contains no shape.")
         if images.shape.rank not in (3, 4):
-            raise ValueError("'images' must have either 3 or 4 dimensions.")
+            site = errors.user_site()
+            raise ValueError(
+                f"{site}: 'images' must have either 3 or 4 dimensions, not shape {images.shape}."
+            )
         images, is_batch = to_batch(images)
         try:
             size = convert_to_tensor(size, int32, name="size")

@@ -12,7 +12,7 @@ import uuid
 import weakref
 from typing import Any
 
-from reflow.lang import dtypes
+from reflow.lang import dtypes, errors
 from reflow.lang.context import current_graph, executing_eagerly, init_scope
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import DType, as_dtype
@@ -323,7 +323,8 @@ class LookupInterface(_KeysAndValues):
     def _check_keys(self, keys: Any) -> None:
         if keys.dtype.base_dtype is not self._key_dtype:
             raise TypeError(
-                f"Dtype of argument `keys` must be {self._key_dtype}, received: {keys.dtype}"
+                f"{errors.user_site()}: Dtype of argument `keys` must be "
+                f"{self._key_dtype}, received: {keys.dtype}"
             )
 
 

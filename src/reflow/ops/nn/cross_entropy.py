@@ -345,7 +345,8 @@ def sparse_softmax_cross_entropy_with_logits(
         labels_shape = array.shape(labels) if in_graph else None
         if sizes is not None and have is not None and len(have) != len(sizes) - 1:
             raise ValueError(
-                "`labels.shape.rank` must equal `logits.shape.rank - 1`. "
+                f"{errors.user_site()}: `labels.shape.rank` must equal "
+                "`logits.shape.rank - 1`. "
                 f"Received: labels.shape={labels.shape} of rank {len(have)} and "
                 f"logits.shape={logits.shape} of rank {len(sizes)}"
             )
@@ -379,7 +380,8 @@ def sparse_softmax_cross_entropy_with_logits(
 def _same_shape(a: Any, b: Any, first: str, second: str) -> None:
     if not a.shape.is_compatible_with(b.shape):
         raise ValueError(
-            f"`{first}` and `{second}` must have the same shape, received ({a.shape} vs {b.shape})."
+            f"{errors.user_site()}: `{first}` and `{second}` must have the same shape, "
+            f"received ({a.shape} vs {b.shape})."
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import dtypes, errors, nest
+from reflow.lang import dtypes, errors
 from reflow.lang.api_dispatch import handles
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
@@ -379,13 +379,3 @@ def string_format(
             parts.append(function(placeholder, [each], placeholder, summarize))
         parts.append(piece)
     return string_ops.string_join(parts, name=name)
-
-
-@handles("print", types=TYPES, with_function=True)
-def print_ragged(function: Callable, *inputs: Any, **kwargs: Any) -> Any:
-    """Prints, with ragged tensors as text."""
-    summarize = kwargs.get("summarize", 3)
-    shown = nest.map_structure(
-        lambda each: as_text(each, summarize) if is_ragged(each) else each, list(inputs)
-    )
-    return function(*shown, **kwargs)

@@ -385,6 +385,10 @@ def generate_key(xp: Any, seed: Any) -> tuple[Any, Any]:
       key: uint64, [1].
       counter: uint64, [2], of which the low half is 0.
     """
+    if np.shape(seed) != (2,):
+        raise errors.InvalidArgumentError(
+            None, None, f"seed must have shape [2], not {list(np.shape(seed))}"
+        )
     mixed = words64(xp, np.uint64(_SCRAMBLING_KEY), _uint64(xp, seed, 2), 2)
     return mixed[:1], xp.concatenate([xp.zeros_like(mixed[:1]), mixed[1:]])
 

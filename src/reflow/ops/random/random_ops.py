@@ -357,7 +357,8 @@ def random_uniform(
         raise ValueError(f"Argument `dtype` got invalid value {dtype!r}: floats, int32 or int64.")
     if maxval is None:
         if dtype.is_integer:
-            raise ValueError(f"Must specify maxval for integer dtype {dtype!r}")
+            site = errors.user_site()
+            raise ValueError(f"{site}: Must specify maxval for integer dtype {dtype!r}")
         maxval = 1
     with name_scope(name, "random_uniform", [shape, minval, maxval]) as scope:
         sizes = shape_tensor(shape)

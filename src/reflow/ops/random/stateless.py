@@ -310,7 +310,8 @@ def stateless_uniform(
             return whole(sizes, key, counter, algorithm, dtype=dtype, name=scope or None)
         if maxval is None:
             if dtype.is_integer:
-                raise ValueError(f"Must specify maxval for integer dtype {dtype.name}.")
+                site = errors.user_site()
+                raise ValueError(f"{site}: Must specify maxval for integer dtype {dtype.name}.")
             maxval = 1
         low = convert_to_tensor(minval, dtype, name="min")
         high = convert_to_tensor(maxval, dtype, name="max")
