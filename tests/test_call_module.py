@@ -48,7 +48,8 @@ def test_a_graph_of_tensorflow_runs(name):
     for key, value in zip(wanted, found):
         expected = GOLDEN[f"{name}/{key}"]
         assert value.dtype == expected.dtype
-        np.testing.assert_allclose(value, expected, rtol=2e-6, err_msg=key)
+        # Sums of numbers around 1, in an order that depends on the processor: some nearly cancel.
+        np.testing.assert_allclose(value, expected, rtol=2e-6, atol=1e-7, err_msg=key)
     np.testing.assert_allclose(twice[5:], GOLDEN[f"{name}/result_0:0"], rtol=2e-6)
 
 

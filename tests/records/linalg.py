@@ -189,9 +189,10 @@ def regular(*shape, dtype="float32"):
 
 
 def definite(*shape, dtype="float32"):
-    """Positive definite matrices."""
+    """Positive definite matrices, of multiples of 1/64: a product's last bits depend on the processor."""
     x = floats(*shape, dtype=dtype)
-    return (x @ np.swapaxes(x.conj(), -1, -2) + 2 * np.eye(shape[-1], dtype=dtype)).astype(dtype)
+    product = np.round(64 * (x @ np.swapaxes(x.conj(), -1, -2))) / 64
+    return (product + 2 * np.eye(shape[-1], dtype=dtype)).astype(dtype)
 
 
 LOOSE = {"float32": 2e-4, "complex64": 2e-4, "float64": 1e-9, "complex128": 1e-9}
