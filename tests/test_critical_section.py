@@ -118,3 +118,11 @@ def test_what_is_captured_in_a_control_scope_waits_for_it():
     nodes = f.get_concrete_function().graph.get_operations()
     waiting = [op for op in nodes if op.type == "ReadVariableOp"]
     assert [c.type for op in waiting for c in op.control_inputs] == ["PrintV2"]
+
+
+def test_the_nodes_of_a_section():
+    with tf.Graph().as_default() as graph:
+        tf.CriticalSection().execute(lambda: tf.constant(1))
+    types = [op.type for op in graph.get_operations()]
+    for each in ("MutexV2", "MutexLock", "ConsumeMutexLock"):
+        assert types.count(each) == 1, types
