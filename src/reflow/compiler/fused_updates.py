@@ -19,7 +19,9 @@ from reflow.kernels import elementwise
 from reflow.kernels.library import library
 
 _FEWEST = 2  # operations: one alone is as good in XLA's hands
-_LARGE = 1 << 20  # elements of a single result: XLA's one loop over memory is as good
+_LARGE = (
+    1 << 17
+)  # elements: what takes long enough is faster by XLA's loops, once they are compiled
 # JAX's primitives, and the operations of the kernel. A square is a product of what is the same twice.
 _OPERATIONS = {name: name for name in elementwise.OPERATIONS} | {
     "square": "mul",
@@ -100,8 +102,8 @@ def _chains(program: Any, state: set[Any]) -> list[set[int]]:
     chains = {id(chain): chain for chain in chain_of.values()}.values()
 
     def pays(chain: set[int]) -> bool:
-        made = [name for i in chain if (name := program.eqns[i].outvars[0]) in state]
-        return len(chain) >= _FEWEST and (len(made) > 1 or made[0].aval.size < _LARGE)
+        size = program.eqns[min(chain)].outvars[0].aval.size
+        return len(chain) >= _FEWEST and size < _LARGE
 
     return [chain for chain in chains if pays(chain)]
 
