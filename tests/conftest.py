@@ -5,6 +5,7 @@ import os
 import pytest
 
 from reflow.compiler import policy
+from reflow.kernels import library
 from reflow.lang import context, random_seed
 
 os.environ["REFLOW_CACHE_DIR"] = ""  # nothing is left in, or taken from, the user's cache
@@ -33,3 +34,20 @@ def own_global_seed():
     yield
     if random_seed.eager_seed() is not None:
         random_seed.set_seed(None)
+
+
+@pytest.fixture
+def choose_kernels():
+    """Says which kernels are taken: what `REFLOW_KERNELS` can be."""
+    before = library.forced[:]
+
+    def choose(which):
+        library.forced[:] = [which]
+
+    yield choose
+    library.forced[:] = before
+
+
+@pytest.fixture
+def wherever_possible(choose_kernels):
+    choose_kernels("native")

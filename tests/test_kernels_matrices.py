@@ -21,23 +21,6 @@ needs_kernels = pytest.mark.skipif(
 
 
 @pytest.fixture
-def choose_kernels():
-    """Says which kernels are taken: what `REFLOW_KERNELS` can be."""
-    before = library.forced[:]
-
-    def choose(which):
-        library.forced[:] = [which]
-
-    yield choose
-    library.forced[:] = before
-
-
-@pytest.fixture
-def wherever_possible(choose_kernels):
-    choose_kernels("native")
-
-
-@pytest.fixture
 def compiled(monkeypatch):
     monkeypatch.setattr(policy, "forced", [policy.COMPILE])
     monkeypatch.setattr(choices, "_noted", {})

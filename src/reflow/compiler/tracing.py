@@ -115,22 +115,12 @@ def _with_fused_updates(
       state: the shapes of the variables `present`, which are the first arguments.
       written: the variables whose new values are the second result.
     """
-    argument: dict[Any, int] = {}  # of variables that are one array each
-    count = 0
-    for handle, spec in zip(present, state):
-        leaves = jax.tree.leaves(spec)
-        if len(leaves) == 1:
-            argument[handle] = count
-        count += len(leaves)
     results, new_state, _ = staged.out_info
-    count = len(jax.tree.leaves(results))
-    places = []
-    for handle, each in zip(written, new_state):
-        leaves = jax.tree.leaves(each)
-        if len(leaves) == 1:
-            places.append((count, argument.get(handle)))
-        count += len(leaves)
-    run = with_fused_updates(staged.jaxpr, places)
+    arguments = _positions(present, state)
+    made = _positions(written, new_state, len(jax.tree.leaves(results)))
+    run = with_fused_updates(
+        staged.jaxpr, [(i, arguments.get(handle)) for handle, i in made.items()]
+    )
     if run is None:
         return None
     structure = jax.tree.structure(staged.out_info)
@@ -139,6 +129,17 @@ def _with_fused_updates(
         return jax.tree.unflatten(structure, run(*jax.tree.leaves(arguments)))
 
     return fused
+
+
+def _positions(handles: Sequence[Any], values: Sequence[Any], first: int = 0) -> dict[Any, int]:
+    """Where the values of variables lie among all leaves, from `first` on, if they are one array each."""
+    found = {}
+    for handle, value in zip(handles, values):
+        count = len(jax.tree.leaves(value))
+        if count == 1:
+            found[handle] = first
+        first += count
+    return found
 
 
 def _options(cluster: Cluster, jaxpr: Any) -> dict[str, Any]:

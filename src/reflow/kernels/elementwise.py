@@ -30,7 +30,7 @@ _COPY = OPERATIONS["copy"]
 class Steps:
     """Collects the steps of a program: what each does, and to which values.
 
-    Values have any hashable names. `number` gives the program as the library reads it.
+    Values have any hashable names. `numbers` gives the program as the library reads it.
 
     Attributes:
       arrays, scalars: the names of what is given, in the order of first use.

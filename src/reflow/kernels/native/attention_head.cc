@@ -15,6 +15,7 @@
 #include <cstring>
 #include <limits>
 
+#include "processor.h"
 #include "scratch.h"
 
 namespace reflow {
@@ -77,11 +78,8 @@ struct Loops {
 
 const Loops& loops() {
   static const Loops best = [] {
-    const bool fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (fma && __builtin_cpu_supports("avx512f")) {
-      return Loops{"loops, AVX-512", avx512::attend, avx512::differentiate};
-    }
-    if (fma) return Loops{"loops, AVX2", avx2::attend, avx2::differentiate};
+    if (vector_bytes() == kAvx512) return Loops{"loops, AVX-512", avx512::attend, avx512::differentiate};
+    if (vector_bytes() == kAvx2) return Loops{"loops, AVX2", avx2::attend, avx2::differentiate};
     return Loops{"loops", plain::attend, plain::differentiate};
   }();
   return best;

@@ -13,6 +13,7 @@
 #include "normalization.h"
 #include "panels.h"
 #include "pooling.h"
+#include "processor.h"
 #include "random_values.h"
 #include "scratch.h"
 #include "spec.h"
@@ -254,11 +255,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_elements_for_xla, reflow::elements_for_xla,
                                   .RemainingRets()
                                   .Attr<ffi::Span<const int64_t>>("program"));
 
-// The bytes of the processor's widest vectors of numbers: 64, 32, or 16 for less than AVX2.
-REFLOW_EXPORT int reflow_vector_bytes() {
-  if (__builtin_cpu_supports("avx512f")) return 64;
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 32 : 16;
-}
+REFLOW_EXPORT int reflow_vector_bytes() { return reflow::vector_bytes(); }
 
 // Whether there is a good implementation; its name, or else the reason, goes to `text`.
 REFLOW_EXPORT int reflow_implementation(const int64_t* numbers, std::size_t count, int threads, char* text,

@@ -6,6 +6,8 @@
 #include <limits>
 #include <stdexcept>
 
+#include "processor.h"
+
 namespace reflow {
 namespace {
 
@@ -66,10 +68,8 @@ PanelProduct::PanelProduct(const int64_t* n, std::size_t count) {
 std::vector<int64_t> PanelProduct::operands() const { return {rows * inner, panels() * inner * kPanel}; }
 
 std::string PanelProduct::implementation(int) const {
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
-    throw std::runtime_error("the processor lacks AVX2");
-  }
-  if (__builtin_cpu_supports("avx512f")) throw std::runtime_error("XLA has code for AVX-512");
+  if (vector_bytes() < kAvx2) throw std::runtime_error("the processor lacks AVX2");
+  if (vector_bytes() == kAvx512) throw std::runtime_error("XLA has code for AVX-512");
   return "panels";
 }
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "processor.h"
 #include "scratch.h"
 #include "winograd_loops.h"
 
@@ -365,7 +366,7 @@ std::string winograd_implementation(const Spec& spec) {
     fits = fits && axis.kernel == kWindow && axis.stride == 1 && axis.dilation == 1;
   }
   if (!fits) throw std::runtime_error("not for Winograd's algorithm");
-  if (!winograd::runs_here()) throw std::runtime_error("Winograd's algorithm needs AVX2");
+  if (vector_bytes() < kAvx2) throw std::runtime_error("Winograd's algorithm needs AVX2");
   return "Winograd's algorithm";
 }
 

@@ -218,8 +218,6 @@ void in_pieces(const float* a, int64_t a_panel, const float* b, int64_t rows, in
 
 }  // namespace
 
-bool runs_here() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-
 REFLOW_AVX2 void transform_images(const float* const* pixels, int64_t channels, Panels to,
                                   int64_t row) {
   into_panels<OfImages>(pixels, channels, to, row);

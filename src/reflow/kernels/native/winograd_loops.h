@@ -11,8 +11,7 @@ namespace reflow::winograd {
 constexpr int64_t kPlaces = 16;
 constexpr int64_t kPanel = 16;
 
-// Whether this processor can run what is below. Nothing else may be called where it cannot.
-bool runs_here();
+// All of this is for processors with AVX2 (see processor.h), and may not be called on others.
 
 // Numbers in panels: `place` and `panel` are the steps from one to the next.
 struct Panels {
