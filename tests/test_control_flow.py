@@ -8,7 +8,7 @@ import pytest
 from golden import branch_and_loop_programs as programs
 
 import reflow
-from reflow.compiler import policy, traced_control
+from reflow.compiler import policy, traced_control, traced_loop
 from reflow.compiler.evaluate import NotCompilable
 from reflow.compiler.stats import journal, stats
 from reflow.lang import errors
@@ -39,7 +39,7 @@ def tier(request, monkeypatch):
         def refuse(*args):
             raise NotCompilable("the test says so")
 
-        monkeypatch.setattr(traced_control, "loop", refuse)
+        monkeypatch.setattr(traced_loop, "loop", refuse)
         monkeypatch.setattr(traced_control, "branch", refuse)
     return request.param
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import reflow
-from reflow.compiler import policy, traced_control
+from reflow.compiler import policy, traced_loop
 from reflow.kernels.matrices import Panels
 from reflow.lang.func_graph import functions_of
 from reflow.lang.opdef import REGISTRY
@@ -26,12 +26,12 @@ def seen(monkeypatch):
     """The loops that were compiled."""
     loops = []
 
-    class Watched(traced_control._Loop):
+    class Watched(traced_loop._Loop):
         def __init__(self, *args):
             super().__init__(*args)
             loops.append(self)
 
-    monkeypatch.setattr(traced_control, "_Loop", Watched)
+    monkeypatch.setattr(traced_loop, "_Loop", Watched)
     return loops
 
 

@@ -480,7 +480,7 @@ class Tracer(Context):
         self._bounds: dict[int, tuple[Any, tuple[int, int]]] = {}  # the same, by the value's id
         self._outer: Tracer | None = None
         self.limits: dict[Operation, int | None] = {}  # of loops: how often they run at the most
-        self.fillings = itertools.count()  # of buffers to be overwritten: see `_Loop._filling`
+        self.fillings = itertools.count()  # of buffers to be overwritten: see `traced_loop`
 
     def read(self, handle: ResourceHandle) -> Any:
         value = self.peek(handle)
@@ -530,7 +530,7 @@ class Tracer(Context):
         return branch(self, index, functions, args)
 
     def loop(self, cond: FuncGraph, body: FuncGraph, args: Sequence[Any]) -> Sequence[Any]:
-        from reflow.compiler.traced_control import loop
+        from reflow.compiler.traced_loop import loop
 
         return loop(self, cond, body, args)
 
