@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import reflow
-from reflow.compiler import plan, policy
+from reflow.compiler import partition, policy
 
 tf = reflow.compat.v1
 
@@ -14,12 +14,12 @@ def passed(monkeypatch):
     """The shapes of the tensors that clusters hand out."""
     shapes = []
 
-    class Watched(plan.Cluster):
+    class Watched(partition.Cluster):
         def __init__(self, nodes, inputs, constants, outputs, *rest):
             super().__init__(nodes, inputs, constants, outputs, *rest)
             shapes.extend(t.shape.sizes for t in outputs)
 
-    monkeypatch.setattr(plan, "Cluster", Watched)
+    monkeypatch.setattr(partition, "Cluster", Watched)
     return shapes
 
 
@@ -113,12 +113,12 @@ def clusters(monkeypatch):
     """The clusters that are made."""
     made = []
 
-    class Watched(plan.Cluster):
+    class Watched(partition.Cluster):
         def __init__(self, nodes, *rest):
             super().__init__(nodes, *rest)
             made.append({op.name for op in nodes})
 
-    monkeypatch.setattr(plan, "Cluster", Watched)
+    monkeypatch.setattr(partition, "Cluster", Watched)
     return made
 
 

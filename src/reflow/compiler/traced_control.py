@@ -21,8 +21,8 @@ from reflow.compiler.evaluate import (
     Unusual,
     body_nodes,
 )
+from reflow.compiler.folding import state_of
 from reflow.compiler.list_buffer import ListBuffer, UniformList, buffer_of
-from reflow.compiler.plan import state_of
 from reflow.compiler.trip_count import roots
 from reflow.lang import errors
 from reflow.lang.func_graph import FuncGraph, call_arguments

@@ -20,7 +20,7 @@ import numpy as np
 
 from reflow.compiler.cluster import as_numpy
 from reflow.compiler.evaluate import Interpreter, program_of
-from reflow.compiler.plan import plan_of
+from reflow.compiler.partition import plan_of
 from reflow.lang import errors
 from reflow.lang.dtypes import DType
 from reflow.lang.func_graph import FuncGraph, functions_of

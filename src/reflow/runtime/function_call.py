@@ -7,7 +7,7 @@ from typing import Any
 
 from reflow.autodiff import call_gradient
 from reflow.autodiff.body_gradient import dense
-from reflow.compiler.plan import plan_of
+from reflow.compiler.partition import plan_of
 from reflow.lang import context
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.opdef import REGISTRY
