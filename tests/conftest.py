@@ -51,3 +51,18 @@ def choose_kernels():
 @pytest.fixture
 def wherever_possible(choose_kernels):
     choose_kernels("native")
+
+
+@pytest.fixture
+def limit_vectors():
+    """Says how many bytes the vectors of kernels may have; skips the test if the processor has none so wide."""
+    found = library.library()
+    whole = found.vector_bytes
+
+    def limit(most):
+        if most > whole:
+            pytest.skip(f"the processor has no vectors of {most} bytes")
+        found.limit_vectors(most)
+
+    yield limit
+    found.limit_vectors(whole)

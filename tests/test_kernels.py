@@ -169,8 +169,7 @@ def test_work_is_divided_without_changing_the_result(
     geo = geometry(sizes, kernel, strides, 1, padding)
     for kind in (FORWARD, INPUT_GRADIENT, FILTER_GRADIENT):
         taken = kernel_for(kind, np.float32, batch, channels, w_channels, filters, geo)
-        if taken is None:
-            continue
+        assert taken is not None
         given = operands(rng, kind, batch, geo, channels, w_channels, filters)
         wide = [np.asarray(each, np.float64) for each in given]
         want = reference(kind, *wide, geo, channels, w_channels, filters)

@@ -13,7 +13,7 @@ from reflow.kernels.convolution import (
     _result,
     convolution,
 )
-from reflow.kernels.kernel import Shape, choose
+from reflow.kernels.kernel import WINOGRAD, Shape, choose
 from reflow.lang.numpy_namespace import numpy_namespace
 from reflow.ops.spatial import conv_kernels
 
@@ -26,6 +26,13 @@ pytestmark = [
         reason="Winograd's algorithm needs AVX2",
     ),
 ]
+
+
+@pytest.fixture(params=[32, 64], ids=["AVX2", "AVX-512"])
+def vectors(request, limit_vectors):
+    """Both widths of the loops."""
+    limit_vectors(request.param)
+    return request.param
 
 
 def shape_of(kind, batch, channels, filters, geo, dtype=np.float32, **more):
@@ -47,7 +54,7 @@ def agrees(kind, batch, channels, filters, geo, rng):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_random_shapes_agree_with_float64(seed):
+def test_random_shapes_agree_with_float64(seed, vectors):
     rng = np.random.default_rng(seed)
     for _ in range(20):
         while True:
@@ -74,14 +81,14 @@ def test_random_shapes_agree_with_float64(seed):
         (3, (14, 13), 520, 96),  # sums that are too large for each thread to have its own
     ],
 )
-def test_threads_share_the_work(monkeypatch, threads, batch, sizes, channels, filters):
+def test_threads_share_the_work(monkeypatch, vectors, threads, batch, sizes, channels, filters):
     monkeypatch.setattr(library.library(), "threads", threads)
     rng = np.random.default_rng(threads)
     for kind in KINDS:
         agrees(kind, batch, channels, filters, geometry(sizes, (3, 3)), rng)
 
 
-def test_it_is_as_accurate_as_the_direct_sum():
+def test_it_is_as_accurate_as_the_direct_sum(vectors):
     rng = np.random.default_rng(0)
     batch, channels, filters, geo = 4, 64, 64, geometry((28, 28), (3, 3))
     for kind in KINDS:
@@ -92,7 +99,7 @@ def test_it_is_as_accurate_as_the_direct_sum():
         assert of_winograd < 2 * of_direct
 
 
-def test_what_is_no_number_spreads_as_in_the_direct_sum():
+def test_what_is_no_number_spreads_as_in_the_direct_sum(vectors):
     geo = geometry((9, 9), (3, 3))
     x, w = np.ones((1, 9, 9, 16), np.float32), np.ones((3, 3, 16, 16), np.float32)
     x[0, 4, 5, 3] = np.nan
@@ -118,25 +125,35 @@ def test_what_it_cannot_do_is_refused(monkeypatch):
     assert [by_winograd(shape) for shape in refused] == [None] * len(refused)
 
 
-def test_it_is_taken_by_shape_and_told_of(monkeypatch):
-    monkeypatch.setattr(choices, "_noted", {})
-    monkeypatch.setattr(library.library(), "vector_bytes", 32)
-    geo = geometry((56, 56), (3, 3))
+def is_taken(shape):
+    return convolution(shape, False).numbers[0] == WINOGRAD
+
+
+def test_it_is_taken_by_shape(vectors):
+    geo, small = geometry((56, 56), (3, 3)), geometry((4, 4), (3, 3))
     cases = {
         shape_of(FORWARD, 32, 64, 64, geo): True,
         shape_of(INPUT_GRADIENT, 32, 64, 64, geo): True,
         shape_of(FILTER_GRADIENT, 32, 64, 64, geo): True,
         shape_of(FORWARD, 32, 3, 64, geo): False,  # few channels
-        shape_of(FORWARD, 1, 512, 512, geometry((4, 4), (3, 3))): False,  # a large filter
+        shape_of(FORWARD, 4, 512, 512, small): vectors == 64,  # a large filter
+        shape_of(INPUT_GRADIENT, 1, 512, 512, small): False,
         shape_of(FORWARD, 32, 64, 64, geometry((56, 56), (5, 5))): False,
     }
     for shape, taken in cases.items():
-        assert convolution(shape, False) is not None
-        assert ("Winograd" in choices.noted()[0][str(shape)]) == taken
-    monkeypatch.setattr(library.library(), "vector_bytes", 64)  # where oneDNN has larger vectors
-    for shape in cases:
-        convolution(shape, False)
-        assert "Winograd" not in choices.noted()[0][str(shape)]
+        assert is_taken(shape) == taken
+
+
+def test_it_needs_its_vectors(limit_vectors):
+    limit_vectors(16)
+    assert not is_taken(shape_of(FORWARD, 32, 64, 64, geometry((56, 56), (3, 3))))
+
+
+def test_explain_is_told_of_it(monkeypatch):
+    monkeypatch.setattr(choices, "_noted", {})
+    shape = shape_of(FORWARD, 31, 64, 64, geometry((57, 57), (3, 3)))  # not chosen before
+    assert is_taken(shape)
+    assert choices.noted()[0] == {str(shape): "native, Winograd's algorithm"}
 
 
 def test_an_empty_batch_needs_no_kernel():
@@ -148,7 +165,7 @@ def test_an_empty_batch_needs_no_kernel():
     assert dw.shape == w.shape and not dw.any()
 
 
-def test_xla_runs_it():
+def test_xla_runs_it(vectors):
     from reflow.compiler.jax_namespace import jax_namespace
     from reflow.compiler.jax_setup import jax
 

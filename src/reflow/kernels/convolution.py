@@ -53,7 +53,7 @@ def convolution(shape: Shape, compiled: bool) -> Kernel | None:
         return leave_to_xla(shape)
     result = _result(shape)
     kernel = None
-    if found.vector_bytes == _AVX2 and _winograd_is_better(shape):
+    if _winograd_is_better(shape, found.vector_bytes):
         kernel = choose(Winograd(shape), result)
     return kernel or choose(shape, result)
 
@@ -67,19 +67,22 @@ def _result(shape: Shape) -> tuple[int, ...]:
     return (*geometry.kernel, shape.channels // shape.groups, shape.filters)
 
 
-# With AVX-512 oneDNN's own kernels are about twice as fast; Winograd's algorithm uses AVX2 only.
-_AVX2 = 32
-# Multiplications that are as long as transforming an element of the filter to and fro.
-_TRANSFORM = {FORWARD: 400, INPUT_GRADIENT: 870, FILTER_GRADIENT: 100}
+# Multiplications that are as long as transforming an element of the filter to and fro: with AVX2, with AVX-512.
+_TRANSFORM = {
+    32: {FORWARD: 400, INPUT_GRADIENT: 870, FILTER_GRADIENT: 100},
+    64: {FORWARD: 50, INPUT_GRADIENT: 150, FILTER_GRADIENT: 50},
+}
 # Channels and filters, and both together, that the transforms of the images are small beside.
 _FEWEST, _FEWEST_PRODUCTS = 16, 512
 # By how much fewer multiplications there must be.
 _GAIN = 0.85
 
 
-def _winograd_is_better(shape: Shape) -> bool:
+def _winograd_is_better(shape: Shape, vector_bytes: int) -> bool:
     """Where it was measured to gain something over oneDNN (docs/decisions.md)."""
     geometry = shape.geometry
+    if vector_bytes not in _TRANSFORM:
+        return False
     if shape.dtype != np.float32 or shape.groups != 1 or shape.channels_first:
         return False
     if geometry.kernel != (3, 3) or any(n != 1 for n in (*geometry.strides, *geometry.dilations)):
@@ -90,7 +93,7 @@ def _winograd_is_better(shape: Shape) -> bool:
     sizes = geometry.sizes if shape.kind == INPUT_GRADIENT else geometry.outputs
     tiles = shape.batch * math.prod((n + 1) // 2 for n in sizes)
     pixels = shape.batch * math.prod(geometry.outputs)
-    return 16 * tiles + _TRANSFORM[shape.kind] < _GAIN * 9 * pixels
+    return 16 * tiles + _TRANSFORM[vector_bytes][shape.kind] < _GAIN * 9 * pixels
 
 
 def _xla_is_as_good(shape: Shape) -> bool:

@@ -15,7 +15,11 @@ from reflow.platform.processors import processors
 ONEDNN = "onednn-cpu-gomp"  # the distribution that brings oneDNN
 _ONEDNN_FILE = "libdnnl.so.3"
 _HANDLERS = ("reflow_compute", "reflow_random_values", "reflow_elements")  # what XLA calls
-_FUNCTIONS = ("reflow_implementation", "reflow_run")  # what Python calls
+# What Python calls.
+_FUNCTIONS = (
+    *("reflow_implementation", "reflow_run"),
+    *("reflow_vector_bytes", "reflow_limit_vector_bytes"),
+)
 PATH = pathlib.Path(__file__).with_name("_native.so")
 
 # auto: where they were measured to be better; native: wherever they can; xla: never.
@@ -28,15 +32,22 @@ class Library:
     Attributes:
       functions: its functions, through ctypes.
       threads: how many threads a call may use.
-      vector_bytes: of the processor's widest vectors: 64 with AVX-512, 32 with AVX2, 16 with less.
     """
 
     def __init__(self, functions: ctypes.CDLL):
         self.functions = functions
         self.threads = processors()
-        self.vector_bytes: int = functions.reflow_vector_bytes()
         self._registered = False
         self._lock = threading.Lock()
+
+    @property
+    def vector_bytes(self) -> int:
+        """Of the widest vectors of numbers: 64 with AVX-512, 32 with AVX2, 16 with less."""
+        return self.functions.reflow_vector_bytes()
+
+    def limit_vectors(self, most: int) -> None:
+        """From now on kernels use no wider vectors, as if the processor had none: for tests."""
+        self.functions.reflow_limit_vector_bytes(most)
 
     def register(self, jax: Any) -> None:
         """Makes the handlers known to XLA, the first time."""

@@ -77,12 +77,10 @@ struct Loops {
 };
 
 const Loops& loops() {
-  static const Loops best = [] {
-    if (vector_bytes() == kAvx512) return Loops{"loops, AVX-512", avx512::attend, avx512::differentiate};
-    if (vector_bytes() == kAvx2) return Loops{"loops, AVX2", avx2::attend, avx2::differentiate};
-    return Loops{"loops", plain::attend, plain::differentiate};
-  }();
-  return best;
+  static const Loops wide{"loops, AVX-512", avx512::attend, avx512::differentiate};
+  static const Loops narrower{"loops, AVX2", avx2::attend, avx2::differentiate};
+  static const Loops least{"loops", plain::attend, plain::differentiate};
+  return vector_bytes() == kAvx512 ? wide : vector_bytes() == kAvx2 ? narrower : least;
 }
 
 }  // namespace

@@ -128,8 +128,8 @@ bool of_inputs(const Axis& whole, int64_t begin, int64_t end, Part* part) {
   const int64_t last = std::min((end - 1 + whole.lo) / whole.stride + 1, whole.output);
   if (first >= last) return false;
   const int64_t lo = begin + whole.lo - first * whole.stride;
-  const int64_t stop = (last - 1) * whole.stride + whole.reach();
-  const int64_t hi = stop - lo - (end - begin);
+  const int64_t stop = (last - 1) * whole.stride + whole.reach() - whole.lo;
+  const int64_t hi = stop - end;
   // A window that begins after the part does, or ends so that the rest would count as another one.
   if (lo < 0 || hi <= -whole.stride) return false;
   part->input_row = begin;

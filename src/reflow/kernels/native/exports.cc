@@ -256,6 +256,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_elements_for_xla, reflow::elements_for_xla,
                                   .Attr<ffi::Span<const int64_t>>("program"));
 
 REFLOW_EXPORT int reflow_vector_bytes() { return reflow::vector_bytes(); }
+REFLOW_EXPORT void reflow_limit_vector_bytes(int most) { reflow::limit_vector_bytes(most); }
 
 // Whether there is a good implementation; its name, or else the reason, goes to `text`.
 REFLOW_EXPORT int reflow_implementation(const int64_t* numbers, std::size_t count, int threads, char* text,

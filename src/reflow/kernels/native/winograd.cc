@@ -18,6 +18,7 @@ namespace {
 
 using winograd::kPanel;
 using winograd::kPlaces;
+using winograd::kProductRows;
 using winograd::Panels;
 
 constexpr int64_t kTile = 2;    // outputs in a row or a column of a tile
@@ -25,9 +26,8 @@ constexpr int64_t kWindow = 3;  // elements in a row or a column of a filter
 constexpr int64_t kTaps = kWindow * kWindow;
 constexpr int64_t kInputs = kTile + kWindow - 1;
 // Tiles of a block. For outputs: as many as fill the registers of `multiply` without rest.
-constexpr int64_t kRows = 6;
-constexpr int64_t kOutputTiles = 8 * kRows;
-constexpr int64_t kFilterTiles = 128;
+constexpr int64_t kOutputTiles = 8 * kProductRows;
+constexpr int64_t kFilterTiles = 64;
 // Panels of filters whose products are made before they are transformed back.
 constexpr int64_t kFilterPanels = 4;
 // Channels that are summed up at a time: 16 KB of a transformed filter.
@@ -147,11 +147,12 @@ struct Filter {
 
   // Transforms the rows from `begin` to `end`.
   void transform(int64_t begin, int64_t end, const Panels& to) const {
+    const winograd::Loops& loops = winograd::loops();
     const float* elements[kTaps];
     if (!turned) {
       for (int64_t row = begin; row < end; ++row) {
         for (int64_t i = 0; i < kTaps; ++i) elements[i] = data + (i * channels + row) * filters;
-        winograd::transform_filter(elements, filters, to, row);
+        loops.transform_filter(elements, filters, to, row);
       }
       return;
     }
@@ -169,7 +170,7 @@ struct Filter {
         const Panels there{to.at(0, panel), to.place, to.panel};
         for (int64_t row = 0; row < count; ++row) {
           for (int64_t i = 0; i < kTaps; ++i) elements[i] = ordered[i][row];
-          winograd::transform_filter(elements, width, there, first + row);
+          loops.transform_filter(elements, width, there, first + row);
         }
       }
     }
@@ -177,17 +178,16 @@ struct Filter {
 };
 
 // The products of all places, of `count` tiles and the panels of filters from `first` to `last`.
-void multiply_places(const Panels& tiles, const Panels& filter, int64_t count, int64_t channels,
-                     int64_t filters, int64_t first, int64_t last, const Panels& products) {
+void multiply_places(const winograd::Loops& loops, const Panels& tiles, const Panels& filter, int64_t count,
+                     int64_t channels, int64_t filters, int64_t first, int64_t last,
+                     const Panels& products) {
+  const int64_t columns = std::min((last - first) * kPanel, filters - first * kPanel);
   for (int64_t place = 0; place < kPlaces; ++place) {
     for (int64_t channel = 0; channel < channels; channel += kChannels) {
       const int64_t inner = std::min(kChannels, channels - channel);
-      for (int64_t panel = first; panel < last; ++panel) {
-        winograd::multiply(tiles.at(place, channel / kPanel), tiles.panel,
-                           filter.at(place, panel) + channel * kPanel, count, inner,
-                           std::min(kPanel, filters - panel * kPanel), products.at(place, panel - first),
-                           channel > 0);
-      }
+      loops.multiply({tiles.at(place, channel / kPanel), tiles.panel},
+                     {filter.at(place, first) + channel * kPanel, filter.panel}, count, inner, columns,
+                     {products.at(place, 0), products.panel}, channel > 0);
     }
   }
 }
@@ -196,11 +196,12 @@ void multiply_places(const Panels& tiles, const Panels& filter, int64_t count, i
 int64_t tiles_of_block(int64_t tiles, int64_t threads) {
   int64_t blocks = per(tiles, kOutputTiles);
   if (blocks < kPartsPerThread * threads) blocks = std::max<int64_t>(blocks / threads, 1) * threads;
-  return per(per(tiles, blocks), kRows) * kRows;
+  return per(per(tiles, blocks), kProductRows) * kProductRows;
 }
 
 void convolve_with(const Filter& filter, const Convolution& work, const Pool& pool, const float* images,
                    float* result) {
+  const winograd::Loops& loops = winograd::loops();
   const int64_t channels = work.inputs.channels, filters = work.outputs.channels, tiles = work.tiles();
   const int64_t each = tiles_of_block(tiles, pool.threads), panels = panels_of(filters);
   const int blocks = static_cast<int>(per(tiles, each));
@@ -230,17 +231,17 @@ void convolve_with(const Filter& filter, const Convolution& work, const Pool& po
     Tile tile(work, begin);
     for (int64_t i = 0; i < count; ++i, tile.next()) {
       tile.inputs(images, zeros, given);
-      winograd::transform_images(given, channels, in, i);
+      loops.transform_images(given, channels, in, i);
     }
     for (int64_t first = 0; first < panels; first += kFilterPanels) {
       const int64_t last = std::min(first + kFilterPanels, panels), filter_at = first * kPanel;
-      multiply_places(in, transformed, count, channels, filters, first, last, out);
+      multiply_places(loops, in, transformed, count, channels, filters, first, last, out);
       const int64_t width = std::min(filters, last * kPanel) - filter_at;
       float* pixels[kTile * kTile];
       Tile done(work, begin);
       for (int64_t i = 0; i < count; ++i, done.next()) {
         done.outputs(result + filter_at, outside, pixels);
-        winograd::finish_outputs(out, i, width, pixels);
+        loops.finish_outputs(out, i, width, pixels);
       }
     }
   });
@@ -277,17 +278,13 @@ struct Division {
   }
 };
 
-void sum_places(const Panels& inputs, const Panels& gradients, int64_t count, int64_t channels,
-                int64_t filters, int64_t first_panel, const Sums& sums, bool adds) {
-  const int64_t last_panel = first_panel + panels_of(filters);
+void sum_places(const winograd::Loops& loops, const Panels& inputs, const Panels& gradients, int64_t count,
+                int64_t channels, int64_t filters, int64_t first_panel, const Sums& sums, bool adds) {
   for (int64_t place = 0; place < kPlaces; ++place) {
     for (int64_t i = 0; i < sums.channel_panels; ++i) {
       const int64_t rows = std::min(kPanel, channels - i * kPanel);
-      for (int64_t j = first_panel; j < last_panel; ++j) {
-        const int64_t columns = std::min(kPanel, filters - (j - first_panel) * kPanel);
-        winograd::multiply_transposed(inputs.at(place, i), gradients.at(place, j - first_panel), rows, count,
-                                      columns, sums.at(place, i, j), adds);
-      }
+      loops.multiply_transposed({inputs.at(place, i), 0}, {gradients.at(place, 0), gradients.panel}, rows,
+                                count, filters, {sums.at(place, i, first_panel), Sums::kBlock}, adds);
     }
   }
 }
@@ -305,15 +302,17 @@ void finish_panel(const Sums& sums, int64_t chains, int64_t panel, int64_t chann
   }
   const Panels from{sums.at(0, panel, 0), sums.place(), Sums::kBlock};
   const int64_t first = panel * kPanel, rows = std::min(kPanel, channels - first);
+  const winograd::Loops& loops = winograd::loops();
   for (int64_t row = 0; row < rows; ++row) {
     float* elements[kTaps];
     for (int64_t i = 0; i < kTaps; ++i) elements[i] = result + (i * channels + first + row) * filters;
-    winograd::finish_filter(from, row, filters, elements);
+    loops.finish_filter(from, row, filters, elements);
   }
 }
 
 void filter_gradient(const Convolution& work, const Pool& pool, const float* images, const float* gradients,
                      float* result) {
+  const winograd::Loops& loops = winograd::loops();
   const int64_t channels = work.inputs.channels, filters = work.outputs.channels, tiles = work.tiles();
   Sums sums{nullptr, panels_of(channels), panels_of(filters)};
   const Division division(sums, tiles, pool.threads);
@@ -345,11 +344,11 @@ void filter_gradient(const Convolution& work, const Pool& pool, const float* ima
       const int64_t count = std::min(kFilterTiles, end - at);
       for (int64_t i = 0; i < count; ++i, tile.next()) {
         tile.inputs(images, zeros, pixels);
-        winograd::transform_images(pixels, channels, in, i);
+        loops.transform_images(pixels, channels, in, i);
         tile.outputs(gradients + first, zeros, pixels);
-        winograd::transform_gradients(pixels, width, out, i);
+        loops.transform_gradients(pixels, width, out, i);
       }
-      sum_places(in, out, count, channels, width, first_panel, mine, at > begin);
+      sum_places(loops, in, out, count, channels, width, first_panel, mine, at > begin);
     }
   });
   in_parts(pool, static_cast<int>(sums.channel_panels), [&](int panel, int) {

@@ -1,4 +1,4 @@
-// The loops of Winograd's convolutions, for processors with AVX2: transforms of tiles, and products.
+// The loops of Winograd's convolutions, for processors with AVX2 or AVX-512: transforms of tiles, and products.
 //
 // What is transformed has 16 places, those of a 4x4 tile, and lies in panels of 16 channels:
 // [place][panel][row][channel of the panel]. A row is a tile, or of a filter one of its channels.
@@ -10,6 +10,8 @@ namespace reflow::winograd {
 
 constexpr int64_t kPlaces = 16;
 constexpr int64_t kPanel = 16;
+// Rows of a result that `multiply` makes at a time.
+constexpr int64_t kProductRows = 6;
 
 // All of this is for processors with AVX2 (see processor.h), and may not be called on others.
 
@@ -23,28 +25,37 @@ struct Panels {
   }
 };
 
-// Transforms one row: `channels` numbers from each of the pixels of a tile of images (4x4) or of gradients
-// of outputs (2x2), or from each of the elements of a filter (3x3).
-void transform_images(const float* const* pixels, int64_t channels, Panels to, int64_t row);
-void transform_gradients(const float* const* pixels, int64_t channels, Panels to, int64_t row);
-void transform_filter(const float* const* elements, int64_t channels, Panels to, int64_t row);
+// Rows of panels: of the first panel, and the step to the next.
+template <typename Number>
+struct Strip {
+  Number* data;
+  int64_t panel;
+};
+
+// The loops for one set of instructions.
+struct Loops {
+  using Into = void (*)(const float* const* from, int64_t channels, Panels to, int64_t row);
+  using OutOf = void (*)(Panels from, int64_t row, int64_t channels, float* const* to);
+  using Multiply = void (*)(Strip<const float> a, Strip<const float> b, int64_t rows, int64_t inner,
+                            int64_t columns, Strip<float> result, bool adds);
+
+  // Transform one row: `channels` numbers from each of the pixels of a tile of images (4x4) or of gradients
+  // of outputs (2x2), or from each of the elements of a filter (3x3).
+  Into transform_images, transform_gradients, transform_filter;
+  // The way back: to the pixels of a tile of outputs (2x2), or to the elements of a filter's gradient (3x3).
+  OutOf finish_outputs, finish_filter;
+  // result [rows, columns] = a [rows, inner] b [inner, columns], or that added to it with `adds`.
+  Multiply multiply;
+  // result [rows, columns] = the transpose of a [inner, rows] times b [inner, columns]; `a` is one panel.
+  Multiply multiply_transposed;
+};
+
+// Those of the widest vectors that there are.
+const Loops& loops();
 
 // to [columns, rows] = the transpose of from [rows, columns]; steps are from row to row. There must be room
 // for multiples of 8 rows.
 void transpose(const float* from, int64_t from_step, int64_t rows, int64_t columns, float* to,
                int64_t to_step);
-
-// The way back: to the pixels of a tile of outputs (2x2), or to the elements of a filter's gradient (3x3).
-void finish_outputs(Panels from, int64_t row, int64_t channels, float* const* pixels);
-void finish_filter(Panels from, int64_t row, int64_t channels, float* const* elements);
-
-// result [rows, columns] = a [rows, inner] b [inner, columns], or that added to it with `adds`. There are at
-// most 16 columns: `b` and the result are one panel each, `a` is panels, `a_panel` apart.
-void multiply(const float* a, int64_t a_panel, const float* b, int64_t rows, int64_t inner, int64_t columns,
-              float* result, bool adds);
-
-// result [rows, columns] = the transpose of a [inner, rows] times b [inner, columns], all of one panel.
-void multiply_transposed(const float* a, const float* b, int64_t rows, int64_t inner, int64_t columns,
-                         float* result, bool adds);
 
 }  // namespace reflow::winograd
