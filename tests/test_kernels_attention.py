@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import reflow
-from reflow.compiler import fused_attention, policy
+from reflow.compiler import policy
 from reflow.compiler.jax_namespace import jax_namespace
 from reflow.compiler.jax_setup import jax
 from reflow.kernels import choices, kernel, library
@@ -489,8 +489,3 @@ def test_without_kernels_attention_is_the_same(compiled, choose_kernels, monkeyp
     assert not choices.noted()[0]
     q, k, v, b = arrays
     np.testing.assert_allclose(got, reference(q, k, v, 0.25, b), rtol=1e-4, atol=1e-5)
-
-
-def test_programs_without_a_softmax_are_not_looked_through():
-    steps = []
-    assert fused_attention.with_attention(steps, []) is steps

@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from reflow.compiler.fused_attention import with_attention
+from reflow.compiler.fused_attention import find_attention
+from reflow.compiler.fused_convolution import find_convolutions
 from reflow.compiler.rows import node_by_node
+from reflow.compiler.wiring import Wiring
 from reflow.lang import errors
 from reflow.lang.func_graph import FuncGraph, functions_of
 from reflow.lang.graph import Operation, at_node, topological
@@ -110,9 +112,18 @@ class Program:
 
     @property
     def traced(self) -> Sequence[Any]:
-        """The steps as they are traced: some of them taken together."""
+        """The steps as they are traced: some of them taken together.
+
+        Each finder notes what stands in the place of a step, and which steps are gone.
+        """
         if self._traced is None:
-            self._traced = with_attention(self.steps, self.output_slots)
+            wiring = Wiring(self.steps, self.output_slots)
+            put: dict[int, Any] = {}
+            gone: set[int] = set()
+            for find in (find_attention, find_convolutions):
+                find(wiring, put, gone)
+            steps = enumerate(self.steps)
+            self._traced = [put.get(i, step) for i, step in steps if i in put or i not in gone]
         return self._traced
 
     @property

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from reflow.compiler import targets
+from reflow.compiler.wiring import Wiring
 from reflow.kernels.attention import (
     DEPTH,
     KEYS,
@@ -259,21 +260,13 @@ def _terms(step: Any) -> list[str]:
 # Finding ------------------------------------------------------------------------------------------
 
 
-def with_attention(steps: Sequence[Any], outputs: Sequence[int]) -> Sequence[Any]:
-    """`steps` of a program with those that make up attention taken together.
-
-    Args:
-      outputs: the slots that the program gives.
-    """
-    if not any(step[0].type == "Softmax" for step in steps):
-        return steps
-    wiring = _Wiring(steps, outputs)
-    put: dict[int, Any] = {}
-    gone: set[int] = set()
-    for softmax, step in enumerate(steps):
-        if step[0].type != "Softmax":
+def find_attention(wiring: Wiring, put: dict[int, Any], gone: set[int]) -> None:
+    """Finds what makes up attention: see `Program.traced`."""
+    steps = wiring.steps
+    for softmax in range(len(steps)):
+        if not wiring.is_a(softmax, ("Softmax",)):
             continue
-        for last in wiring.users(step[3][0], _PRODUCTS):
+        for last in wiring.users(wiring.result(softmax), _PRODUCTS):
             found = _find(wiring, softmax, last)
             if found is None:
                 continue
@@ -290,64 +283,9 @@ def with_attention(steps: Sequence[Any], outputs: Sequence[int]) -> Sequence[Any
                 put[place] = FusedGradient(steps, fused, gradient, found.weights)
                 gone.update(gradient.parts)
             break
-    return [put.get(i, step) for i, step in enumerate(steps) if i in put or i not in gone]
 
 
-class _Wiring:
-    """Which step makes a slot, and which ones take it."""
-
-    def __init__(self, steps: Sequence[Any], outputs: Sequence[int]):
-        self.steps = steps
-        self._makers = {slot: i for i, step in enumerate(steps) for slot in step[3]}
-        self._users: dict[int, list[int]] = {slot: [-1] for slot in outputs}
-        for i, step in enumerate(steps):
-            for slot in step[2]:
-                self._users.setdefault(slot, []).append(i)
-
-    def users(self, slot: int, types: Sequence[str] | None = None) -> list[int]:
-        """The steps that take a slot, as often as they do, and -1 if the program gives it."""
-        found = self._users.get(slot, [])
-        return found if types is None else [i for i in found if i >= 0 and self.is_a(i, types)]
-
-    def is_a(self, step: int, types: Sequence[str]) -> bool:
-        """Whether the op of a step is one of `types`."""
-        return self.steps[step][0].type in types
-
-    def maker(self, slot: int, types: Sequence[str]) -> int | None:
-        """The step that makes a slot, if its op is one of `types`."""
-        i = self._makers.get(slot)
-        return i if i is not None and self.is_a(i, types) else None
-
-    def own(self, slot: int, types: Sequence[str]) -> int | None:
-        """The same, if one step alone takes the slot."""
-        return self.maker(slot, types) if len(self.users(slot)) == 1 else None
-
-    def only_user(self, slot: int, types: Sequence[str]) -> int | None:
-        """The step that alone takes a slot, if its op is one of `types`."""
-        users = self.users(slot)
-        return (
-            users[0] if len(users) == 1 and users[0] >= 0 and self.is_a(users[0], types) else None
-        )
-
-    def result(self, step: int) -> int:
-        """The slot of a step's result."""
-        return self.steps[step][3][0]
-
-    def other(self, step: int, slot: int) -> int:
-        """The operand of a step with two of them that is not `slot`; -1 if it has not two."""
-        sources = self.steps[step][2]
-        if len(sources) != 2 or slot not in sources:
-            return -1
-        return sources[1 - sources.index(slot)]
-
-    def made_before(self, steps: Sequence[int], place: int) -> bool:
-        """Whether what these steps take from others is there at `place`."""
-        own = {slot for i in steps for slot in self.steps[i][3]}
-        taken = {slot for i in steps for slot in self.steps[i][2]} - own
-        return all(self._makers.get(slot, -1) < place for slot in taken)
-
-
-def _find(wiring: _Wiring, softmax: int, last: int) -> _Found | None:
+def _find(wiring: Wiring, softmax: int, last: int) -> _Found | None:
     """The attention with this Softmax and this product of its result with values."""
     steps = wiring.steps
     weights = wiring.result(softmax)
@@ -386,7 +324,7 @@ def _find(wiring: _Wiring, softmax: int, last: int) -> _Found | None:
     return _Found(first, last, [first, *parts], q, k, v, weights, bias, scales)
 
 
-def _find_gradient(wiring: _Wiring, found: _Found) -> _Gradient | None:
+def _find_gradient(wiring: Wiring, found: _Found) -> _Gradient | None:
     """The steps of the gradient of an attention, if they alone take its weights.
 
     With y for the weights and g for the gradient of the result, these are: dy = g v', dv = y' g,
@@ -431,7 +369,7 @@ def _find_gradient(wiring: _Wiring, found: _Found) -> _Gradient | None:
     return _Gradient(to_weights, to_v, to_q, to_k, parts, total, g)
 
 
-def _find_softmax_gradient(wiring: _Wiring, y: int, users: Sequence[int]) -> list[int] | None:
+def _find_softmax_gradient(wiring: Wiring, y: int, users: Sequence[int]) -> list[int] | None:
     """The steps dy, dy * y, its sum over keys, dy less that, and the last of the gradient of a Softmax.
 
     Args:

@@ -18,6 +18,13 @@ class JaxNamespace:
     is_numpy = False
     lax = lax
     jax = jax
+    epilogue: Any = None  # of the convolution that is made next: see `kernels.convolution.Epilogue`
+
+    def with_epilogue(self, epilogue: Any) -> JaxNamespace:
+        """The same functions, for a convolution which that follows."""
+        other = JaxNamespace()
+        other.epilogue = epilogue
+        return other
 
     def __getattr__(self, name: str) -> Any:
         try:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from reflow.kernels.kernel import (
+    BIAS,
     FILTER_GRADIENT,
     FORWARD,
     INPUT_GRADIENT,
+    RELU6,
     WINOGRAD,
     Kernel,
     Shape,
@@ -18,6 +20,32 @@ from reflow.kernels.kernel import (
     leave_to_xla,
 )
 from reflow.kernels.library import forced, library
+
+
+class Epilogue:
+    """What follows a convolution, for its kernel to do while the results lie in the cache.
+
+    Attributes:
+      bias: a float32 array with a number for each filter.
+      after: BIAS, RELU or RELU6.
+      done: whether a kernel does it.
+    """
+
+    __slots__ = ("bias", "after", "done")
+
+    def __init__(self, bias: Any, after: int):
+        self.bias = bias
+        self.after = after
+        self.done = False
+
+    def of(self, xp: Any, y: Any, bias: Any, channels_first: bool) -> Any:
+        """The results `y` of a convolution with this done to them, where no kernel does it."""
+        if channels_first:
+            bias = bias.reshape(-1, *(1,) * (y.ndim - 2))
+        y = y + bias
+        if self.after != BIAS:
+            y = xp.maximum(y, np.float32(0))
+        return xp.minimum(y, np.float32(6)) if self.after == RELU6 else y
 
 
 class Winograd(NamedTuple):

@@ -23,6 +23,9 @@ _NAMES = (
     *("average pooling", "gradient of an average pooling"),
     *("mean and variance", "sums of the gradient of a batch normalization"),
 )
+# What follows a convolution, as in native/spec.h.
+NOTHING, BIAS, RELU, RELU6 = range(4)
+_AFTER = ("", ", bias", ", bias and Relu", ", bias and Relu6")
 _TYPES = {"float32": 0, "bfloat16": 1}
 _REASON = 256  # bytes for the reason why something failed
 
@@ -38,6 +41,7 @@ class Shape(NamedTuple):
     filters: int  # of a pooling or a normalization as many as channels
     geometry: Any  # `ops.conv_kernels.Geometry`
     channels_first: bool = False  # images are [batch, channels, spatial...]
+    after: int = NOTHING  # what is done to the results of a convolution
 
     def numbers(self) -> np.ndarray:
         """The shape as the library reads it (native/spec.h)."""
@@ -47,7 +51,7 @@ class Shape(NamedTuple):
         )
         numbers = [
             *(self.kind, _TYPES[self.dtype.name], int(self.channels_first), self.batch),
-            *(self.groups, self.channels, self.filters, len(geo.kernel)),
+            *(self.groups, self.channels, self.filters, len(geo.kernel), self.after),
         ]
         for size, kernel, output, stride, dilation, (lo, hi) in axes:
             numbers += [size, kernel, output, stride, dilation, lo, hi]
@@ -68,7 +72,7 @@ class Shape(NamedTuple):
             if any(n != 1 for n in numbers):
                 text += f", {name} {_sizes(numbers)}"
         text += f", {self.groups} groups" if self.groups > 1 else ""
-        return text + (", channels first" if self.channels_first else "")
+        return text + (", channels first" if self.channels_first else "") + _AFTER[self.after]
 
 
 def _sizes(numbers: Any) -> str:

@@ -18,6 +18,7 @@ class NumpyNamespace:
     """NumPy's functions as attributes, and the extensions below."""
 
     is_numpy = True
+    epilogue = None  # nothing is done together here: see `JaxNamespace`
 
     def __getattr__(self, name: str) -> Any:
         try:

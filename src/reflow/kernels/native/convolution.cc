@@ -8,6 +8,7 @@
 
 #include "cache.h"
 #include "engine.h"
+#include "epilogue.h"
 #include "scratch.h"
 
 namespace reflow {
@@ -374,6 +375,7 @@ struct Call {
   const Spec& spec;
   const Plan& plan;
   const void *a, *b;
+  const float* bias;
   void* result;
 };
 
@@ -394,6 +396,11 @@ void run_part(const Call& call, int index, char* filter, char* room) {
       arguments[DNNL_ARG_WEIGHTS] = at(recipe.filter, filter);
       arguments[DNNL_ARG_DST] = y.out();
       recipe.primitive.execute(stream, arguments);
+      if (spec.after != After::kNothing) {
+        stream.wait();
+        const int64_t pixels = recipe.output.get_size() / sizeof(float) / spec.filters;
+        finish_pixels(spec, call.bias, static_cast<float*>(y.out().get_data_handle()), pixels);
+      }
       y.done(stream);
       break;
     }
@@ -475,9 +482,10 @@ std::string convolution_implementation(const Spec& spec, int threads) {
   return plan_of(spec, threads)->recipes[0].name;
 }
 
-void convolve(const Spec& spec, const Pool& pool, const void* a, const void* b, void* result) {
+void convolve(const Spec& spec, const Pool& pool, const void* a, const void* b, const float* bias,
+              void* result) {
   const auto plan = plan_of(spec, pool.threads);
-  const Call call{spec, *plan, a, b, result};
+  const Call call{spec, *plan, a, b, bias, result};
   if (spec.kind == Kind::kFilterGradient) {
     to_filter(call, pool);
   } else {

@@ -6,12 +6,14 @@
 
 namespace reflow {
 
-// Computes what `spec` says: from images `a` and a filter `b` the output (forward), from a filter `a` and
+// Computes what `spec` says: from images `a` and a filter `b` the output (forward), with `bias` where something
+// follows (see finish_pixels), from a filter `a` and
 // the gradient of the output `b` that of the input, from images `a` and the gradient of the output `b`
 // that of the filter.
 //
 // Throws std::runtime_error or dnnl::error when oneDNN cannot.
-void convolve(const Spec& spec, const Pool& pool, const void* a, const void* b, void* result);
+void convolve(const Spec& spec, const Pool& pool, const void* a, const void* b, const float* bias,
+              void* result);
 
 // The name of oneDNN's implementation. Throws std::runtime_error when there is none that is worth it.
 std::string convolution_implementation(const Spec& spec, int threads);

@@ -9,6 +9,7 @@
 
 #include "convolution.h"
 #include "elementwise.h"
+#include "epilogue.h"
 #include "matrices.h"
 #include "normalization.h"
 #include "panels.h"
@@ -39,6 +40,7 @@ std::vector<Buffer> buffers_of(const Spec& spec) {
   const Buffer means{spec.channels, Type::kFloat32}, sums{2 * spec.channels, Type::kFloat32};
   switch (spec.kind) {
     case Kind::kForward:
+      if (spec.after != After::kNothing) return {input, filter, {spec.filters, Type::kFloat32}, output};
       return {input, filter, output};
     case Kind::kInputGradient:
       return {filter, output, input};
@@ -55,6 +57,11 @@ std::vector<Buffer> buffers_of(const Spec& spec) {
     default:
       return {input, output};
   }
+}
+
+// What the operands of a convolution say beside images and filter.
+const float* bias_of(const Spec& spec, const void* const* given) {
+  return spec.after == After::kNothing ? nullptr : static_cast<const float*>(given[2]);
 }
 
 // A call of any kind.
@@ -85,7 +92,7 @@ Call call_of_windows(const int64_t* numbers, std::size_t count) {
     } else if (spec.is_normalization()) {
       sum_channels(spec, pool, given, static_cast<float*>(result));
     } else {
-      convolve(spec, pool, given[0], given[1], result);
+      convolve(spec, pool, given[0], given[1], bias_of(spec, given), result);
     }
   };
   return call;
@@ -97,6 +104,7 @@ Call call_of_winograd(const int64_t* numbers, std::size_t count) {
   call.implementation = [spec](int) { return winograd_implementation(spec); };
   call.compute = [spec](const Pool& pool, const void* const* given, void* const* results) {
     winograd_convolve(spec, pool, given[0], given[1], results[0]);
+    finish(spec, pool, bias_of(spec, given), static_cast<float*>(results[0]));
   };
   return call;
 }

@@ -6,7 +6,7 @@
 namespace reflow {
 namespace {
 
-constexpr std::size_t kHead = 8;
+constexpr std::size_t kHead = 9;
 constexpr std::size_t kPerAxis = 7;
 constexpr int64_t kMost = int64_t{1} << 31;
 
@@ -31,6 +31,10 @@ Spec::Spec(const int64_t* numbers, std::size_t count) : flat(numbers, numbers + 
   require(numbers[1] == 0 || numbers[1] == 1, "no such type");
   kind = static_cast<Kind>(numbers[0]);
   type = static_cast<Type>(numbers[1]);
+  require(numbers[8] >= 0 && numbers[8] <= 3, "no such epilogue");
+  after = static_cast<After>(numbers[8]);
+  require(after == After::kNothing || (kind == Kind::kForward && type == Type::kFloat32),
+          "an epilogue that they do not have");
   channels_first = numbers[2] != 0;
   batch = numbers[3];
   groups = numbers[4];

@@ -23,7 +23,7 @@ from reflow.kernels.convolution import (
     INPUT_GRADIENT,
     convolution,
 )
-from reflow.kernels.kernel import Kernel, Shape
+from reflow.kernels.kernel import NOTHING, Kernel, Shape
 
 Pads = Sequence[tuple[int, int]]
 
@@ -89,12 +89,11 @@ def forward(xp: Any, x: Any, w: Any, geometry: Geometry) -> Any:
     """
     if not x.size or not w.size or 0 in geometry.outputs:
         return xp.zeros((x.shape[0], *geometry.outputs, w.shape[-1]), x.dtype)
-    kernel = kernel_of(xp, FORWARD, x.dtype, x.shape, w.shape, geometry)
 
     def otherwise(x: Any, w: Any) -> Any:
         return _forward_numpy(x, w, geometry) if xp.is_numpy else _forward_xla(xp, x, w, geometry)
 
-    return natively(xp, kernel, otherwise, x, w)
+    return forward_natively(xp, otherwise, x, w, x.shape, w.shape, geometry)
 
 
 def input_gradient(xp: Any, channels: int, w: Any, dy: Any, geometry: Geometry) -> Any:
@@ -144,10 +143,9 @@ def forward_channels_first(xp: Any, x: Any, w: Any, geometry: Geometry) -> Any:
     def otherwise(x: Any, w: Any) -> Any:
         return _first(xp, forward(xp, _last(xp, x), w, geometry))
 
-    kernel = None
-    if x.size and w.size and 0 not in geometry.outputs:
-        kernel = kernel_of(xp, FORWARD, x.dtype, x.shape[:2], w.shape, geometry, True)
-    return natively(xp, kernel, otherwise, x, w)
+    if not x.size or not w.size or 0 in geometry.outputs:
+        return otherwise(x, w)
+    return forward_natively(xp, otherwise, x, w, x.shape[:2], w.shape, geometry, True)
 
 
 def input_gradient_channels_first(
@@ -191,12 +189,42 @@ def kernel_of(
     w_shape: Sequence[int],
     geometry: Geometry,
     channels_first: bool = False,
+    after: int = NOTHING,
 ) -> Kernel | None:
     """A native kernel; of the shapes of images and filter the outer dimensions count."""
     batch, channels, filters = x_shape[0], x_shape[-1], w_shape[-1]
     groups = channels // w_shape[-2]
-    shape = Shape(kind, dtype, batch, groups, channels, filters, geometry, channels_first)
+    shape = Shape(kind, dtype, batch, groups, channels, filters, geometry, channels_first, after)
     return convolution(shape, not xp.is_numpy)
+
+
+def forward_natively(
+    xp: Any,
+    otherwise: Callable[..., Any],
+    x: Any,
+    w: Any,
+    x_shape: Sequence[int],
+    w_shape: Sequence[int],
+    geometry: Geometry,
+    channels_first: bool = False,
+) -> Any:
+    """A convolution by a kernel where there is one, with what follows it; else `otherwise(x, w)`.
+
+    Args:
+      x_shape, w_shape: of which the outer dimensions count.
+    """
+    shape = xp, FORWARD, x.dtype, x_shape, w_shape, geometry, channels_first
+    epilogue = xp.epilogue
+    if epilogue is not None and not epilogue.done and epilogue.bias.shape == (w_shape[-1],):
+        kernel = kernel_of(*shape, epilogue.after)
+        if kernel is not None:
+            epilogue.done = True
+
+            def both(x: Any, w: Any, bias: Any) -> Any:
+                return epilogue.of(xp, otherwise(x, w), bias, channels_first)
+
+            return natively(xp, kernel, both, x, w, epilogue.bias)
+    return natively(xp, kernel_of(*shape), otherwise, x, w)
 
 
 def natively(xp: Any, kernel: Kernel | None, otherwise: Callable[..., Any], *args: Any) -> Any:

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from reflow.kernels.convolution import FILTER_GRADIENT, FORWARD, INPUT_GRADIENT
+from reflow.kernels.convolution import FILTER_GRADIENT, INPUT_GRADIENT
 from reflow.ops.spatial import conv_kernels
 from reflow.ops.spatial.conv_kernels import (
     Geometry,
     by_images,
     by_platform,
+    forward_natively,
     inside,
     kernel_of,
     natively,
@@ -58,8 +59,7 @@ def forward(xp: Any, x: Any, w: Any, geometry: Geometry) -> Any:
             return by_images(lambda x: shifted(x, w), x)
         return by_platform(xp, shifted, in_groups, xp.asarray(x), xp.asarray(w))
 
-    kernel = kernel_of(xp, FORWARD, x.dtype, x.shape, (1, shape[-1]), geometry)
-    return natively(xp, kernel, otherwise, x, w)
+    return forward_natively(xp, otherwise, x, w, x.shape, (1, shape[-1]), geometry)
 
 
 def input_gradient(xp: Any, w: Any, dy: Any, geometry: Geometry) -> Any:
