@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import reflow as tf
-from reflow.compiler import policy, stats
+from reflow.compiler import policy, stats, tracing
 from reflow.lang.verifier import verify
 
 v1 = tf.compat.v1
@@ -179,3 +179,27 @@ def test_every_graph_here_is_well_formed(graph):
     v = v1.get_variable("v", [2])
     tf.reduce_sum(x * v)
     verify(graph)
+
+
+def test_what_runs_but_cannot_be_compiled_says_so(session, monkeypatch):
+    def fails(*args):
+        raise TypeError("no such form")
+
+    def choose(nodes, interpretable, has_loops, entry, kind):
+        return policy.COMPILE if entry.runs and not entry.compiling else policy.INTERPRET
+
+    monkeypatch.setattr(policy, "forced", ["auto"])
+    monkeypatch.setattr(policy, "choose", choose)
+    monkeypatch.setattr(tracing, "build", fails)
+    x = v1.placeholder(tf.float32, [2])
+    y = tf.add(x, 1.0, name="first")
+    index = v1.placeholder(tf.int32, [])
+    picked = tf.gather(tf.exp([1.0, 2.0]), index)
+    assert session.run(y, {x: [1.0, 2.0]}).tolist() == [2.0, 3.0]
+    with pytest.warns(RuntimeWarning, match="'first'.*compiling it failed: no such form"):
+        assert session.run(y, {x: [1.0, 2.0]}).tolist() == [2.0, 3.0]
+    assert session.run(y, {x: [1.0, 2.0]}).tolist() == [2.0, 3.0]  # it is said once
+    with pytest.raises(tf.errors.InvalidArgumentError):  # what is wrong says what is wrong
+        session.run(picked, {index: 5})
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        session.run(picked, {index: 5})

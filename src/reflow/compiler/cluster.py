@@ -12,6 +12,7 @@ import queue
 import sys
 import threading
 import time
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -70,7 +71,9 @@ class Recut(Exception):
 class Entry:
     """What is known of one shape signature of a cluster."""
 
-    __slots__ = ("runs", "spent", "best", "compiling", "executable", "elements", "signature")
+    __slots__ = (
+        *("runs", "spent", "best", "compiling", "failure", "executable", "elements", "signature"),
+    )
 
     def __init__(self, signature: Any) -> None:
         self.signature = signature
@@ -78,6 +81,7 @@ class Entry:
         self.spent = 0.0
         self.best = float("inf")
         self.compiling = False
+        self.failure: str | None = None  # why it could not be compiled; nobody has been told yet
         self.executable: Executable | None = None
         self.elements = 0  # in the inputs and the state
 
@@ -186,8 +190,10 @@ class Cluster:
         choice = policy.choose(self.weight, self.interpretable, self.has_loops, entry, self._kind)
         if choice is policy.COMPILE:
             optional = entry.runs > 0 and self.interpretable and policy.forced[0] == "auto"
-            compiled = self._try_to_compile if optional else self._compile_now
-            executable = compiled(values, store)
+            if optional:
+                executable = self._try_to_compile(entry, values, store)
+            else:
+                executable = self._compile_now(values, store)
             if executable is not None:
                 return self._run_compiled(executable, values, store)
             entry.compiling = True  # not again
@@ -216,7 +222,7 @@ class Cluster:
                 else:
                     store.set(handle, value)
         record("slow loop", nodes=len(self.nodes), first=self.nodes[0].name)
-        executable = self._try_to_compile(values, store)
+        executable = self._try_to_compile(entry, values, store)
         if executable is None:
             self.has_loops = False
             return self._interpret(entry, values, interpreter(store))
@@ -318,7 +324,19 @@ class Cluster:
         if spent < entry.best:
             entry.best = spent
         count("interpreted_runs")
+        if entry.failure is not None:
+            self._warn(entry)
         return outputs
+
+    def _warn(self, entry: Entry) -> None:
+        """Says once that a program which runs, so is not wrong, could not be compiled."""
+        why, entry.failure = entry.failure, None
+        nodes = f"{len(self.nodes)} nodes, '{self.nodes[0].name}' the first"
+        warnings.warn(
+            f"Reflow interprets a part of this program ({nodes}), because compiling it failed: {why}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
     def _interpreted(self, args: Sequence[Any], interpreter: Interpreter) -> Sequence[Any]:
         with np.errstate(all="ignore"):
@@ -387,15 +405,20 @@ class Cluster:
         self._keep(self._entry(values), executable)  # the key may be another one by now
         return executable
 
-    def _try_to_compile(self, values: Sequence[Any], store: Any) -> Executable | None:
-        """Compiles what can be interpreted too; None if that fails: the run that fails interpreted says why."""
+    def _try_to_compile(self, entry: Entry, values: Sequence[Any], store: Any) -> Executable | None:
+        """Compiles what can be interpreted too; None if that fails."""
         try:
             return self._compile_now(values, store)
         except Recut:
             raise
         except Exception as error:
-            record("gave up compiling", nodes=len(self.nodes), why=str(error)[:300])
+            self._give_up(entry, error)
             return None
+
+    def _give_up(self, entry: Entry, error: Exception) -> None:
+        """A wrong program fails interpreted too, and says so itself; for another see `_warn`."""
+        entry.failure = str(error)[:300]
+        record("gave up compiling", nodes=len(self.nodes), why=entry.failure)
 
     def _keep(self, entry: Entry, executable: Executable) -> None:
         """Notes an executable, and forgets the one that was not used for longest, if there are many."""
@@ -427,8 +450,8 @@ class Cluster:
                 executable = self._compile(shapes_only, _Specs(state))
             except Recut as recut:
                 self.recut = recut
-            except Exception as error:  # the run that fails interpreted says so itself
-                record("gave up compiling", nodes=len(self.nodes), why=str(error)[:300])
+            except Exception as error:
+                self._give_up(entry, error)
                 return
             else:
                 self._keep(self._entry_for(entry.signature), executable)
