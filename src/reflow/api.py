@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reflow.lang.api_dispatch import dispatching
+from reflow.lang.collector import postponed
 
 _OF_KERAS = ("keras", "initializers", "losses", "metrics", "optimizers")  # in TF 2
 _maps: dict[str, dict[str, str]] = {}
@@ -36,7 +37,8 @@ def module_attributes(module: str, space: str, prefix: str = "") -> tuple[Any, A
 def resolve(place: str) -> Any:
     """The object at `module:attribute`; the module itself when there is no attribute."""
     module, _, attribute = place.partition(":")
-    found: Any = importlib.import_module(module)
+    with postponed:
+        found: Any = importlib.import_module(module)
     for part in filter(None, attribute.split(".")):
         found = getattr(found, part)
     return found

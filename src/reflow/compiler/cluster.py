@@ -35,6 +35,7 @@ from reflow.compiler.memory import LONG, give_back
 from reflow.compiler.stats import count, record
 from reflow.compiler.structure import Kind, keep, kind_of
 from reflow.compiler.trip_count import LoopLimit
+from reflow.lang.collector import postponed
 from reflow.lang.dtypes import variant
 from reflow.lang.func_graph import functions_of
 from reflow.lang.graph import Operation, at_node
@@ -464,8 +465,9 @@ class Cluster:
         Raises:
           Recut: if the value of an input or of an inner tensor must be known first.
         """
-        import reflow.compiler.jax_setup  # noqa: F401
-        from reflow.compiler import tracing
+        with postponed:
+            import reflow.compiler.jax_setup  # noqa: F401
+            from reflow.compiler import tracing
 
         started = time.perf_counter()
         if self.lists:

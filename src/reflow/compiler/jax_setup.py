@@ -16,6 +16,7 @@ import numpy as np
 from reflow.compiler import cache_directory
 from reflow.compiler.memory import keep_freed_memory
 from reflow.compiler.stats import record
+from reflow.lang.collector import postponed
 
 
 @contextlib.contextmanager
@@ -36,7 +37,7 @@ def _draws_of_its_own() -> Iterator[None]:
 
 keep_freed_memory()
 
-with _draws_of_its_own():
+with _draws_of_its_own(), postponed:
     import jax
 
 record("cache", **cache_directory.use(jax.config))

@@ -28,6 +28,7 @@ from reflow.compiler.late import Places, join_late, just_reads, read_late
 from reflow.compiler.ordering import implied_order, order_of_folded
 from reflow.compiler.rows import each_row
 from reflow.lang import dtypes
+from reflow.lang.collector import postponed
 from reflow.lang.func_graph import FuncGraph, functions_of
 from reflow.lang.graph import Operation
 from reflow.lang.numpy_namespace import numpy_namespace
@@ -68,6 +69,7 @@ class Partition:
       ordered: whether side effects happen in the order in which the nodes were made, as in functions.
     """
 
+    @postponed
     def __init__(
         self,
         nodes: Sequence[Operation],

@@ -18,6 +18,7 @@ from reflow.compiler.jax_namespace import jax_namespace
 from reflow.compiler.jax_setup import wide_types
 from reflow.compiler.list_buffer import ListBuffer
 from reflow.compiler.memory import runs_of
+from reflow.lang.collector import postponed
 from reflow.lang.tensor_list import TensorList
 
 MANY = 100  # nodes: from here on it is worth asking how much XLA should optimise
@@ -78,7 +79,7 @@ def _build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
         [_spec(store.get(h), sharding) for h in read],
         [_spec(values[i], sharding) for i in dynamic],
     )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), postponed:
         warnings.filterwarnings("ignore", message="Some donated buffers were not usable")
         given_away: tuple[int, ...] = (0,)
         staged = jax.jit(traced, donate_argnums=given_away).trace(*specs)
@@ -91,7 +92,8 @@ def _build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
             fused = _with_fused_updates(staged, specs[0], present, written)
             if fused is not None:
                 staged = jax.jit(fused, donate_argnums=given_away).trace(*specs)
-        compiled = staged.lower().compile(_options(cluster, staged.jaxpr))
+        lowered = staged.lower()
+    compiled = lowered.compile(_options(cluster, staged.jaxpr))
 
     runs = None if cluster.accelerated else runs_of(compiled)
 

@@ -9,6 +9,7 @@ from typing import Any
 from reflow.data import structure
 from reflow.data.structure import Structure
 from reflow.lang import errors
+from reflow.lang.collector import postponed
 from reflow.lang.context import executing_eagerly
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
@@ -100,6 +101,7 @@ class ElementFunction:
             graph = self._trace_once(function, inputs, label, unpack, _forbid_variables)
         return graph
 
+    @postponed
     def _trace_once(
         self,
         function: Callable[..., Any],

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from reflow.lang import context, errors, nest
+from reflow.lang.collector import postponed
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.func_graph import FuncGraph
@@ -212,6 +213,7 @@ class Function:
             )
         return self._trace_once(types, _forbid_variables)
 
+    @postponed
     def _trace_once(self, types: ArgumentTypes, creator: Callable) -> ConcreteFunction:
         self._tracing_count += 1
         graph = trace_graph(self._name, creator)

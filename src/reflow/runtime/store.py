@@ -60,8 +60,9 @@ class Store:
                 from reflow.compiler.jax_setup import jax, wide_types
 
                 # A copy: the array may be a constant of the graph, and the executable overwrites.
+                # It is NumPy's, as JAX would compile a program for each shape to make one.
                 with wide_types():
-                    result[i] = values[handles[i]] = jax.numpy.array(value, copy=True)
+                    result[i] = values[handles[i]] = jax.device_put(np.array(value))
         return result
 
     def elements(self, handles: Sequence[ResourceHandle]) -> int:
