@@ -324,11 +324,6 @@ def test_an_iterator_goes_on_after_an_error():
     assert int(next(iterator)[0]) == 7
 
 
-def test_what_is_missing_says_so():
-    with pytest.raises(tf.errors.UnimplementedError, match=r"test_data.py:\d+.*snapshot"):
-        tf.data.Dataset.range(3).snapshot("somewhere")
-
-
 def test_a_damaged_cache_file_is_refused(tmp_path):
     path = str(tmp_path / "cache")
     dataset = tf.data.Dataset.range(3).cache(path)

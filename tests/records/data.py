@@ -26,3 +26,4 @@ tested_elsewhere(
     *("MaxIntraOpParallelismDataset", "PrivateThreadPoolDataset", "CacheDatasetV2"),
     *("IteratorFromStringHandle", "DatasetToTFRecord"),
 )
+tested_elsewhere("test_saved_datasets.py", "SnapshotDatasetV2", "DatasetFingerprint")

@@ -88,3 +88,11 @@ record(
         bad(input_values=ODD, input_splits=i64([0, 5, 3, 7]), output_encoding="UTF-8", match="ascending"),
     ],
 )  # fmt: skip
+record(
+    "UnicodeScript",
+    sample(input=i32([[97, 0x3B1, 0x416], [32, 0x4E2D, 0x5D0]])),
+    sample(input=i32([-1, 0, 0x10FFFF, 0x110000, 0xD800, 0xE000, 0x378, 0x1F600, 0x16FF0])),
+    sample(input=i32(0xE01)),
+    sample(input=i32([])),
+    sample(input=i32(list(range(0, 0x30000, 97)))),
+)

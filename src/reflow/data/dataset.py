@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from reflow.data import combining, grouping, holding, iterator_ops, mapping, reordering
+from reflow.data import (
+    combining,
+    fingerprint,
+    grouping,
+    holding,
+    iterator_ops,
+    mapping,
+    reordering,
+    snapshot,
+)
 from reflow.data.dataset_base import DatasetBase, common_spec, deterministic_attr, inner_spec
 from reflow.data.dataset_batches import DatasetBatches
 from reflow.data.dataset_sources import DatasetSources
@@ -508,8 +517,28 @@ class Dataset(DatasetSources, DatasetBatches):
         shard_func: Callable | None = None,
         name: str | None = None,
     ) -> Dataset:
-        """Not there yet: keeps the elements in files."""
-        raise _not_there("tf.data.Dataset.snapshot")
+        """The elements, kept in files after the first complete iteration, and then read from them.
+
+        A later program with an equal pipeline reads them too; with another one, it makes another
+        snapshot below the same path. What variables and tables hold is no part of that.
+
+        Args:
+          path: a directory.
+          compression: None, "GZIP", or "AUTO", which is GZIP.
+          reader_func: from the data set of the shards, which are data sets, to that of the elements; by
+            default one shard after the other.
+          shard_func: from an element to the number of the shard that it goes to, an int64; by default 0.
+
+        Raises:
+          tf.errors.UnimplementedError: for elements that are no tensors.
+
+        >>> import tempfile
+        >>> import reflow as tf
+        >>> dataset = tf.data.Dataset.range(3).map(lambda x: 2 * x).snapshot(tempfile.mkdtemp())
+        >>> [int(x) for x in dataset], [int(x) for x in dataset]
+        ([0, 2, 4], [0, 2, 4])
+        """
+        return snapshot.snapshot(self, path, compression, reader_func, shard_func)
 
     def ignore_errors(self, log_warning: bool = False, name: str | None = None) -> Dataset:
         """The elements that come without an error.
@@ -540,14 +569,14 @@ class Dataset(DatasetSources, DatasetBatches):
         return self._structure.from_parts(parts)
 
     def fingerprint(self) -> Any:
-        """Not there yet: a number that tells data sets apart."""
-        raise _not_there("tf.data.Dataset.fingerprint")
+        """A number that is the same for equal pipelines, and another one for others.
+
+        >>> import reflow as tf
+        >>> one, two = tf.data.Dataset.range(3).batch(2), tf.data.Dataset.range(3).batch(2)
+        >>> bool(one.fingerprint() == two.fingerprint())
+        True
+        """
+        return fingerprint.dataset_fingerprint(self._variant_tensor)
 
 
 DatasetBase._family = Dataset
-
-
-def _not_there(symbol: str) -> Exception:
-    return errors.UnimplementedError(
-        None, None, f"{errors.user_site()}: Reflow has no {symbol} yet."
-    )

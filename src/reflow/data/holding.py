@@ -63,6 +63,8 @@ def prefetch_dataset(ctx, input_dataset, buffer_size, *, output_types, output_sh
 class Cache(Stage):
     """The elements, kept in memory from the first complete iteration on."""
 
+    state = ("_kept", "_lock")
+
     def __init__(self, source: Pipeline, *typed: Any):
         super().__init__(source, *typed)
         self._kept: list[Element] | None = None

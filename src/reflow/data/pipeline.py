@@ -54,8 +54,10 @@ class Pipeline:
     Attributes:
       types, shapes: dtype and static shape of each component of an element.
       inputs: the pipelines that this one runs through.
+      state: names of attributes that change as it runs, and are no part of what it is.
     """
 
+    state: tuple[str, ...] = ()
     shape = ()  # as a tensor it is a scalar
 
     def __init__(

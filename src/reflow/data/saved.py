@@ -15,47 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from reflow.data.structure import Structure
+from reflow.data import snapshot_files
 from reflow.data.transformations import assert_cardinality
 from reflow.formats import protos, structure_coder
-from reflow.formats.tensor_codec import make_tensor_proto
 from reflow.formats.tfrecord import TFRecordOptions, TFRecordWriter
 from reflow.lang import context, dtypes, errors
-from reflow.lang.type_spec import TensorSpec
 from reflow.ops.io.raw import parse_tensor
 from reflow.platform import gfile
-from reflow.platform.file_io import FileIO
 
-_SPEC, _METADATA = "dataset_spec.pb", "snapshot.metadata"
-_VERSION = 2  # of the format: TFRecord files
-_COMPRESSIONS = (None, "", "GZIP")
-
-
-def _check(what: str, compression: Any) -> str:
-    site = errors.user_site()
-    if compression not in _COMPRESSIONS:
-        raise errors.UnimplementedError(
-            None, None, f"{site}: {what} with compression={compression!r}: use None or 'GZIP'"
-        )
-    return compression or ""
-
-
-def _plain_structure(what: str, spec: Any) -> Structure:
-    structure = Structure(spec)
-    for leaf in structure.leaves:
-        if type(leaf) is not TensorSpec or leaf.dtype is dtypes.variant:
-            site = errors.user_site()
-            raise errors.UnimplementedError(
-                None, None, f"{site}: {what} of elements with a {type(leaf).__name__}"
-            )
-    return structure
+_SPEC = "dataset_spec.pb"
 
 
 def save(
     dataset: Any, path: str, compression: Any, shard_func: Callable | None, checkpoint_args: Any
 ) -> None:
     """Writes the elements of `dataset` below `path`: see `Dataset.save`."""
-    compression = _check("tf.data.Dataset.save", compression)
+    compression = snapshot_files.compression_of("tf.data.Dataset.save", compression)
     site = errors.user_site()
     if checkpoint_args is not None:
         raise errors.UnimplementedError(
@@ -67,17 +42,17 @@ def save(
             None,
             f"{site}: tf.data.Dataset.save within a graph or a function: call it eagerly",
         )
-    structure = _plain_structure("tf.data.Dataset.save", dataset.element_spec)
+    structure = snapshot_files.plain_structure("tf.data.Dataset.save", dataset.element_spec)
     path = os.fspath(path)
     run = str(secrets.randbits(64))
     gfile.MakeDirs(path)
-    _write(os.path.join(path, _SPEC), structure_coder.encode(dataset.element_spec))
+    snapshot_files.write(os.path.join(path, _SPEC), structure_coder.encode(dataset.element_spec))
     metadata = protos.SnapshotMetadataRecord(
-        run_id=run, creation_timestamp=int(time.time() * 1e6), version=_VERSION
+        run_id=run, creation_timestamp=int(time.time() * 1e6), version=snapshot_files.VERSION
     )
     metadata.dtype.extend(dtype.as_datatype_enum for dtype in structure.types)
     gfile.MakeDirs(os.path.join(path, run))
-    _write(os.path.join(path, _METADATA), metadata)
+    snapshot_files.write(os.path.join(path, snapshot_files.METADATA), metadata)
     # The shard of an element is found as part of the pipeline, where the function is a graph.
     shard_of = shard_func or (lambda *_: np.int64(0))
     unpacked = type(dataset.element_spec) is tuple
@@ -87,38 +62,19 @@ def save(
         for shard, element in rows:
             number = int(shard)
             if number not in writers:
-                folder = os.path.join(path, run, f"{number:08d}.shard")
-                gfile.MakeDirs(folder)
+                folder = snapshot_files.shard_folder(os.path.join(path, run), number)
                 writers[number] = TFRecordWriter(
                     os.path.join(folder, "00000000.snapshot"),
                     TFRecordOptions(compression_type=compression),
                 )
             for part in structure.to_parts(element):
-                writers[number].write(_record(part))
+                writers[number].write(snapshot_files.record(part.numpy(), part.dtype))
             metadata.num_elements += 1
     finally:
         for writer in writers.values():
             writer.close()
     metadata.finalized = True
-    _write(os.path.join(path, _METADATA), metadata)
-
-
-def _record(part: Any) -> bytes:
-    return make_tensor_proto(part.numpy(), part.dtype).SerializeToString()
-
-
-def _write(path: str, message: Any) -> None:
-    with FileIO(path, "wb") as file:
-        file.write(message.SerializeToString(deterministic=True))
-
-
-def _read(path: str, kind: Any) -> Any:
-    with FileIO(path, "rb") as file:
-        data = file.read()
-    try:
-        return kind.FromString(data)
-    except Exception as error:
-        raise errors.DataLossError(None, None, f"{path} is no {kind.__name__}: {error}") from None
+    snapshot_files.write(os.path.join(path, snapshot_files.METADATA), metadata)
 
 
 def load(
@@ -128,14 +84,16 @@ def load(
     from reflow.data.dataset import Dataset
     from reflow.data.files import TFRecordDataset
 
-    compression = _check("tf.data.Dataset.load", compression)
+    compression = snapshot_files.compression_of("tf.data.Dataset.load", compression)
     path = os.fspath(path)
     if element_spec is None:
-        message = _read(os.path.join(path, _SPEC), protos.StructuredValue)
+        message = snapshot_files.read(os.path.join(path, _SPEC), protos.StructuredValue)
         element_spec = structure_coder.decode(message)
-    structure = _plain_structure("tf.data.Dataset.load", element_spec)
-    metadata = _read(os.path.join(path, _METADATA), protos.SnapshotMetadataRecord)
-    if metadata.version != _VERSION:
+    structure = snapshot_files.plain_structure("tf.data.Dataset.load", element_spec)
+    metadata = snapshot_files.read(
+        os.path.join(path, snapshot_files.METADATA), protos.SnapshotMetadataRecord
+    )
+    if metadata.version != snapshot_files.VERSION:
         raise errors.UnimplementedError(
             None, None, f"{path}: version {metadata.version} of the format of saved data sets"
         )
@@ -150,11 +108,8 @@ def load(
             f"{path} holds elements of {[dtypes.as_dtype(d).name for d in metadata.dtype]}, not of "
             f"{[d.name for d in structure.types]}",
         )
-    run = os.path.join(path, metadata.run_id)
-    shards = sorted(
-        name for name in gfile.ListDirectory(run) if name.rstrip("/").endswith(".shard")
-    )
-    files = [_files(os.path.join(run, shard)) for shard in shards]
+    shards = snapshot_files.shards_of(os.path.join(path, metadata.run_id))
+    files = [snapshot_files.files_of(shard) for shard in shards]
     count = len(structure.types)
 
     def element(records: Any) -> Any:
@@ -178,7 +133,3 @@ def load(
         return reader_func(datasets)
     elements = datasets.interleave(lambda shard: shard, cycle_length=os.cpu_count() or 1)
     return elements.apply(assert_cardinality(metadata.num_elements))
-
-
-def _files(folder: str) -> list[str]:
-    return [os.path.join(folder, name) for name in sorted(gfile.ListDirectory(folder))]

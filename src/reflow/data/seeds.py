@@ -61,9 +61,13 @@ class IterationSeeds:
     Args:
       seed, seed2: the seeds of the op; two zeros for none.
       renew: whether each iteration has seeds of its own, or all have those of the op.
+
+    Attributes:
+      given: these three.
     """
 
     def __init__(self, seed: int, seed2: int, renew: bool):
+        self.given = seed, seed2, renew
         state = initial_state(seed, seed2)
         self._fixed = int(state[2]), int(state[1])
         self._words = words_of(*self._fixed) if renew else None

@@ -83,7 +83,8 @@ def convert_to_tensor(
             if dtype.base_dtype is not value.dtype.base_dtype:
                 raise ValueError(
                     f"{errors.user_site()}: Tensor conversion requested dtype "
-                    f"{dtype.name} for Tensor with dtype {value.dtype.name}: {value!r}"
+                    f"{dtype.name} for Tensor with dtype {value.dtype.name}: {value!r}. Convert it "
+                    "with tf.cast."
                 )
         graph = current_graph()
         if graph is None:
@@ -141,7 +142,7 @@ def dtype_of(array: np.ndarray) -> DType:
     return as_dtype(array.dtype)
 
 
-_FROM_BOOL = (dtypes.int32, dtypes.int64)  # with floats: what Python's True and False convert to
+_FROM_BOOL = (dtypes.int32, dtypes.int64, dtypes.complex128)  # with floats, in eager code
 _PY_NUMBERS = (bool, int, float, complex)
 
 
@@ -171,7 +172,11 @@ def to_array(value: Any, dtype: DType | None = None, hint: Any = None) -> np.nda
         if found is not None:
             return found
     if isinstance(value, (np.ndarray, np.generic)):
-        return _from_numpy(np.asarray(value), dtype)
+        array = np.asarray(value)
+        if dtype is None and hint is not None and array.dtype.kind in "biufc":
+            wanted = as_dtype(hint).base_dtype
+            dtype = wanted if _is_number(wanted) else None
+        return _from_numpy(array, dtype)
     if isinstance(value, shapes.TensorShape):
         if not value.is_fully_defined():
             raise ValueError(f"Cannot convert a partially known TensorShape {value} to a Tensor.")
@@ -296,15 +301,17 @@ def _from_python(array: np.ndarray, dtype: DType | None, hint: Any, value: Any) 
     if array.size == 0 and kind == "f" and dtype is None and hint is not None:
         return array.astype(as_dtype(hint).np)
     if dtype is None:
-        if hint is not None and _fits(kind, as_dtype(hint)):
-            return array.astype(as_dtype(hint).np)
+        if hint is not None:
+            wanted = as_dtype(hint)
+            if _fits(kind, wanted) or kind == "b" and _takes_bool(wanted):
+                return array.astype(_plain(wanted))
         if kind == "f":
             return array.astype(np.float32)
         if kind in "iu":
             small = array.size == 0 or (array.min() >= -(2**31) and array.max() < 2**31)
             return array.astype(np.int32) if small else array
         return array
-    if array.size and not (kind == "b" and (dtype.is_floating or dtype in _FROM_BOOL)):
+    if array.size and not (kind == "b" and _takes_bool(dtype)):
         _check_kind(kind, dtype, value)
     if kind == "u" and dtype is dtypes.int64 and current_graph() is None:
         raise ValueError(
@@ -312,6 +319,17 @@ def _from_python(array: np.ndarray, dtype: DType | None, hint: Any, value: Any) 
             f"to a tensor of {dtype.name}: out of range."
         )
     return array.astype(_plain(dtype))
+
+
+def _is_number(dtype: DType) -> bool:
+    return dtype.is_bool or dtype.is_integer or dtype.is_floating or dtype.is_complex
+
+
+def _takes_bool(dtype: DType) -> bool:
+    """Whether Python's True and False convert to a number of this dtype: in graphs to any."""
+    if current_graph() is None:
+        return dtype.is_floating or dtype in _FROM_BOOL
+    return dtype.is_integer or dtype.is_floating or dtype.is_complex
 
 
 def _plain(dtype: DType) -> Any:
@@ -332,10 +350,10 @@ def _fits(kind: str, dtype: DType) -> bool:
 
 def _check_kind(kind: str, dtype: DType | None, value: Any) -> None:
     if dtype is not None and not _fits(kind, dtype.base_dtype):
-        raise TypeError(
-            f"{errors.user_site()}: Expected {dtype.name}, but got {value!r:.80} of "
-            f"type '{type(value).__name__}'."
-        )
+        text = f"Expected {dtype.name}, but got {value!r:.80} of type '{type(value).__name__}'"
+        if current_graph() is None:
+            text = f"Cannot convert {value!r:.80} to EagerTensor of dtype {dtype.name}"
+        raise TypeError(f"{errors.user_site()}: {text}.")
 
 
 def _from_numpy(array: np.ndarray, dtype: DType | None) -> np.ndarray:
@@ -371,8 +389,10 @@ def _from_numpy(array: np.ndarray, dtype: DType | None) -> np.ndarray:
         return array
     as_dtype(array.dtype)  # refuses dtypes that TensorFlow does not have
     if (array.dtype == object) != (dtype is dtypes.string):
-        raise TypeError(
-            f"{errors.user_site()}: Expected {dtype.name}, but got an array of {array.dtype}."
+        kind = ValueError if current_graph() is None else TypeError
+        raise kind(
+            f"{errors.user_site()}: Failed to convert a NumPy array of {array.dtype} to a Tensor "
+            f"of {dtype.name}."
         )
     with np.errstate(invalid="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
@@ -381,7 +401,7 @@ def _from_numpy(array: np.ndarray, dtype: DType | None) -> np.ndarray:
 
 def _pack(value: Any, dtype: DType | None, name: str | None) -> Any:
     """A (nested) list that holds tensors, as a tensor: packed, with the tensors' dtype."""
-    inferred = _tensor_dtype(value)
+    inferred = tensor_dtype(value)
     if dtype is None:
         dtype = inferred
     elif inferred is not None and dtype.base_dtype is not inferred:
@@ -419,12 +439,13 @@ def _is_tensor(value: Any) -> bool:
     return isinstance(value, Tensor) or getattr(type(value), "is_tensor_like", False)
 
 
-def _tensor_dtype(value: Any) -> DType | None:
+def tensor_dtype(value: Any) -> DType | None:
+    """The dtype of the first tensor in a nested list; None if it holds none."""
     for each in value:
-        if isinstance(each, Tensor) or hasattr(each, "dtype"):
+        if _is_tensor(each):
             return as_dtype(each.dtype).base_dtype
         if isinstance(each, (list, tuple)):
-            found = _tensor_dtype(each)
+            found = tensor_dtype(each)
             if found is not None:
                 return found
     return None

@@ -12,9 +12,11 @@ from collections import namedtuple
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from reflow.lang import context, dtypes, errors, shapes
 from reflow.lang.context import state
-from reflow.lang.convert import convert_to_tensor
+from reflow.lang.convert import convert_to_tensor, tensor_dtype
 from reflow.lang.dtypes import DType, as_dtype
 from reflow.lang.opdef import NO_DEFAULT, REGISTRY, Attr, OpDef, arg_length
 from reflow.lang.services import service
@@ -90,7 +92,11 @@ def arguments_of(
 
 
 def bind(opdef: OpDef, values: list[Any], attrs: dict[str, Any]) -> list[Any]:
-    """Converts `values` to tensors and completes `attrs` with what they say; the flat tensors."""
+    """Converts `values` to tensors and completes `attrs` with what they say; the flat tensors.
+
+    Lists that hold tensors follow the dtype of other inputs; in graphs only of what stands before them.
+    """
+    in_order = not context.executing_eagerly()
     for arg, value in zip(opdef.inputs, values):
         key = arg.type_attr
         if key is None or key in attrs:
@@ -102,6 +108,9 @@ def bind(opdef: OpDef, values: list[Any], attrs: dict[str, Any]) -> list[Any]:
                     break
         else:
             known = _known_dtype(value)
+            if known is None and in_order and isinstance(value, (list, tuple)):
+                if opdef.attrs[key].default is NO_DEFAULT:
+                    known = tensor_dtype(value)
             if known is not None:
                 attrs[key] = known
     flat: list[Any] = []
@@ -139,11 +148,15 @@ def bind(opdef: OpDef, values: list[Any], attrs: dict[str, Any]) -> list[Any]:
                 attrs[arg.list_attr] = tuple(t.dtype.base_dtype for t in tensors)
         else:
             tensors = []
+            alike = key is None or key in attrs or not in_order
             for i, each in enumerate(value):
-                tensor = _convert(opdef, arg, each, arg.dtype or attrs.get(key), i)
+                wanted = arg.dtype or (attrs.get(key) if alike else None)
+                tensor = _convert(opdef, arg, each, wanted, i)
                 if key is not None and key not in attrs:
                     attrs[key] = tensor.dtype.base_dtype
                 tensors.append(tensor)
+            if not alike:
+                _check_alike(opdef, arg, tensors)
             attrs[arg.number_attr] = len(tensors)
         flat.extend(tensors)
     _complete(opdef, attrs)
@@ -173,6 +186,8 @@ def _convert(opdef: OpDef, arg: Any, value: Any, wanted: DType | None, index: in
     if wanted is None and arg.type_attr is not None:
         default = opdef.attrs[arg.type_attr].default
         hint = default if default is not NO_DEFAULT else None
+        if hint is not None and isinstance(value, _ARRAYS) and context.executing_eagerly():
+            hint = None  # arrays have a dtype of their own there, numbers and lists have not
     if wanted is dtypes.resource and hasattr(value, "handle"):
         return convert_to_tensor(value.handle)
     label = arg.name if index < 0 else f"{arg.name}_{index}"
@@ -183,29 +198,37 @@ def _convert(opdef: OpDef, arg: Any, value: Any, wanted: DType | None, index: in
             if allowed is not None and tensor.dtype.base_dtype not in allowed:
                 tensor = convert_to_tensor(value, hint, name=label)  # its tensors are cast
     except (TypeError, ValueError) as error:
-        natural = getattr(value, "dtype", None)
-        if wanted is not None and natural is None and context.executing_eagerly():
-            natural = _dtype_of_python(value)
-        if wanted is not None and natural is not None and as_dtype(natural) is not wanted:
-            raise _mismatch(opdef, arg, natural, wanted) from None
+        known = _known_dtype(value)
+        if known is not None and wanted is not None and known is not wanted.base_dtype:
+            raise _mismatch(opdef, arg, known, wanted) from None
         text = str(error)
         site = errors.user_site()
         if not text.startswith(site):
             text = f"{site}: {text}"
-        raise type(error)(f"{text} (input '{arg.name}' of {opdef.name})") from None
+        text = f"{text} (input '{arg.name}' of {opdef.name})"
+        if isinstance(error, TypeError) and wanted is not None and isinstance(value, _PYTHON):
+            text += ". Cast the tensor with tf.cast, or write a number of its dtype."
+        raise type(error)(text) from None
     return tensor
+
+
+_PYTHON = (bool, int, float, complex)
+_ARRAYS = (np.ndarray, np.generic)
+
+
+def _check_alike(opdef: OpDef, arg: Any, tensors: Sequence[Any]) -> None:
+    """Refuses a list without tensors, in a graph, whose parts convert to several dtypes."""
+    found = [tensor.dtype.base_dtype for tensor in tensors]
+    if any(each is not found[0] for each in found):
+        raise TypeError(
+            f"{errors.user_site()}: Tensors in list passed to '{arg.name}' of '{opdef.name}' Op have "
+            f"types [{', '.join(each.name for each in found)}] that don't all match. Convert them "
+            "with tf.cast."
+        )
 
 
 def _holds_tensors(values: Any) -> bool:
     return any(_known_dtype(each) is not None for each in values)
-
-
-def _dtype_of_python(value: Any) -> DType | None:
-    """The dtype of the tensor that a number or a string would be by itself."""
-    return convert_to_tensor(value).dtype if isinstance(value, _PYTHON_VALUES) else None
-
-
-_PYTHON_VALUES = (bool, int, float, complex, str, bytes)
 
 
 def _mismatch(opdef: OpDef, arg: Any, got: Any, wanted: DType) -> Exception:
@@ -258,7 +281,7 @@ def _not_allowed(opdef: OpDef, attr: Attr, value: Any) -> Exception:
             kind = functools.partial(errors.InvalidArgumentError, None, None)
         return kind(
             f"{site}: Value passed to {of} of {opdef.name} has DataType {value.name} not in list "
-            f"of allowed values: {allowed}"
+            f"of allowed values: {allowed}. Convert it with tf.cast."
         )
     return ValueError(
         f"{site}: Value for attr '{attr.name}' of \"{value}\" is not in the list of allowed values "

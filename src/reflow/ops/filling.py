@@ -47,10 +47,10 @@ def _sizes(vector: Any, what: str = "dims") -> list[int]:
     view=True,
 )
 def fill_op(xp, dims, value):
-    """A tensor with one value everywhere."""
-    if value.shape:
+    """A tensor with one value everywhere; as in TensorFlow a vector of one will do for it."""
+    if value.shape not in ((), (1,)):
         raise ValueError(f"value must be a scalar, got shape {list(value.shape)}")
-    return xp.broadcast_to(value, _sizes(dims))
+    return xp.broadcast_to(value.reshape(()), _sizes(dims))
 
 
 @fill_op.shape_rule

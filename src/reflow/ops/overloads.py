@@ -13,10 +13,12 @@ import numpy as np
 from reflow.lang import errors
 from reflow.lang.context import executing_eagerly_outside_functions
 from reflow.lang.convert import convert_to_tensor
-from reflow.lang.dtypes import string
+from reflow.lang.dtypes import bool as boolean
+from reflow.lang.dtypes import int32, string
 from reflow.lang.scopes import name_scope
 from reflow.lang.tensor import Tensor, use_equality
 from reflow.ops import bitwise, compare, math
+from reflow.ops.cast import cast_op
 from reflow.ops.linalg import matmul
 
 OPERATORS: dict[str, Callable[..., Any]] = {}  # method name -> function; variables have them too
@@ -24,7 +26,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {}  # method name -> function; variab
 
 def _own(other: Any) -> bool:
     """Whether an operand that fails to convert is ours to complain about, not its own class's."""
-    return isinstance(other, _PLAIN)
+    return isinstance(other, _PLAIN) or getattr(type(other), "is_tensor_like", False)
 
 
 _PLAIN = (Tensor, np.ndarray, np.generic, int, float, complex, str, bytes, list, tuple)
@@ -52,8 +54,23 @@ def _binary(name: str, function: Callable[..., Any]) -> None:
 
 
 def _add(x: Any, y: Any, name: str) -> Any:
-    dtype = x.dtype if isinstance(x, Tensor) else y.dtype
-    return (math.add_v1 if dtype is string else math.add_v2)(x, y, name=name)
+    if isinstance(x, Tensor):
+        return math.plus(x, y, name, x.dtype)
+    return (math.add_v1 if y.dtype is string else math.add_v2)(x, y, name=name)
+
+
+def _mul(x: Any, y: Any, name: str) -> Any:
+    if _is_bool(x) or _is_bool(y):
+        with name_scope(name) as scope:
+            if not hasattr(x, "dtype"):
+                x = convert_to_tensor(x, boolean, name="x")
+            product = math.mul(cast_op(x, DstT=int32), cast_op(y, DstT=int32), name=scope or None)
+            return cast_op(product, DstT=boolean)
+    return math.mul(x, y, name=name)
+
+
+def _is_bool(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.dtype is boolean
 
 
 def _by_op(opdef: Any) -> Callable[..., Any]:
@@ -78,7 +95,7 @@ def _logical_xor(x: Any, y: Any, name: str) -> Any:
 
 _binary("add", _add)
 _binary("sub", _by_op(math.sub))
-_binary("mul", _by_op(math.mul))
+_binary("mul", _mul)
 _binary("truediv", math.truediv)
 _binary("div", math.div)
 _binary("floordiv", math.floordiv)

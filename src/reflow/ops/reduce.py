@@ -398,7 +398,7 @@ def reduction_dims(x: Any, axis: Any) -> Any:
 def _apply(opdef: OpDef, x: Any, axis: Any, keepdims: Any, name: str | None) -> Any:
     keepdims = bool(keepdims)
     if axis is None and current_graph() is None:
-        x = convert_to_tensor(x)
+        x = convert_to_tensor(x, None if is_tensor(x) else opdef.inputs[0].dtype)
     result = opdef(x, reduction_dims(x, axis), keep_dims=keepdims, name=name)
     if axis is None and not keepdims and current_graph() is not None:
         if result.shape.rank is None:

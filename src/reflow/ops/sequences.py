@@ -130,7 +130,10 @@ def range(
             elif all(kind in _HIERARCHY for kind in kinds):
                 dtype = max(kinds, key=_HIERARCHY.index)
             else:
-                raise TypeError(f"tf.range does not mix the dtypes {[kind.name for kind in kinds]}")
+                raise TypeError(
+                    f"{errors.user_site()}: tf.range does not mix the dtypes "
+                    f"{', '.join(kind.name for kind in kinds)}. Convert them with tf.cast."
+                )
         return range_op(*(cast(value, dtype) for value in values), name=scope or None)
 
 

@@ -24,6 +24,7 @@ from reflow.ops.math.arithmetic import (  # noqa: F401
     multiply_no_nan,
     neg,
     negative,
+    plus,
     polyval,
     scalar_mul,
     scalar_mul_v2,

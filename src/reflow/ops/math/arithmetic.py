@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from reflow.lang import errors, shapes
-from reflow.lang.convert import convert_to_tensor
+from reflow.lang.context import executing_eagerly
+from reflow.lang.convert import convert_to_tensor, dtype_of, to_array
 from reflow.lang.dtypes import (
     FLOAT,
     NUMBER,
@@ -15,6 +16,7 @@ from reflow.lang.dtypes import (
     REAL,
     SIGNED,
     STRING,
+    as_dtype,
     int32,
     int64,
     string,
@@ -27,6 +29,7 @@ from reflow.lang.export import export
 from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
+from reflow.lang.tensor import Tensor
 from reflow.ops import shape_rules
 from reflow.ops.define import binary, op, unary
 from reflow.ops.math.elementwise import INEXACT, SIGNED_NUMBER, conj, literal, select
@@ -209,18 +212,33 @@ def add(x: Any, y: Any, name: str | None = None) -> Any:
     >>> print(tf.add([1, 2], 10).numpy())
     [11 12]
     """
-    return _adder(x, y)(x, y, name=name or "Add")
+    dtype = _own_dtype(x)
+    if dtype is None:
+        dtype = _own_dtype(y)
+    said = {} if isinstance(x, Tensor) else {"T": dtype}
+    return plus(x, y, name or "Add", dtype, **said)
 
 
-def _adder(x: Any, y: Any) -> Any:
-    """AddV2, or Add when the operands are strings."""
-    for each in (x, y):
-        dtype = getattr(each, "dtype", None)
-        if dtype is string:
-            return add_v1
-        if dtype is not None:
-            return add_v2
-    return add_v1 if convert_to_tensor(x).dtype is string else add_v2
+def _own_dtype(value: Any) -> Any:
+    """The dtype that a value has by itself; None for lists with tensors in them."""
+    if isinstance(value, Tensor) or getattr(type(value), "is_tensor_like", False):
+        return as_dtype(value.dtype).base_dtype
+    array = to_array(value)
+    return None if array is None else dtype_of(array)
+
+
+def plus(x: Any, y: Any, name: str, dtype: Any, **said: Any) -> Any:
+    """AddV2, or Add when the operands are strings.
+
+    Eagerly a `y` that does not convert to `dtype` keeps its own, which is what the error then says.
+    """
+    opdef = add_v1 if dtype is string else add_v2
+    try:
+        return opdef(x, y, name=name, **said)
+    except (TypeError, ValueError):
+        if not executing_eagerly() or isinstance(y, Tensor):
+            raise
+    return opdef(x, convert_to_tensor(y, dtype_hint=dtype), name=name, **said)
 
 
 @export(v1=("scalar_mul", "math.scalar_mul"))

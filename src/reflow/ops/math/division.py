@@ -26,6 +26,7 @@ from reflow.lang.dtypes import (
 from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
+from reflow.lang.tensor import is_tensor
 from reflow.ops.define import binary, unary
 from reflow.ops.math.arithmetic import neg, square_op
 from reflow.ops.math.elementwise import (
@@ -218,10 +219,11 @@ def truediv(x: Any, y: Any, name: str | None = None) -> Any:
     [3.5 0.5]
     """
     dtype = getattr(x, "dtype", None) or getattr(y, "dtype", None)
-    if getattr(dtype, "is_floating", False) or getattr(dtype, "is_complex", False):
+    inexact = getattr(dtype, "is_floating", False) or getattr(dtype, "is_complex", False)
+    if inexact and (not is_tensor(y) or y.dtype is dtype):
         return real_div(x, y, name=name or "truediv")
     with name_scope(name, "truediv") as scope:
-        hint = getattr(y, "dtype", None)
+        hint = None if isinstance(x, (np.ndarray, np.generic)) else getattr(y, "dtype", None)
         x = convert_to_tensor(x, name="x", dtype_hint=hint)
         y = convert_to_tensor(y, name="y", dtype_hint=x.dtype.base_dtype)
         if x.dtype.base_dtype is not y.dtype.base_dtype:

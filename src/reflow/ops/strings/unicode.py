@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,32 @@ unicode_transcode = public(
     "strings.unicode_transcode",
     example=("'a', 'UTF-8', 'UTF-16-BE'", "b'\\x00a'"),
     errors="InvalidArgumentError: if the input is malformed and `errors` is 'strict'.",
+)
+
+
+@functools.cache
+def _script_runs() -> tuple[Any, Any]:
+    """The first character of each run of characters of one script, and ICU's numbers of the scripts."""
+    from reflow.ops.strings.unicode_scripts import RUNS
+
+    sizes, scripts = np.array(
+        [[int(part, 16) for part in run.split(".")] for run in RUNS.split()]
+    ).T
+    return np.cumsum(sizes) - sizes, scripts.astype(np.int32)
+
+
+@op(
+    "UnicodeScript(input: int32) -> output: int32", shape=shape_rules.same, grad=None, compile=False
+)
+def unicode_script_op(xp, input):
+    """The number that ICU gives to the script of a character: 25 for Latin; -1 for no character."""
+    starts, scripts = _script_runs()
+    found = scripts[np.searchsorted(starts, np.clip(input, 0, HIGHEST), side="right") - 1]
+    return np.where((input < 0) | (input > HIGHEST), np.int32(-1), found)
+
+
+unicode_script = public(
+    unicode_script_op, "strings.unicode_script", example=("[97, 0x3B1, 0x416]", "[25 14  8]")
 )
 
 # Decoding -----------------------------------------------------------------------------------------
