@@ -30,12 +30,10 @@ class WorkerError(Exception):
 
 
 class Worker:
-    """A process that measures one workload in one framework."""
+    """A process that measures one workload in one framework, with the caches on disk in a directory `caches`."""
 
-    def __init__(self, framework, workload):
-        # Caches on disk start empty, or a compilation measured once would never be seen again.
+    def __init__(self, framework, workload, caches):
         with contextlib.ExitStack() as stack:
-            caches = stack.enter_context(tempfile.TemporaryDirectory())
             self.errors = stack.enter_context(tempfile.TemporaryFile("w+"))
             self.resources = stack.pop_all()
         environment = os.environ | {
@@ -45,6 +43,8 @@ class Worker:
             "PYTHONWARNINGS": "ignore",
         }
         environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+        if framework == "jax":
+            environment["JAX_COMPILATION_CACHE_DIR"] = os.path.join(caches, "jax")
         # An installed package has its bytecode; a source tree writes it once, where that is allowed.
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         self.process = subprocess.Popen(
@@ -105,17 +105,23 @@ def measure(name, frameworks, repeats, notes):
     """
     module = importlib.import_module(f"workloads.{name}")
     waiting = [f for f in frameworks if hasattr(module, worker.SETUPS[f])]
-    fresh = getattr(module, "FRESH", False)
+    warm = getattr(module, "WARM", False)
+    fresh = warm or getattr(module, "FRESH", False)
     repeats = min(repeats, getattr(module, "MAX_REPEATS", repeats))
     samples = {framework: {} for framework in waiting}
-    running = {}
+    running, caches = {}, {}
     try:
         for turn in range(repeats):
             for framework in list(waiting):
                 status(f"{name}, {framework}, {turn + 1} of {repeats}")
                 try:
                     if framework not in running:
-                        running[framework] = Worker(framework, name)
+                        # Caches start empty, or a compilation measured once would never be seen again.
+                        if not warm or framework not in caches:
+                            caches[framework] = tempfile.TemporaryDirectory()
+                            if warm:
+                                fill(framework, name, caches[framework].name)
+                        running[framework] = Worker(framework, name, caches[framework].name)
                     for metric, value in running[framework].repeat().items():
                         samples[framework].setdefault(metric, []).append(value)
                 except WorkerError as error:
@@ -127,7 +133,18 @@ def measure(name, frameworks, repeats, notes):
     finally:
         for process in running.values():
             process.close()
+        for directory in caches.values():
+            directory.cleanup()
     return samples
+
+
+def fill(framework, name, caches):
+    """Lets a process that is not measured fill the caches on disk."""
+    process = Worker(framework, name, caches)
+    try:
+        process.repeat()
+    finally:
+        process.close()
 
 
 def status(text):

@@ -156,3 +156,26 @@ def test_long_updates_go_block_by_block(rule, monkeypatch):
     parts, same_memory = trained(8)
     np.testing.assert_array_equal(parts, whole)
     assert same_memory and not np.array_equal(parts, start)
+
+
+def test_the_first_update_goes_block_by_block_too(monkeypatch):
+    # Slots begin as zeros that are one number, and the gradient comes in another order.
+    in_blocks, seen = training._update_in_blocks, []
+
+    def note(ctx, rule, *args):
+        seen.append(rule.__name__)
+        in_blocks(ctx, rule, *args)
+
+    monkeypatch.setattr(training, "_BLOCK", 8)
+    monkeypatch.setattr(training, "_update_in_blocks", note)
+    start = np.linspace(-1, 1, 35, dtype=np.float32).reshape(5, 7)
+    with tf.Graph().as_default(), tf.Session() as session:
+        v = tf.get_variable("v", initializer=start)
+        slopes = np.arange(35, dtype=np.float32).reshape(7, 5) - 16.5
+        loss = tf.reduce_sum(tf.transpose(v) * slopes)
+        step = tf.train.AdamOptimizer(0.1).minimize(loss)
+        session.run(tf.global_variables_initializer())
+        session.run(step)
+        assert seen == ["adam"]
+        want = start - 0.1 * np.sign(slopes.T)
+        np.testing.assert_allclose(session.run(v), want, rtol=1e-5)

@@ -8,6 +8,7 @@ A workload module has
   that does one timed repetition and returns {key: value} in seconds, bytes or counts:
   in_tensorflow() for both Reflow and TensorFlow, in_jax(), in_torch(), in_torch_compiled();
 - FRESH = True if each repetition needs a process of its own, started with empty caches;
+- WARM = True if each needs one of its own, started with the caches that another one has left;
 - MAX_REPEATS if a repetition is long.
 """
 
@@ -18,6 +19,7 @@ NAMES = (
     "graph_build",
     "chain",
     "first_step",
+    "warm_start",
     "elementwise",
     "mlp",
     "cnn",

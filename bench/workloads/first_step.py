@@ -13,7 +13,7 @@ TARGETS = {"step": "no worse than TensorFlow"}
 
 
 def measure(load, first_step):
-    """Times `first_step`, which starts from what `load` has imported."""
+    """Times `first_step`, which starts from what `load` has imported, and returns what takes further steps."""
 
     def repeat():
         start = time.perf_counter()
@@ -26,19 +26,24 @@ def measure(load, first_step):
     return repeat
 
 
-def in_tensorflow():
+def in_tensorflow(measure=measure):
     def first_step(tf):
         loss, x, labels = cnn.loss_in_tensorflow(tf)
         train = tf.train.AdamOptimizer().minimize(loss)
         session = tf.Session()
         session.run(tf.global_variables_initializer())
         images, digits = cnn.data()
-        session.run([train, loss], {x: images, labels: digits})
+
+        def step():
+            session.run([train, loss], {x: images, labels: digits})
+
+        step()
+        return step
 
     return measure(common.get_tf, first_step)
 
 
-def in_jax():
+def in_jax(measure=measure):
     def load():
         import jax
 
@@ -58,12 +63,18 @@ def in_jax():
 
         parameters = cnn.parameters_in_jax()
         zeros = jax.tree.map(jnp.zeros_like, parameters)
-        jax.block_until_ready(train(parameters, zeros, zeros, *cnn.data()))
+        data = cnn.data()
+
+        def step():
+            jax.block_until_ready(train(parameters, zeros, zeros, *data))
+
+        step()
+        return step
 
     return measure(load, first_step)
 
 
-def in_torch(wrap=lambda network: network):
+def in_torch(wrap=lambda network: network, measure=measure):
     def load():
         import torch
 
@@ -72,15 +83,17 @@ def in_torch(wrap=lambda network: network):
     def first_step(torch):
         network = cnn.network_in_torch()
         optimizer = torch.optim.Adam(network.parameters())
-        cnn.trainer_in_torch(wrap(network), optimizer)()
+        step = cnn.trainer_in_torch(wrap(network), optimizer)
+        step()
+        return step
 
     return measure(load, first_step)
 
 
-def in_torch_compiled():
+def in_torch_compiled(measure=measure):
     def wrap(network):
         import torch
 
         return torch.compile(network)
 
-    return in_torch(wrap)
+    return in_torch(wrap, measure)

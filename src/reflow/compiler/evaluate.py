@@ -19,6 +19,7 @@ import numpy as np
 from reflow.compiler.fused_attention import find_attention
 from reflow.compiler.fused_convolution import find_convolutions
 from reflow.compiler.rows import node_by_node
+from reflow.compiler.targets import is_accelerated
 from reflow.compiler.wiring import Wiring
 from reflow.lang import errors
 from reflow.lang.func_graph import FuncGraph, functions_of
@@ -181,6 +182,7 @@ class Context:
     op: Operation  # the node that is running
     path: tuple[Any, ...] = ()  # the calls around it: tells apart the state of nodes of one name
     device: Any = None
+    on_cpu: bool = True  # whether native kernels can be called
 
     def read(self, handle: ResourceHandle) -> Any:
         """The value of a variable.
@@ -482,6 +484,7 @@ class Tracer(Context):
         self.xp = xp
         self.state = state
         self.device = device
+        self.on_cpu = not is_accelerated(device or "")
         self.depth = 0  # calls around
         self.by_row = False  # whether the values are those of one row of many: see `traced_rows`
         self.node: Any = None  # the node of the cluster that is running, or in whose body we are

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from reflow.compiler import targets
 from reflow.compiler.wiring import Wiring
 from reflow.kernels.attention import (
     DEPTH,
@@ -103,7 +102,7 @@ class FusedAttention:
 
     def run(self, tracer: Any, env: list[Any]) -> None:
         """Puts the result into `env`: as `Tracer.trace_step` does for one step."""
-        shape = None if targets.is_accelerated(tracer.device or "") else self._shape(env)
+        shape = self._shape(env) if tracer.on_cpu else None
         kernel = None if shape is None else attention(shape)
         gradient = None
         if shape is not None and self._products and self._fits(shape, env):

@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reflow.compiler import targets
 from reflow.compiler.evaluate import Program, body_nodes
 from reflow.compiler.trip_count import TripCount, slice_of, through
 from reflow.kernels.library import library
@@ -150,7 +149,7 @@ class OrderedOperands:
 
 def panels_pay(tracer: Any, trips: TripCount) -> bool:
     """Whether right sides of products may be brought into panels for a native kernel before a loop."""
-    if targets.is_accelerated(tracer.device or "") or tracer.by_row or library() is None:
+    if not tracer.on_cpu or tracer.by_row or library() is None:
         return False
     return trips.exact is None or trips.exact >= _FEW_ITERATIONS
 

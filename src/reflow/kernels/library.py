@@ -14,7 +14,10 @@ from reflow.platform.processors import processors
 
 ONEDNN = "onednn-cpu-gomp"  # the distribution that brings oneDNN
 _ONEDNN_FILE = "libdnnl.so.3"
-_HANDLERS = ("reflow_compute", "reflow_random_values", "reflow_elements")  # what XLA calls
+_HANDLERS = (  # what XLA calls
+    *("reflow_compute", "reflow_random_values", "reflow_elements", "reflow_look_up_rows"),
+    "reflow_sample",
+)
 # What Python calls.
 _FUNCTIONS = (
     *("reflow_implementation", "reflow_run"),

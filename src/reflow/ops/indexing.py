@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from reflow.kernels.rows import looking_up
 from reflow.lang import shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import int16, int32
@@ -49,7 +50,24 @@ def _take(xp: Any, params: Any, indices: Any, axis: int) -> Any:
                 (*params.shape[:axis], *indices.shape, *params.shape[axis + 1 :]), params.dtype
             )
         return np.take(params, indices, axis, mode="clip")  # checked; "raise" makes a copy more
+    if axis == 0 and params.ndim > 1:
+        return rows_at(xp, params, indices)
     return xp.take(params, _wide(xp, indices, limit), axis, mode="fill", fill_value=0)
+
+
+def rows_at(xp: Any, table: Any, indices: Any) -> Any:
+    """Rows of a table in an executable; zeros where it has no such row."""
+
+    def by_xla(table: Any, at: Any) -> Any:
+        return xp.take(table, _wide(xp, at, table.shape[0]), 0, mode="fill", fill_value=0)
+
+    table, indices = xp.asarray(table), xp.asarray(indices)
+    at = indices.reshape(-1)
+    native = looking_up(table, at, by_xla)
+    if native is None:
+        return by_xla(table, indices)
+    found = xp.lax.platform_dependent(table, at, cpu=native, default=by_xla)
+    return found.reshape(*indices.shape, *table.shape[1:])
 
 
 def _wide(xp: Any, indices: Any, limit: int) -> Any:

@@ -20,7 +20,7 @@ from reflow.lang.scopes import name_scope
 from reflow.lang.static_value import constant_value
 from reflow.ops import array, filling, joining
 from reflow.ops.define import op
-from reflow.ops.indexing import beyond, check_range, gather_op
+from reflow.ops.indexing import beyond, check_range, gather_op, rows_at
 from reflow.ops.nd_indexing import combine_rows
 
 # The arithmetic -----------------------------------------------------------------------------------
@@ -497,7 +497,7 @@ def _sparse_segments(xp, kind, data, indices, ids, count) -> Any:
         check_range(indices, data.shape[0])
         rows = data[indices]
     else:
-        rows = xp.take(data, beyond(xp, indices, data.shape[0]), 0, mode="fill", fill_value=0)
+        rows = rows_at(xp, data, indices)
     wide = np.float32 if data.dtype.itemsize == 2 and data.dtype.kind not in "iu" else data.dtype
     total = _segments(xp, "sum", xp.astype(rows, wide), ids, count)
     if kind != "sum":

@@ -16,6 +16,8 @@
 #include "pooling.h"
 #include "processor.h"
 #include "random_values.h"
+#include "rows.h"
+#include "sampling.h"
 #include "scratch.h"
 #include "spec.h"
 #include "threads.h"
@@ -233,6 +235,64 @@ ffi::Error compute_for_xla(ffi::ThreadPool threads, ffi::RemainingArgs operands,
   }
 }
 
+// A table [rows, ...], the numbers of rows [count], int32 or int64, and those rows.
+ffi::Error look_up_rows_for_xla(ffi::ThreadPool threads, ffi::AnyBuffer table, ffi::AnyBuffer at,
+                                ffi::Result<ffi::AnyBuffer> result) {
+  const bool vector = table.dimensions().size() > 0 && at.dimensions().size() == 1;
+  const int64_t rows = vector ? table.dimensions()[0] : 0, count = vector ? at.dimensions()[0] : 0;
+  const int64_t bytes = count > 0 ? static_cast<int64_t>(result->size_bytes()) / count : 0;
+  if (count == 0 || result->element_type() != table.element_type() ||
+      static_cast<int64_t>(table.size_bytes()) != bytes * rows) {
+    return ffi::Error::InvalidArgument("reflow_look_up_rows: rows of another kind");
+  }
+  try {
+    const char* from = static_cast<const char*>(table.untyped_data());
+    char* to = static_cast<char*>(result->untyped_data());
+    if (at.element_type() == ffi::S32) {
+      look_up_rows(pool_of(threads), from, rows, bytes, static_cast<const int32_t*>(at.untyped_data()), count, to);
+    } else if (at.element_type() == ffi::S64) {
+      look_up_rows(pool_of(threads), from, rows, bytes, static_cast<const int64_t*>(at.untyped_data()), count, to);
+    } else {
+      return ffi::Error::InvalidArgument("reflow_look_up_rows: numbers are int32 or int64");
+    }
+    return ffi::Error::Success();
+  } catch (const std::exception& error) {
+    return ffi::Error::Internal(std::string("reflow_look_up_rows: ") + error.what());
+  }
+}
+
+// `state` is that of a generator, the number of a block in two halves and the key: then `blocks` further on.
+ffi::Error sample_for_xla(ffi::BufferR1<ffi::U64> state, ffi::BufferR1<ffi::S64> true_classes,
+                          ffi::Result<ffi::BufferR1<ffi::S64>> classes,
+                          ffi::Result<ffi::BufferR1<ffi::F32>> true_expected,
+                          ffi::Result<ffi::BufferR1<ffi::F32>> expected,
+                          ffi::Result<ffi::BufferR0<ffi::PRED>> in_range,
+                          ffi::Result<ffi::BufferR1<ffi::U64>> moved, int64_t distribution, int64_t range,
+                          bool unique, int64_t blocks) {
+  const int64_t count = static_cast<int64_t>(classes->element_count());
+  const int64_t true_count = static_cast<int64_t>(true_classes.element_count());
+  if (state.element_count() != 3 || moved->element_count() != 3 || blocks < 0 ||
+      static_cast<int64_t>(expected->element_count()) != count ||
+      static_cast<int64_t>(true_expected->element_count()) != true_count || distribution < 0 ||
+      distribution > 1) {
+    return ffi::Error::InvalidArgument("reflow_sample: buffers that do not fit");
+  }
+  try {
+    const uint64_t low = state.typed_data()[0], high = state.typed_data()[1], key = state.typed_data()[2];
+    const Sampler sampler{static_cast<Distribution>(distribution), range, unique};
+    *in_range->typed_data() =
+        sampler.sample(key, low, high, true_classes.typed_data(), true_count, count, classes->typed_data(),
+                       true_expected->typed_data(), expected->typed_data());
+    uint64_t* next = moved->typed_data();  // perhaps the memory of `state`
+    next[0] = low + static_cast<uint64_t>(blocks);
+    next[1] = high + (next[0] < low);
+    next[2] = key;
+    return ffi::Error::Success();
+  } catch (const std::exception& error) {
+    return ffi::Error::Internal(std::string("reflow_sample: ") + error.what());
+  }
+}
+
 }  // namespace
 }  // namespace reflow
 
@@ -262,6 +322,29 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_elements_for_xla, reflow::elements_for_xla,
                                   .RemainingArgs()
                                   .RemainingRets()
                                   .Attr<ffi::Span<const int64_t>>("program"));
+
+REFLOW_EXPORT XLA_FFI_Error* reflow_look_up_rows_for_xla(XLA_FFI_CallFrame* frame);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_look_up_rows_for_xla, reflow::look_up_rows_for_xla,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .Arg<ffi::AnyBuffer>()
+                                  .Arg<ffi::AnyBuffer>()
+                                  .Ret<ffi::AnyBuffer>());
+
+REFLOW_EXPORT XLA_FFI_Error* reflow_sample_for_xla(XLA_FFI_CallFrame* frame);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_sample_for_xla, reflow::sample_for_xla,
+                              ffi::Ffi::Bind()
+                                  .Arg<ffi::BufferR1<ffi::U64>>()
+                                  .Arg<ffi::BufferR1<ffi::S64>>()
+                                  .Ret<ffi::BufferR1<ffi::S64>>()
+                                  .Ret<ffi::BufferR1<ffi::F32>>()
+                                  .Ret<ffi::BufferR1<ffi::F32>>()
+                                  .Ret<ffi::BufferR0<ffi::PRED>>()
+                                  .Ret<ffi::BufferR1<ffi::U64>>()
+                                  .Attr<int64_t>("distribution")
+                                  .Attr<int64_t>("range")
+                                  .Attr<bool>("unique")
+                                  .Attr<int64_t>("blocks"));
 
 REFLOW_EXPORT int reflow_vector_bytes() { return reflow::vector_bytes(); }
 REFLOW_EXPORT void reflow_limit_vector_bytes(int most) { reflow::limit_vector_bytes(most); }

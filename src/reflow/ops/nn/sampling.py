@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from reflow.kernels import sampling as kernels
 from reflow.lang import errors
 from reflow.lang.export import export
+from reflow.lang.opdef import ValueNeeded
 from reflow.lang.random_seed import op_seeds
 from reflow.ops.define import op
 from reflow.ops.random import philox
@@ -24,10 +26,16 @@ from reflow.ops.random.kernels import unit_double, unit_float
 _WORDS_PER_SAMPLE = 2048  # 32-bit words that a run puts aside for each class, used or not
 
 
+def _reserved(count: int) -> int:
+    """The blocks that a run puts aside."""
+    return _WORDS_PER_SAMPLE * count // 4
+
+
 class Uniform:
     """Every class alike."""
 
     words = 2
+    kernel = kernels.UNIFORM
 
     def __init__(self, range_max: int):
         self.range = range_max
@@ -50,6 +58,7 @@ class LogUniform:
     """Class k with a probability of log((k + 2) / (k + 1)) / log(range + 1): Zipf's law, nearly."""
 
     words = 2
+    kernel = kernels.LOG_UNIFORM
 
     def __init__(self, range_max: int):
         self.range = range_max
@@ -172,17 +181,17 @@ def _shape(true_classes: Any, *, num_true: int, num_sampled: int) -> list:
     return [(num_sampled,), (None if rows is None else rows[0], num_true), (num_sampled,)]
 
 
-_TRAITS: dict[str, Any] = {
+_KERNEL_TRAITS: dict[str, Any] = {
     "shape": _shape,
     "grad": None,
     "stateful": True,
-    "compile": False,
     "random": _begin,
 }
+_TRAITS = {**_KERNEL_TRAITS, "compile": False}
 
 
-def _check(true_classes: np.ndarray, num_true: int, range_max: int) -> None:
-    if true_classes.ndim != 2:
+def _check_shape(true_classes: Any, num_true: int) -> None:
+    if len(true_classes.shape) != 2:
         raise errors.InvalidArgumentError(None, None, "true_classes must be a matrix")
     if true_classes.shape[1] != num_true:
         raise errors.InvalidArgumentError(
@@ -191,6 +200,10 @@ def _check(true_classes: np.ndarray, num_true: int, range_max: int) -> None:
             f"true_classes must have num_true columns, expected: {true_classes.shape[1]} was: "
             f"{num_true}",
         )
+
+
+def _check(true_classes: np.ndarray, num_true: int, range_max: int) -> None:
+    _check_shape(true_classes, num_true)
     outside = (true_classes < 0) | (true_classes >= range_max)
     if outside.any():
         raise errors.InvalidArgumentError(
@@ -210,16 +223,18 @@ def _sample(
     learn: Callable[[np.ndarray], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One run of a sampler."""
-    true_classes = np.asarray(true_classes)
     if unique and num_sampled > distribution.range:
         raise errors.InvalidArgumentError(None, None, "Sampler's range is too small.")
+    if not ctx.xp.is_numpy:
+        return _sample_natively(ctx, distribution, true_classes, num_true, num_sampled, unique)
+    true_classes = np.asarray(true_classes)
     _check(true_classes, num_true, distribution.range)
     handle = ctx.node_state(ctx.op.opdef.name)
     state = np.asarray(ctx.read(handle))
     key, counter = philox.split_state(state[:3])
     classes, tries = _draw(distribution, key, counter, num_sampled, unique)
     moved = state.copy()
-    moved[:3] = philox.skip_state(np, state[:3], _WORDS_PER_SAMPLE * num_sampled // 4)
+    moved[:3] = philox.skip_state(np, state[:3], _reserved(num_sampled))
     if learn is not None:
         learn(moved)
     ctx.write(handle, moved)
@@ -230,9 +245,30 @@ def _sample(
     )
 
 
+def _sample_natively(
+    ctx: Any, distribution: Any, true_classes: Any, num_true: int, num_sampled: int, unique: bool
+) -> tuple[Any, Any, Any]:
+    """The same in an executable for the CPU, by a kernel; on the host where there is none."""
+    _check_shape(true_classes, num_true)
+    xp, handle = ctx.xp, ctx.node_state(ctx.op.opdef.name)
+    state, flat = xp.asarray(ctx.read(handle)), xp.asarray(true_classes).reshape(-1)
+    drawn = None
+    if ctx.on_cpu and num_sampled:
+        drawn = kernels.sample(
+            distribution.kernel, distribution.range, unique, state, flat, num_sampled,
+            _reserved(num_sampled),
+        )  # fmt: skip
+    if drawn is None:
+        raise ValueNeeded("true_classes", on_host=True)
+    classes, true_expected, expected, in_range, moved = drawn
+    ctx.check(in_range, lambda: f"`true_candidate` out of range [0, {distribution.range})")
+    ctx.write(handle, moved)
+    return classes, true_expected.reshape(true_classes.shape), expected
+
+
 @op(
     f"UniformCandidateSampler(true_classes: int64, *, {_COUNTS}, range_max: int, {_SEEDS}){_OUTPUTS}",
-    **_TRAITS,
+    **_KERNEL_TRAITS,
 )
 def uniform_sampler_op(ctx, true_classes, *, num_true, num_sampled, unique, range_max):
     """Classes drawn uniformly."""
@@ -242,7 +278,7 @@ def uniform_sampler_op(ctx, true_classes, *, num_true, num_sampled, unique, rang
 @op(
     f"LogUniformCandidateSampler(true_classes: int64, *, {_COUNTS}, range_max: int, {_SEEDS})"
     f"{_OUTPUTS}",
-    **_TRAITS,
+    **_KERNEL_TRAITS,
 )
 def log_uniform_sampler_op(ctx, true_classes, *, num_true, num_sampled, unique, range_max):
     """Classes drawn by a log-uniform (Zipfian) distribution."""
