@@ -185,6 +185,11 @@ def _convert(opdef: OpDef, arg: Any, value: Any, wanted: DType | None, index: in
     except (TypeError, ValueError) as error:
         natural = getattr(value, "dtype", None)
         if wanted is not None and natural is None and context.executing_eagerly():
+            if opdef.name not in _BY_HINT and isinstance(value, _PYTHON_VALUES):
+                raise TypeError(
+                    f"{errors.user_site()}: Cannot convert {value!r:.80} to EagerTensor of dtype "
+                    f"{wanted.name} (input '{arg.name}' of {opdef.name}). Convert one with tf.cast."
+                ) from None
             natural = _dtype_of_python(value)
         if wanted is not None and natural is not None and as_dtype(natural) is not wanted:
             raise _mismatch(opdef, arg, natural, wanted) from None
@@ -206,6 +211,8 @@ def _dtype_of_python(value: Any) -> DType | None:
 
 
 _PYTHON_VALUES = (bool, int, float, complex, str, bytes)
+# Their functions make tensors of Python values by themselves: then it is the op that refuses them.
+_BY_HINT = frozenset({"Add", "AddV2", "MatMul", "BatchMatMulV2"})
 
 
 def _mismatch(opdef: OpDef, arg: Any, got: Any, wanted: DType) -> Exception:
