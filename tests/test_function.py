@@ -522,6 +522,52 @@ def test_custom_gradients_in_functions():
     assert tape.gradient(y, x).numpy() == 200.0
 
 
+@pytest.mark.parametrize("wrap", [lambda f: f, tf.function], ids=["eager", "function"])
+def test_variables_in_custom_gradients_are_watched(wrap):
+    v = tf.Variable([1.0, 2.0])
+
+    @tf.custom_gradient
+    def scaled(x):
+        return x * v, lambda dy, variables: (dy * v, [dy * x * 10.0 for _ in variables])
+
+    with tf.GradientTape() as tape:
+        y = wrap(scaled)(tf.constant([3.0, 4.0]))
+    assert tape.watched_variables() == (v,)
+    assert tape.gradient(y, v).numpy().tolist() == [30.0, 40.0]
+
+
+@pytest.mark.parametrize("size", [2, 1000])  # small captures are constants
+def test_gradients_of_ones_own_read_what_the_function_does_not(size):
+    table = tf.fill([size], 3.0)
+    v = tf.Variable(tf.fill([size], 2.0))
+
+    @tf.custom_gradient
+    def doubled(x):
+        return x * 2.0, lambda dy: dy * table * v * x
+
+    x = tf.fill([size], 5.0)
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.function(doubled)(x)
+        slope = tape.gradient(y, x)
+    np.testing.assert_array_equal(slope, [30.0] * size)
+    by_x, by_v = outer.gradient(slope, [x, v])
+    np.testing.assert_array_equal(by_x, [6.0] * size)
+    np.testing.assert_array_equal(by_v, [15.0] * size)
+    rows = tf.reshape(x, [-1, 2])
+    with tf.GradientTape() as tape:  # a function of rows
+        tape.watch(rows)
+        z = tf.vectorized_map(lambda r: doubled_row(r, v), rows)
+    np.testing.assert_array_equal(tape.gradient(z, rows), [[20.0] * 2] * (size // 2))
+
+
+@tf.custom_gradient
+def doubled_row(row, v):
+    return row * 2.0, lambda dy: (dy * row * v[0] * v[1], None)
+
+
 # Randomness ---------------------------------------------------------------------------------------
 
 

@@ -66,6 +66,27 @@ def python_gives_a_string():
     tf.py_function(lambda: "a", [], tf.float32)
 
 
+def append_in_a_loop():
+    @tf.function
+    def f(n):
+        out = []
+        for i in tf.range(n):
+            out.append(i * 2)
+        return tf.stack(out)
+
+    f(tf.constant(3))
+
+
+def zeros_of_an_unknown_size():
+    spec = tf.TensorSpec([None], tf.float32)
+    tf.function(lambda x: tf.zeros([x.shape[0], 2]), input_signature=[spec])(X)
+
+
+def too_few_specs():
+    spec = tf.TensorSpec([2], tf.float32)
+    tf.function(lambda x, y: x, input_signature=[spec])(X, X)
+
+
 def iterate_a_scalar():
     for _ in tf.constant(1):
         pass
@@ -76,6 +97,14 @@ WRONG = [
     (enter_a_tape_twice, ValueError, "Tape is still recording"),
     (stop_a_tape_that_does_not_record, RuntimeError, "which is not recording"),
     (gradients_too_few, ValueError, "expected to return 2 gradients, but returned 1"),
+    (too_few_specs, TypeError, r"`[^`]*test_misuse.py:\d+: input_signature has 1 entries"),
+    (append_in_a_loop, tf.errors.InaccessibleTensorError, "tf.TensorArray"),
+    (zeros_of_an_unknown_size, TypeError, r"\[None, 2\].*tf.shape\(x\)"),
+    (lambda: tf.zeros([None, 2]), ValueError, r"\[None, 2\].*tf.shape\(x\)"),
+    (lambda: tf.constant(1) * 0.5, TypeError, "Cannot convert 0.5 to EagerTensor of dtype int32"),
+    (lambda: tf.constant(1) + 0.5, INVALID, "expected to be a int32 tensor"),
+    (lambda: tf.concat(0, [X, X]), ValueError, r"tf.concat\(values, axis\)"),
+    (lambda: tf.signal.hann_window(4, dtype=tf.int32), ValueError, "floating point"),
     (leak_from_a_branch, tf.errors.InaccessibleTensorError, "out of scope"),
     (
         lambda: tf.GradientTape().gradient(X, X, unconnected_gradients="no"),

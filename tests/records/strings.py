@@ -51,6 +51,8 @@ record(
     "StringSplitV2",
     sample(input=s([b"a b  c", b"", b" d "]), sep=s(b"")),
     sample(input=s([b"a b  c d", b" e  f "]), sep=s(b""), maxsplit=1),
+    sample(input=s([b"a", b" b c ", b""]), sep=s(b""), maxsplit=2),
+    sample(input=s([b" a b", b"", b" "]), sep=s(b""), maxsplit=0),
     sample(input=s([b"1<>2<>3", b"<><>4<>", b""]), sep=s(b"<>")),
     sample(input=s([b"1<>2<>3", b"<><>4<>"]), sep=s(b"<>"), maxsplit=1),
     sample(input=NONE, sep=s(b",")),

@@ -8,6 +8,7 @@ gradient as a function of its inputs, its outputs and the gradients that arrive 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from reflow.autodiff import engine
 from reflow.autodiff.branch_gradient import branch_gradient
@@ -25,19 +26,27 @@ class Backward:
     Attributes:
       function: what computes it; None where no input is reached.
       sources: where the inputs of `function` come from: ("input", i), ("output", i) of the forward
-        function, or ("gradient", i) that arrives at the i-th of its outputs.
+        function, ("gradient", i) that arrives at the i-th of its outputs, or ("outside", tensor) of eager
+        code, which a gradient of the user's reads and the forward function does not.
       targets: which inputs of the forward function the outputs of `function` are the gradients of.
     """
 
     def __init__(
         self,
         function: FuncGraph | None,
-        sources: Sequence[tuple[str, int]] = (),
+        sources: Sequence[tuple[str, Any]] = (),
         targets: Sequence[int] = (),
     ):
         self.function = function
         self.sources = sources
         self.targets = targets
+
+    def arguments(
+        self, inputs: Sequence[Any], outputs: Sequence[Any], arriving: dict[int, Any]
+    ) -> list[Any]:
+        """The arguments of `function`, given those of the forward function and its outputs."""
+        given: dict[str, Any] = {"input": inputs, "output": outputs, "gradient": arriving}
+        return [at if kind == "outside" else given[kind][at] for kind, at in self.sources]
 
 
 def with_residuals(function: FuncGraph, order: int) -> FuncGraph:
@@ -78,9 +87,10 @@ def differentiated(function: FuncGraph, seeds: Sequence[int]) -> tuple[FuncGraph
         return rewritten, Backward(None)
     node = call.found[call.targets[0]].op.inputs[0].op
     (body,) = functions_of(node)
-    at = {id(t): ("input", i) for i, t in enumerate(call.inputs)}
+    at: dict[int, tuple[str, Any]] = {id(t): ("input", i) for i, t in enumerate(call.inputs)}
     at |= {id(t): ("gradient", i) for i, t in call.arriving.items()}
     at |= {id(t): ("output", i) for i, t in enumerate(call.node.outputs)}
+    at |= {id(inner): ("outside", outer) for outer, inner in call.graph.captures}
     order = [call.found[i].op.inputs[0].value_index for i in call.targets]
     gradient = body.variant(outputs=[body.outputs[i] for i in order])
     return rewritten, Backward(gradient, [at[id(t)] for t in node.inputs], call.targets)
@@ -92,8 +102,9 @@ def recomputing(function: FuncGraph, seeds: Sequence[int]) -> Backward:
     if not call.targets:
         return Backward(None)
     call.graph.outputs = [call.found[i] for i in call.targets]
-    sources = [("input", i) for i in range(len(call.inputs))]
+    sources: list[tuple[str, Any]] = [("input", i) for i in range(len(call.inputs))]
     sources += [("gradient", i) for i in call.arriving]
+    sources += [("outside", outer) for outer in call.graph.external_captures]
     return Backward(call.graph, sources, call.targets)
 
 

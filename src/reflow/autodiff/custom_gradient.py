@@ -49,14 +49,18 @@ def custom_gradient(f: Any = None) -> Any:
 
 def _graph(f: Callable, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """In a graph the results pass through an IdentityN that carries the gradient."""
+    from reflow.autodiff import tape
+
     graph = context.current_graph()
     assert graph is not None
     flat_args = [convert_to_tensor(a) for a in nest.flatten(list(args))]
     inputs = [REGISTRY["Identity"](a) for a in flat_args]
     packed = nest.pack_sequence_as(list(args), inputs)
     first = graph.version
-    result, grad_fn = f(*packed, **kwargs)
-    variables = _variables_used(graph, first, inputs)
+    with tape.VariableWatcher() as watcher:
+        result, grad_fn = f(*packed, **kwargs)
+    used = {id(v): v for v in _variables_used(graph, first, inputs)} | watcher._variables
+    variables = [v for v in used.values() if all(v is not a for a in nest.flatten(list(args)))]
     _check_takes_variables(grad_fn, variables)
     flat_result = [convert_to_tensor(r) for r in nest.flatten(result)]
     sources = [v._gradient_source() for v in variables]
@@ -81,11 +85,13 @@ def _eager(f: Callable, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
 
     inputs = [convert_to_tensor(a) for a in nest.flatten(list(args))]
     packed = nest.pack_sequence_as(list(args), inputs)
-    with tape.watching_variables() as seen, tape.stop_all():
+    with tape.watching_variables() as seen:
         result, grad_fn = f(*packed, **kwargs)
     variables = [v for v in seen.values() if all(v is not a for a in nest.flatten(list(args)))]
     _check_takes_variables(grad_fn, variables)
     outputs = [REGISTRY["Identity"](convert_to_tensor(r)) for r in nest.flatten(result)]
+    for variable in variables:  # reading them in `f` told no tape
+        variable._accessed()
     sources = [v._gradient_source() for v in variables]
     tape.record_custom(
         "CustomGradient",

@@ -61,12 +61,12 @@ def _hand_out(op: Operation, rewritten: Any, residuals: Sequence[Any]) -> None:
 def _applied(op: Any, backward: Backward, arriving: dict[int, Any], by_row: int) -> Sequence[Any]:
     """The outputs of the gradient function for all rows."""
     function: Any = backward.function
-    given: dict[str, Any] = {"input": op.inputs, "output": op.outputs, "gradient": arriving}
+    arguments = backward.arguments(op.inputs, op.outputs, arriving)
     rows: list[tuple[Any, Any]] = []
     captured: list[tuple[Any, Any]] = []
-    for (kind, i), inner in zip(backward.sources, function.inputs):
-        each = (given[kind][i], inner)
-        (captured if kind == "input" and i >= by_row else rows).append(each)
+    for (kind, at), *each in zip(backward.sources, arguments, function.inputs):
+        whole = kind == "outside" or (kind == "input" and at >= by_row)
+        (captured if whole else rows).append(tuple(each))
     body = function.variant(inputs=[inner for _, inner in (*rows, *captured)])
     return REGISTRY["MapDefun"](
         [t for t, _ in rows],

@@ -430,10 +430,16 @@ def stop_all() -> Iterator[None]:
 
 @contextlib.contextmanager
 def watching_variables() -> Iterator[dict[int, Any]]:
-    """Collects the variables that are read within."""
-    tape = GradientTape()
-    with tape:
+    """Collects the variables that are read within; no tape records anything."""
+    with stop_all(), VariableWatcher() as tape:
         yield tape._variables
+
+
+class VariableWatcher(GradientTape):
+    """A tape that only sees which variables are read: it holds on to no values."""
+
+    def record(self, record: Any) -> None:
+        """Nothing is recorded."""
 
 
 class CustomRecord:

@@ -61,7 +61,11 @@ def prefetch_dataset(ctx, input_dataset, buffer_size, *, output_types, output_sh
 
 
 class Cache(Stage):
-    """The elements, kept in memory from the first complete iteration on."""
+    """The elements, kept in memory from the first complete iteration on.
+
+    It is complete with its last element where their number is known: whoever knows it too (Keras's `fit`)
+    does not ask for one more.
+    """
 
     state = ("_kept", "_lock")
 
@@ -100,6 +104,7 @@ class _Remembering:
     def __init__(self, cache: Cache, source: Iterator[Element]):
         self._cache, self._source = cache, source
         self._elements: list[Element] = []
+        self._count = cache.cardinality()
 
     def __iter__(self) -> _Remembering:
         return self
@@ -111,6 +116,8 @@ class _Remembering:
             self._cache.complete(self._elements)
             raise
         self._elements.append(element)
+        if len(self._elements) == self._count:
+            self._cache.complete(self._elements)
         return element
 
 

@@ -179,7 +179,10 @@ def to_array(value: Any, dtype: DType | None = None, hint: Any = None) -> np.nda
         return _from_numpy(array, dtype)
     if isinstance(value, shapes.TensorShape):
         if not value.is_fully_defined():
-            raise ValueError(f"Cannot convert a partially known TensorShape {value} to a Tensor.")
+            raise ValueError(
+                f"{errors.user_site()}: Cannot convert a partially known TensorShape {value} to a "
+                "Tensor. tf.shape(x) has the sizes that are known only when it runs."
+            )
         sizes = value.as_list()
         big = any(size >= 2**31 for size in sizes)  # type: ignore[operator]
         return np.array(sizes, dtype.np if dtype else (np.int64 if big else np.int32))
@@ -235,7 +238,7 @@ def _from_list(value: Any, dtype: DType | None, hint: Any) -> np.ndarray | None:
         raise _ragged(value) from None
     if array.dtype == object:
         if any(leaf is None for leaf in leaves):
-            raise _no_tensor(f"None values not supported: {value!r:.80}")
+            raise _no_tensor(f"None values not supported: {value!r:.80}", _OF_SIZES)
         if all(isinstance(leaf, shapes.Dimension) for leaf in leaves):
             array = np.array([leaf.value for leaf in leaves])
         elif all(isinstance(leaf, int) for leaf in leaves):
@@ -283,10 +286,14 @@ def _leaves(value: Any, out: list[Any]) -> bool:
     return False
 
 
-def _no_tensor(text: str) -> Exception:
+_CAST = "Consider casting elements to a supported type."
+_OF_SIZES = "A size that is None is known only when the graph runs: tf.shape(x)[i] is its tensor."
+
+
+def _no_tensor(text: str, mend: str = _CAST) -> Exception:
     """The error of a value that is no tensor: eager code and graphs have a class each, as in TensorFlow."""
     kind = ValueError if current_graph() is None else TypeError
-    return kind(f"{errors.user_site()}: {text}. Consider casting elements to a supported type.")
+    return kind(f"{errors.user_site()}: {text}. {mend}")
 
 
 def _ragged(value: Any) -> ValueError:

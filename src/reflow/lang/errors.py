@@ -145,20 +145,20 @@ _HIDDEN = (_PACKAGE, f"{os.sep}site-packages{os.sep}jax", "<frozen ", f"{os.sep}
 
 
 _LIBRARIES = re.compile(r"[/\\](?:site|dist)-packages[/\\](?:keras|numpy)[/\\]")  # that call Reflow
+_STANDARD = re.compile(re.escape(os.path.dirname(os.__file__)) + r"[/\\](?!(?:site|dist)-packages)")
 _users: dict[str, bool] = {}  # whether a file is a program's, by its name
 
 
 def _is_users(file: str) -> bool:
     _users[file] = found = not (
-        file.startswith((_PACKAGE, "<frozen"))
-        or file.endswith("contextlib.py")
-        or _LIBRARIES.search(file)
+        file.startswith((_PACKAGE, "<frozen")) or _STANDARD.match(file) or _LIBRARIES.search(file)
     )
     return found
 
 
 def user_frame(depth: int = 1) -> tuple[types.CodeType, int]:
-    """The innermost frame of the program, outside of Reflow, Keras and NumPy: its code and line.
+    """The innermost frame of the program, outside of Reflow, Keras, NumPy and Python's own library: its
+    code and line.
 
     Costs about a microsecond.
     """

@@ -128,10 +128,15 @@ class FuncGraph(Graph):
             while outer is not None and not outer.sees(tensor):
                 outer = getattr(outer, "outer_graph", None)
             if outer is None:
-                raise errors.InaccessibleTensorError(
-                    f"{errors.user_site()}: {tensor!r} is out of scope: it was made "
-                    f"in another function or graph than {self.name!r}. Return it from that "
+                where = (
+                    "in a loop or a branch. Gather values of a loop in a tf.TensorArray instead of a "
+                    "Python list, or return it from there."
+                    if isinstance(tensor.op.graph, BodyGraph)
+                    else f"in another function or graph than {self.name!r}. Return it from that "
                     "function, or compute it in this one."
+                )
+                raise errors.InaccessibleTensorError(
+                    f"{errors.user_site()}: {tensor!r} is out of scope: it was made {where}"
                 )
             if self.outer_graph is not tensor.op.graph:  # through the graphs between
                 tensor = self.outer_graph.capture(tensor)  # type: ignore[union-attr]

@@ -140,7 +140,7 @@ def global_norm(t_list: Any, name: str | None = None) -> Any:
                 value = _values(t, f"t_{i}")
                 with _beside(value):
                     halves.append(REGISTRY["L2Loss"](value))
-        half = reduce_sum(REGISTRY["Pack"](halves, name="stack"))
+        half = reduce_sum(REGISTRY["Pack"](halves or [0.0], name="stack"))
         return sqrt_op(half * convert_to_tensor(2.0, half.dtype.base_dtype), name="global_norm")
 
 

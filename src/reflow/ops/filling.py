@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -149,16 +150,12 @@ def _filled(shape: Any, dtype: Any, scope: str, value: int) -> Any:
     scalar = _scalar(value, dtype)
     if not isinstance(shape, Tensor):
         is_scalar = not isinstance(shape, (list, tuple, shapes.TensorShape)) and not np.ndim(shape)
-        try:
+        sizes: Any = None
+        with contextlib.suppress(TypeError, ValueError):  # tensors among the dimensions
             sizes = shapes.as_shape(np.atleast_1d(shape) if _is_array(shape) else shape).as_list()
-        except (TypeError, ValueError):
-            shape = convert_to_tensor(shape, int32)  # tensors among the dimensions
+        if sizes is None or None in sizes:
+            shape = convert_to_tensor(shape, int32)
         else:
-            if None in sizes:
-                raise ValueError(
-                    f"{errors.user_site()}: Cannot convert a partially known "
-                    f"TensorShape {shapes.of(tuple(sizes))} to a Tensor."
-                )
             count = int(np.prod(sizes, dtype=np.int64))
             if current_graph() is None:
                 return constant_node(_filled_array(sizes, scalar), dtype, scope)

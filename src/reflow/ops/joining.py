@@ -187,7 +187,10 @@ def concat(values: Any, axis: Any, name: str = "concat") -> Any:
         with name_scope(name):
             shape = convert_to_tensor(axis, int32, name="concat_dim").shape
             if shape.rank not in (None, 0):
-                raise ValueError(f"concat axis must be a scalar, got shape {shape}")
+                raise ValueError(
+                    f"{errors.user_site()}: concat axis must be a scalar, got shape {shape}: "
+                    "tf.concat(values, axis)"
+                )
             return identity(values[0], name=name)
     return concat_op(values, axis, name=name)
 

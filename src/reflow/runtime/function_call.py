@@ -65,8 +65,7 @@ class CallRecord:
         arriving |= {i: zeros_like(self.outputs[i]) for i in zeros}
         result: list[Any] = [None] * len(self.inputs)
         if found.function is not None:
-            given = {"input": self.inputs, "output": self.outputs, "gradient": arriving}
-            inputs = [given[kind][i] for kind, i in found.sources]  # type: ignore[index]
+            inputs = found.arguments(self.inputs, self.outputs, arriving)
             for i, gradient in zip(found.targets, call_function(found.function, inputs)):
                 result[i] = gradient
         return result

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from reflow.lang import errors
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import as_dtype, float32
 from reflow.lang.export import export
@@ -349,7 +350,7 @@ def _check_bands(count: Any, sample_rate: Any, low: Any, high: Any, dtype: Any) 
                 f"Got {high} for sample_rate: {sample_rate}"
             )
     if not dtype.is_floating:
-        raise ValueError(f"dtype must be a floating point type. Got: {dtype}")
+        raise ValueError(f"{errors.user_site()}: dtype must be a floating point type. Got: {dtype}")
 
 
 @export("signal.mfccs_from_log_mel_spectrograms")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from reflow.lang import errors
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import DType, as_dtype, float32, int32
 from reflow.lang.dtypes import bool as bool_
@@ -27,7 +28,9 @@ from reflow.ops.sequences import range as range_of
 def _length(window_length: Any, dtype: Any) -> tuple[Any, DType]:
     dtype = as_dtype(dtype)
     if not dtype.is_floating:
-        raise ValueError(f"dtype must be a floating point type. Found {dtype}")
+        raise ValueError(
+            f"{errors.user_site()}: dtype must be a floating point type. Found {dtype}"
+        )
     length = convert_to_tensor(window_length, int32, name="window_length")
     length.shape.assert_has_rank(0)
     return length, dtype

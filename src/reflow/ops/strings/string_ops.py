@@ -310,11 +310,20 @@ def string_split_op(xp, input, delimiter, *, skip_empty):
     grad=None,
 )
 def string_split_v2_op(xp, input, sep, *, maxsplit):
-    """Strings cut at a separator, or at white space, as Python's `split` does it."""
+    """Strings cut at a separator, or at white space.
+
+    As Python's `split` does it, but white space is cut `maxsplit` times in any case: the last piece is
+    empty where nothing is left, and 0 leaves white space in front.
+    """
     if np.ndim(sep):
         raise ValueError(f"sep must be a scalar, got shape: {list(np.shape(sep))}")
     at = bytes(np.asarray(sep, object).item()) or None
-    return _split_result([row.split(at, maxsplit) for row in _vector(input)])
+    if at is None and maxsplit == 0:
+        return _split_result([[row] for row in _vector(input)])
+    cut = [row.split(at, maxsplit) for row in _vector(input)]
+    if at is None:
+        cut = [[*pieces, b""] if len(pieces) == maxsplit else pieces for pieces in cut]
+    return _split_result(cut)
 
 
 @export(v1=("string_split",))
