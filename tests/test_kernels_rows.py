@@ -80,7 +80,8 @@ def test_narrow_rows_stay_with_xla(monkeypatch):
     np.testing.assert_array_equal(got, looked_up(source, at))
 
 
-def test_choices_are_noted():
+def test_choices_are_noted(monkeypatch):
+    monkeypatch.setattr(choices, "_noted", {})
     text_of(rows_at, table(51, 64), numbers(40, 51))
     assert choices.noted()[0]["look-up of rows, float32, 40 of 51x64"] == "native, loops"
 

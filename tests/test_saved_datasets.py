@@ -124,6 +124,9 @@ def _plain(dataset):
     return [(int(x), text) for x, text in dataset.as_numpy_iterator()]
 
 
+# Snapshots: SnapshotDatasetV2, and DatasetFingerprint, by which they are found.
+
+
 def test_a_snapshot_is_written_once(tmp_path):
     calls = []
     dataset = _doubled(calls=calls).snapshot(str(tmp_path))
