@@ -381,8 +381,12 @@ def _parse_sequence_example_v2_shape(
     rank = None if outer is None else len(outer)
     result = _sparse_shapes(Ncontext_sparse, None if rank is None else rank + 1)
     result += [_in_front(outer, shape.as_list()) for shape in context_dense_shapes]
-    result += [(None,)] * (2 * len(context_ragged_value_types))
+    begins = (outer[0] + 1,) if outer and outer[0] is not None else (None,)
+    result += [(None,)] * len(context_ragged_value_types)
+    result += [begins] * len(context_ragged_value_types)
     result += _sparse_shapes(Nfeature_list_sparse, None if rank is None else rank + 2)
     result += [_in_front(outer, (None, *s.as_list())) for s in feature_list_dense_shapes]
     result += [_in_front(outer, ())] * len(feature_list_dense_shapes)
-    return result + [(None,)] * (3 * len(feature_list_ragged_value_types))
+    result += [(None,)] * len(feature_list_ragged_value_types)
+    result += [begins] * len(feature_list_ragged_value_types)
+    return result + [(None,)] * len(feature_list_ragged_value_types)
