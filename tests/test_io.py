@@ -332,14 +332,75 @@ def test_ragged_contexts_and_what_is_missing():
     context = {"n": Ragged(tf.int64)}
     found, _, _ = tf2.io.parse_sequence_example([sequence(), b""], context)
     assert found["n"].to_list() == [[7], []]
-    with pytest.raises(errors.UnimplementedError, match="'q'.*VarLenFeature"):
-        tf2.io.parse_sequence_example([sequence()], None, {"q": Ragged(tf.int64)})
     with pytest.raises(ValueError, match="must not intersect"):
         tf2.io.parse_example(
             [ONE], {"a": Ragged(tf.int64), "x": Ragged(tf.int64, "b"), "b": WANTED["b"]}
         )
     with pytest.raises(ValueError, match="int64, float32, or bytes"):
         Ragged(tf.int32)
+
+
+def steps(**lists):
+    def ints(values):
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+    lists = {k: tf.train.FeatureList(feature=map(ints, v)) for k, v in lists.items()}
+    lists = tf.train.FeatureLists(feature_list=lists)
+    return tf.train.SequenceExample(feature_lists=lists).SerializeToString()
+
+
+STEPS = [
+    steps(
+        v=[[1, 2, 3], [], [4, 5]],
+        l=[[2, 1], [], [0, 2]],
+        s=[[0, 2, 3], [0], [0, 0, 2]],
+        ids=[[0, 0, 1], [], [1, 1]],
+        st=[[0, 2], [], [0, 0]],
+        li=[[2, 3], [], [0, 2]],
+    ),
+    b"",
+    steps(v=[[9, 8, 7, 6]], l=[[4]], s=[[0, 4]], ids=[[0] * 4], st=[[0]], li=[[4]]),
+]
+STEP_ROWS = [[[[1, 2], [3]], [], [[], [4, 5]]], [], [[[9, 8, 7, 6]]]]
+
+
+@pytest.mark.parametrize(
+    "partitions, batch",
+    [
+        ([], [[[1, 2, 3], [], [4, 5]], [], [[9, 8, 7, 6]]]),
+        ([Ragged.RowSplits("s")], STEP_ROWS),
+        ([Ragged.RowLengths("l")], STEP_ROWS),
+        ([Ragged.RowStarts("st")], STEP_ROWS),
+        ([Ragged.RowLimits("li")], STEP_ROWS),
+        ([Ragged.ValueRowIds("ids")], STEP_ROWS),
+        (
+            [Ragged.UniformRowLength(1), Ragged.RowLengths("l")],
+            [[[[[1, 2]], [[3]]], [], [[[]], [[4, 5]]]], [], [[[[9, 8, 7, 6]]]]],
+        ),
+    ],
+)
+def test_ragged_features_of_sequences(partitions, batch):
+    wanted = {"x": Ragged(tf.int64, "v", partitions, validate=True)}
+    _, found, _ = tf2.io.parse_sequence_example(STEPS, None, wanted)
+    assert found["x"].to_list() == batch and found["x"].row_splits.dtype == tf.int32
+    _, one = tf2.io.parse_single_sequence_example(STEPS[0], None, wanted)
+    assert one["x"].to_list() == batch[0]
+    traced = tf2.function(lambda data: tf2.io.parse_sequence_example(data, None, wanted)[1]["x"])
+    assert traced(tf2.constant(STEPS)).to_list() == batch
+
+
+def test_wrong_ragged_features_of_sequences():
+    with pytest.raises(errors.InvalidArgumentError, match="Feature list: v, Index: 0.*float"):
+        tf2.io.parse_sequence_example(STEPS, None, {"v": Ragged(tf.float32)})
+    wanted = {"v": Ragged(tf.int64, partitions=[Ragged.RowLengths("st")], validate=True)}
+    with pytest.raises(errors.InvalidArgumentError, match="number of values"):
+        tf2.io.parse_sequence_example(STEPS, None, wanted)
+    unknown = tf2.function(
+        lambda data: tf2.io.parse_sequence_example(data, None, {"v": Ragged(tf.int64)}),
+        input_signature=[tf2.TensorSpec(None, tf.string)],
+    )
+    with pytest.raises(ValueError, match="statically-known rank"):
+        unknown(tf2.constant(STEPS))
 
 
 def sequence():

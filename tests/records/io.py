@@ -297,7 +297,7 @@ SECOND = sequence({"n": [9]}, q=[[5, 6]], w=[[b"d"]])
 EMPTY = sequence({"n": [1]}, w=[])
 
 
-def parse_sequence(serialized, context=(), sparse=(), lists=(), sparse_lists=()):
+def parse_sequence(serialized, context=(), sparse=(), lists=(), sparse_lists=(), ragged_lists=()):
     return {
         "serialized": serialized,
         "debug_name": s([]),
@@ -306,7 +306,7 @@ def parse_sequence(serialized, context=(), sparse=(), lists=(), sparse_lists=())
         "context_ragged_keys": s([]),
         "feature_list_sparse_keys": s([k for k, _ in sparse_lists]),
         "feature_list_dense_keys": s([k for k, *_ in lists]),
-        "feature_list_ragged_keys": s([]),
+        "feature_list_ragged_keys": s([k for k, *_ in ragged_lists]),
         "feature_list_dense_missing_assumed_empty": np.array([m for *_, m in lists], bool),
         "context_dense_defaults": [default for *_, default in context],
         "Ncontext_sparse": len(sparse),
@@ -318,8 +318,8 @@ def parse_sequence(serialized, context=(), sparse=(), lists=(), sparse_lists=())
         "feature_list_sparse_types": [kind for _, kind in sparse_lists],
         "context_ragged_value_types": [],
         "context_ragged_split_types": [],
-        "feature_list_ragged_value_types": [],
-        "feature_list_ragged_split_types": [],
+        "feature_list_ragged_value_types": [kind for _, kind, _ in ragged_lists],
+        "feature_list_ragged_split_types": [splits for *_, splits in ragged_lists],
         "feature_list_dense_shapes": [list(shape) for _, _, shape, _ in lists],
     }
 
@@ -334,6 +334,12 @@ record(
     ),
     sample(**parse_sequence(s(FIRST), [N], [("m", "string")], [Q], [("w", "string")])),
     sample(**parse_sequence(s([SECOND]), (), (), [("w", "string", (), False)])),
+    sample(
+        **parse_sequence(
+            s([FIRST, SECOND, EMPTY]),
+            ragged_lists=[("w", "string", "int32"), ("q", "int64", "int64")],
+        )
+    ),
     bad=[
         bad(
             **parse_sequence(s([FIRST, EMPTY]), (), (), [("q", "int64", (2,), False)]),

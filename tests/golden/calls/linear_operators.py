@@ -41,6 +41,9 @@ OPERATORS = {
     "inverse": "tf.linalg.LinearOperatorInversion(tf.linalg.LinearOperatorFullMatrix(m))",
     "composed": "tf.linalg.LinearOperatorComposition([tf.linalg.LinearOperatorFullMatrix(m), tf.linalg.LinearOperatorDiag(d)])",
     "house": "tf.linalg.LinearOperatorHouseholder(v)",
+    "low_rank": "tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorFullMatrix(m), x, s, m[:, 1:])",
+    "low_rank_definite": "tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorFullMatrix(p, is_self_adjoint=True, is_positive_definite=True), x)",
+    "low_rank_batch": "tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorFullMatrix(b), x, s)",
 }
 _COMMON = """
 {o}.matmul(x)
@@ -136,6 +139,17 @@ tf.linalg.LinearOperatorBlockDiag([tf.linalg.LinearOperatorFullMatrix(w), tf.lin
 tf.linalg.LinearOperatorBlockDiag([tf.linalg.LinearOperatorFullMatrix(b), tf.linalg.LinearOperatorFullMatrix(m)]).to_dense()
 tf.linalg.LinearOperatorComposition([])
 tf.linalg.LinearOperatorHouseholder(v).cond()
+tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorDiag(c), cx).matmul(cx, adjoint=True)
+tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorDiag(c), cx, c[:2], cm[:, 1:]).solve(cx, adjoint=True)
+tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorDiag(c), cx, c[:2], cm[:, 1:]).log_abs_determinant()
+tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorDiag(d), x).cond()
+tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorDiag(d), x, s).diag_operator.to_dense()
+tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorDiag(d), x).cholesky()
+tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorDiag(d), xt)
+tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorDiag(d), x, d)
+tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorDiag(d), x, is_diag_update_positive=False)
+tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorDiag(d), x, is_self_adjoint=False)
+tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorZeros(3), x).solve(x)
 """
 
 
@@ -159,6 +173,11 @@ def properties(tf, np):
         make.LinearOperatorInversion(full), make.LinearOperatorZeros(2),
         make.LinearOperatorLowerTriangular([[1.0, 0.0], [2.0, 3.0]]),
         make.LinearOperatorHouseholder([1.0, 2.0]), diag @ diag, full @ diag,
+        make.LinearOperatorLowRankUpdate(full, [[1.0], [2.0]]),
+        make.LinearOperatorLowRankUpdate(full, [[1.0], [2.0]], [2.0], is_diag_update_positive=True),
+        make.LinearOperatorLowRankUpdate(
+            make.LinearOperatorDiag([1.0, 2.0], is_positive_definite=True), [[1.0], [2.0]]
+        ),
     ]  # fmt: skip
     result = []
     for each in every:

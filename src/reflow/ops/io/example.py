@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import errors, shapes
+from reflow.lang import shapes
 from reflow.lang.dtypes import DType
 from reflow.ops.define import no_gradient, op
 from reflow.ops.io import example_kernels
@@ -315,13 +315,10 @@ def parse_sequence_example_v2_op(
     feature_list_dense_types,
     feature_list_sparse_types,
     feature_list_ragged_value_types,
+    feature_list_ragged_split_types,
     feature_list_dense_shapes,
 ):
     """The features and the lists of features of serialised sequence examples: a vector, or one."""
-    if len(feature_list_ragged_value_types):
-        raise errors.UnimplementedError(
-            None, None, "ParseSequenceExampleV2 with ragged lists of features"
-        )
     found, batched = _messages(serialized, debug_name, "SequenceExample")
     contexts = [(name, message.context.feature) for name, message in found]
     dense = _dense(
@@ -357,7 +354,16 @@ def parse_sequence_example_v2_op(
         values_out.append(example_kernels.padded_steps(rows, dtype, sizes) if batched else rows[0])
         lengths = example_kernels.lengths_of(rows)
         lengths_out.append(lengths if batched else lengths[0])
-    return (*context, *sparse_out, values_out, lengths_out, [], [], [])
+    ragged_out: tuple[list, list, list] = ([], [], [])
+    for key, dtype, split_type in zip(
+        _texts(feature_list_ragged_keys),
+        feature_list_ragged_value_types,
+        feature_list_ragged_split_types,
+    ):
+        batch = [example_kernels.steps_of(each, key, dtype, name) or [] for name, each in lists]
+        for held, part in zip(ragged_out, example_kernels.ragged_steps(batch, dtype, split_type)):
+            held.append(part)
+    return (*context, *sparse_out, values_out, lengths_out, *ragged_out)
 
 
 @parse_sequence_example_v2_op.shape_rule
@@ -375,8 +381,12 @@ def _parse_sequence_example_v2_shape(
     rank = None if outer is None else len(outer)
     result = _sparse_shapes(Ncontext_sparse, None if rank is None else rank + 1)
     result += [_in_front(outer, shape.as_list()) for shape in context_dense_shapes]
-    result += [(None,)] * (2 * len(context_ragged_value_types))
+    begins = (outer[0] + 1,) if outer and outer[0] is not None else (None,)
+    result += [(None,)] * len(context_ragged_value_types)
+    result += [begins] * len(context_ragged_value_types)
     result += _sparse_shapes(Nfeature_list_sparse, None if rank is None else rank + 2)
     result += [_in_front(outer, (None, *s.as_list())) for s in feature_list_dense_shapes]
     result += [_in_front(outer, ())] * len(feature_list_dense_shapes)
-    return result + [(None,)] * (3 * len(feature_list_ragged_value_types))
+    result += [(None,)] * len(feature_list_ragged_value_types)
+    result += [begins] * len(feature_list_ragged_value_types)
+    return result + [(None,)] * len(feature_list_ragged_value_types)

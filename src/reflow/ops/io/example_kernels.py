@@ -317,3 +317,12 @@ def sparse_steps(batch: Sequence[list[np.ndarray]], dtype: DType) -> tuple[Any, 
     widest = lengths_of(rows).max(initial=0)
     shape = np.array([len(batch), longest, widest], np.int64)
     return np.concatenate(indices), joined(rows, dtype), shape
+
+
+def ragged_steps(
+    batch: Sequence[list[np.ndarray]], dtype: DType, split_type: DType
+) -> tuple[Any, Any, Any]:
+    """The values of sequences of steps, where each sequence begins, and where each step begins."""
+    rows = [step for steps in batch for step in steps]
+    counts = np.array([len(steps) for steps in batch], np.int64)
+    return joined(rows, dtype), splits(counts, split_type), splits(lengths_of(rows), split_type)

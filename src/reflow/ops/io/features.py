@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from reflow.lang import errors, shapes
+from reflow.lang import shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import as_dtype, float32, int32, int64, string
 from reflow.lang.export import export
@@ -229,9 +229,7 @@ class _Wanted:
             return {}
         from reflow.ops.io.ragged import from_splits
 
-        if serialized.shape.rank is None:
-            raise ValueError("serialized must have statically-known rank to parse ragged features.")
-        if serialized.shape.rank:
+        if _is_batch(serialized):
             values = [from_splits(*each) for each in zip(values, splits)]
         return dict(zip(self.ragged, values))
 
@@ -251,6 +249,17 @@ class _Wanted:
         if isinstance(value, Tensor):
             return value
         return array.reshape(convert_to_tensor(value, dtype, name=f"key_{node}"), shape)
+
+
+def _is_batch(serialized: Any) -> bool:
+    """Whether ragged features are those of many examples.
+
+    Raises:
+      ValueError: if that is not known.
+    """
+    if serialized.shape.rank is None:
+        raise ValueError("serialized must have statically-known rank to parse ragged features.")
+    return serialized.shape.rank > 0
 
 
 def _sparse_tensors(indices: Any, values: Any, dense_shapes: Any) -> list[Any]:
@@ -439,6 +448,7 @@ def parse_single_example_v1(
 def _parse_sequences(
     serialized: Any,
     features: Mapping[str, Any],
+    sequence_features: Mapping[str, Any],
     context: _Wanted,
     lists: _Wanted,
     names: Any,
@@ -450,13 +460,6 @@ def _parse_sequences(
         for key, value in lists.defaults.items():
             if value is not None:
                 raise ValueError(f"Value feature_list.dense_defaults[{key}] must be None")
-        if lists.ragged:
-            raise errors.UnimplementedError(
-                None,
-                None,
-                f"the features {sorted(lists.ragged)} are a RaggedFeature of a sequence, which tf.io "
-                "does not parse yet: take a VarLenFeature, which gives a SparseTensor",
-            )
         serialized = convert_to_tensor(serialized, name="serialized")
         out = parse_sequence_example_v2_op(
             serialized,
@@ -466,7 +469,7 @@ def _parse_sequences(
             _strings(context.ragged),
             _strings(lists.sparse),
             _strings(lists.dense),
-            _strings([]),
+            _strings(lists.ragged),
             convert_to_tensor([key in lists.defaults for key in lists.dense], "bool"),
             context.default_tensors(),
             Ncontext_sparse=len(context.sparse),
@@ -479,6 +482,8 @@ def _parse_sequences(
             Nfeature_list_dense=len(lists.dense),
             feature_list_dense_types=[dtype for dtype, _ in lists.dense.values()],
             feature_list_sparse_types=list(lists.sparse.values()),
+            feature_list_ragged_value_types=[dtype for dtype, _ in lists.ragged.values()],
+            feature_list_ragged_split_types=[dtype for _, dtype in lists.ragged.values()],
             feature_list_dense_shapes=[shape for _, shape in lists.dense.values()],
             name="ParseSequenceExampleV2",
         )
@@ -487,6 +492,12 @@ def _parse_sequences(
     contexts.update(context.ragged_tensors(serialized, *out[4:6]))
     sequences = dict(zip(lists.sparse, _sparse_tensors(*out[6:9])))
     sequences.update(zip(lists.dense, out[9]))
+    sequences = {key: sequences[key] for key in sequences if key in sequence_features}
+    if lists.ragged:
+        from reflow.ops.io.ragged import sequences_of
+
+        batched = _is_batch(serialized)
+        sequences.update(sequences_of(sequence_features, lists.ragged, out[11:14], batched))
     return _composed(features, contexts), sequences, dict(zip(lists.dense, out[10]))
 
 
@@ -514,9 +525,10 @@ def parse_sequence_example(
 
     Args:
       serialized: a vector of strings, or a scalar.
-      context_features: what to expect in the contexts: `FixedLenFeature` or `VarLenFeature`.
+      context_features: what to expect in the contexts: `FixedLenFeature`, `VarLenFeature` or
+        `RaggedFeature`.
       sequence_features: what to expect at each step of the lists of features:
-        `FixedLenSequenceFeature` or `VarLenFeature`.
+        `FixedLenSequenceFeature`, `VarLenFeature` or `RaggedFeature`.
       example_names: a vector of names, which errors show.
       name: the name scope.
 
@@ -540,7 +552,13 @@ def parse_sequence_example(
     context, lists = _wanted_of(context_features, sequence_features)
     with name_scope(name, "ParseSequenceExample"):
         return _parse_sequences(
-            serialized, context_features or {}, context, lists, example_names, name
+            serialized,
+            context_features or {},
+            sequence_features or {},
+            context,
+            lists,
+            example_names,
+            name,
         )
 
 
@@ -580,4 +598,12 @@ def parse_single_sequence_example(
         with name_scope(name, "ParseSingleExample"):
             serialized = _as_scalar(convert_to_tensor(serialized, name="serialized"), "serialized")
         names = None if example_name is None else [example_name]
-        return _parse_sequences(serialized, context_features or {}, context, lists, names, name)[:2]
+        return _parse_sequences(
+            serialized,
+            context_features or {},
+            sequence_features or {},
+            context,
+            lists,
+            names,
+            name,
+        )[:2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reflow.lang.convert import convert_to_tensor
@@ -31,6 +31,29 @@ def assembled(key: str, feature: Any, found: Mapping[str, Any]) -> Any:
         divide = _divide_batch if batched else _divide
         values = divide(values, partition, found, feature)
     return values
+
+
+def sequences_of(
+    features: Mapping[str, Any], keys: Iterable[str], parsed: Sequence[Any], batched: bool
+) -> dict[str, Any]:
+    """The ragged features of sequences: [batch, steps, ...], or of one example [steps, ...].
+
+    Args:
+      features: by key, of which those that are no `RaggedFeature` are left out.
+      keys: the lists of features that an op looked for.
+      parsed: what it found: the values of each list, where examples and where steps begin.
+      batched: whether there is a batch of examples.
+    """
+    values, outer, inner = ([*each] for each in parsed)
+    starts = dict(zip(keys, outer))
+    steps = {key: from_splits(v, s) for key, v, s in zip(keys, values, inner)}
+    made = {}
+    for key, feature in features.items():
+        if type(feature).__name__ == "RaggedFeature":
+            made[key] = assembled(key, feature, steps)  # a step is divided as an example is
+            if batched:
+                made[key] = from_splits(made[key], starts[feature.value_key or key])
+    return made
 
 
 def _kind(partition: Any) -> str:
