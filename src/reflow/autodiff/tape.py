@@ -206,7 +206,7 @@ class GradientTape:
 
     def _backward(self, seeds: Sequence[tuple[Any, Any]], points: Sequence[Any]) -> dict[int, Any]:
         """The gradients at `points`, by their ids, given tensors and the gradients to start with."""
-        keep = {id(p) for p in points}
+        keep = {id(p) for p in points if id(p) in self._watched}
         leading = set(keep)  # tensors that are computed from one of the points
         for record in self._records:
             if any(id(t) in leading for t in record.inputs):
