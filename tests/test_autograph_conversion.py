@@ -510,8 +510,20 @@ def test_to_code():
         tf.autograph.to_code(tf.function(branching))
 
 
-def test_print_prints_values_when_the_graph_runs(capsys):
+def test_print_prints_when_the_function_is_traced(capsys):
     @tf.function
+    def f(x):
+        print("traced with", x, sep="|")
+        return x
+
+    for value in (1, 2):
+        f(tf.constant(value))
+    assert capsys.readouterr().out == 'traced with|Tensor("x:0", shape=(), dtype=int32)\n'
+
+
+@pytest.mark.parametrize("name", ["BUILTIN_FUNCTIONS", "ALL"])
+def test_print_may_print_values_when_the_graph_runs(capsys, name):
+    @tf.function(experimental_autograph_options=tf.autograph.experimental.Feature[name])
     def f(x):
         print("traced", 1)
         for i in tf.range(2):

@@ -506,6 +506,31 @@ def test_gradients_through_control_flow_in_functions():
     assert [g.numpy() for g in tape.gradient(z, [x, v])] == [48.0, 108.0]
 
 
+def test_variables_that_are_arguments_are_watched():
+    v, u = tf.Variable(2.0), tf.Variable(5.0, trainable=False)
+
+    @tf.function
+    def f(x, variables):
+        return x * variables[0] * variables[1]
+
+    @tf.function
+    def slope(x, w, u):
+        with tf.GradientTape() as tape:
+            y = f(x, [w, u])
+        return tape.gradient(y, w)
+
+    x = tf.constant(3.0)
+    with tf.GradientTape() as tape:
+        y = f(x, [v, u])
+    assert tape.watched_variables() == (v,)
+    by_v, by_u = tape.gradient(y, [v, u])
+    assert by_v.numpy() == 15.0 and by_u is None
+    assert slope(x, v, u).numpy() == 15.0
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        y = f(x, [v, u])
+    assert tape.gradient(y, v) is None
+
+
 def test_custom_gradients_in_functions():
     @tf.custom_gradient
     def clip(x):

@@ -194,6 +194,47 @@ def test_wrapped_functions():
     assert part(tf.constant(4.0)).numpy() == 8.0 and v.numpy() == 9.0
 
 
+@pytest.mark.parametrize("wrap", [lambda f: f, tf.function], ids=["eager", "function"])
+def test_there_is_no_gradient_at_what_is_not_watched(wrap):
+    v, u, c = tf.Variable(2.0), tf.Variable(4.0, trainable=False), tf.constant(3.0)
+
+    @wrap
+    def f(a, b):
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(a)
+            y = a * b * v * u
+        got = tape.gradient(y, [a, b, v, u])
+        zeros = tape.gradient(y, [b, u], unconnected_gradients="zero")
+        assert [g is None for g in got] == [False, True, False, True]
+        return got[0], *zeros, tape.gradient(y, {"v": v})["v"]
+
+    assert [g.numpy() for g in f(c, c + 1.0)] == [32.0, 0.0, 0.0, 48.0]
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, tf.function], ids=["eager", "function"])
+def test_variables_are_targets_too(wrap):
+    v, w = tf.Variable(2.0), tf.Variable(3.0)
+
+    @wrap
+    def f():
+        with tf.GradientTape() as tape:
+            targets = [v, v * v * w]
+        return tape.gradient(targets, [v, w], output_gradients=[tf.constant(10.0), None])
+
+    assert [g.numpy() for g in f()] == [22.0, 4.0]
+    with tf.GradientTape() as tape:
+        target = v
+    assert tape.gradient(target, v).numpy() == 1.0
+
+
+def test_watched_variables_are_known_after_the_gradient():
+    v = tf.Variable(2.0)
+    with tf.GradientTape() as tape:
+        y = v * v
+    tape.gradient(y, v)
+    assert tape.watched_variables() == (v,)
+
+
 def test_gradients_that_lead_nowhere_are_not_computed(monkeypatch):
     x, w = tf.ones([2, 3]), tf.Variable(tf.ones([3, 4]))
     with tf.GradientTape(persistent=True) as tape:

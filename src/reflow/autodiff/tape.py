@@ -131,9 +131,13 @@ class GradientTape:
 
     def reset(self) -> None:
         """Forgets everything recorded so far."""
+        self._forget()
+        self._variables.clear()
+
+    def _forget(self) -> None:
+        """Lets go of all values; which variables were watched can still be asked."""
         self._records.clear()
         self._watched.clear()
-        self._variables.clear()
 
     def watched_variables(self) -> tuple[Any, ...]:
         """The variables watched, in the order of their first use."""
@@ -164,7 +168,8 @@ class GradientTape:
           ValueError: if `unconnected_gradients` is neither.
         """
         self._use(unconnected_gradients)
-        flat_targets = [_value_of(composite.inner(t)) for t in nest.flatten(target)]
+        wholes = [composite.inner(t) for t in nest.flatten(target)]
+        flat_targets = [_value_of(t) for t in wholes]
         given_sources = nest.flatten(sources)
         flat_sources = [composite.inner(s) for s in given_sources]
         points = [_source_of(s) for s in flat_sources]
@@ -176,7 +181,14 @@ class GradientTape:
                 REGISTRY["OnesLike"](t) if g is None else convert_to_tensor(g, t.dtype)
                 for t, g in zip(flat_targets, given)
             ]
-        pairs = [(t, s) for t, s in zip(flat_targets, seeds) if engine.is_plain(t)]
+        starts = [
+            t if variable_source(w) is None else _source_of(w) for t, w in zip(flat_targets, wholes)
+        ]
+        pairs = [
+            (start, seed)
+            for start, t, seed in zip(starts, flat_targets, seeds)
+            if engine.is_plain(t)
+        ]
         found = self._backward(pairs, points)
         result = []
         for whole, source, point in zip(given_sources, flat_sources, points):
@@ -185,7 +197,7 @@ class GradientTape:
                 gradient = engine.zeros_like(convert_to_tensor(source))
             result.append(composite.outer(whole, gradient))
         if not self._persistent:
-            self.reset()
+            self._forget()
         return nest.pack_sequence_as(sources, result)
 
     def _use(self, unconnected: Any) -> None:
@@ -206,7 +218,8 @@ class GradientTape:
 
     def _backward(self, seeds: Sequence[tuple[Any, Any]], points: Sequence[Any]) -> dict[int, Any]:
         """The gradients at `points`, by their ids, given tensors and the gradients to start with."""
-        keep = {id(p) for p in points}
+        targets = {id(t) for t, _ in seeds}
+        keep = {id(p) for p in points if id(p) in self._watched or id(p) in targets}
         leading = set(keep)  # tensors that are computed from one of the points
         for record in self._records:
             if any(id(t) in leading for t in record.inputs):

@@ -26,6 +26,7 @@ class Options(NamedTuple):
     recursive: bool = True
     equality: bool = False
     lists: bool = False
+    prints: bool = False
 
 
 _MARK = "made by the conversion of a function"  # the last constant of generated code
@@ -78,6 +79,7 @@ def tree_of(function: types.FunctionType, options: Options) -> ast.FunctionDef |
         lambda target: target is set_loop_options,
         options.equality,
         options.lists,
+        options.prints,
     )
     tree: Any = parse(function)
     return rewriter.entity(tree)

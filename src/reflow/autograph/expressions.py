@@ -56,6 +56,7 @@ class ExpressionRewriter(ast.NodeTransformer):
       is_options: whether an object is `tf.autograph.experimental.set_loop_options`.
       equality: whether `==` and `!=` become operators too.
       lists: whether lists were asked to become lists of tensors, which is refused.
+      prints: whether `print` is converted.
     """
 
     def __init__(
@@ -65,12 +66,14 @@ class ExpressionRewriter(ast.NodeTransformer):
         is_options: Callable[[Any], bool],
         equality: bool = False,
         lists: bool = False,
+        prints: bool = False,
     ):
         self._namespace = namespace
         self._free = set(free)
         self._is_options = is_options
         self._equality = equality
         self._lists = lists
+        self._prints = prints
         self._names = Names()
         self._scope: Any = None
         self._shadowed: list[set[str]] = []  # parameters of lambdas, targets of comprehensions
@@ -206,7 +209,7 @@ class ExpressionRewriter(ast.NodeTransformer):
                 reads: list[ast.expr] = [thunk(load(each)) for each in visible]
                 keys: list[ast.expr | None] = [constant(each) for each in visible]
                 return located(operator("locals_", ast.Dict(keys, reads)), node)
-            if name not in _OVERLOADED:
+            if name not in _OVERLOADED or (name == "print" and not self._prints):
                 return self.generic_visit(node)
         func = self.visit(node.func)
         args = [self.visit(each) for each in node.args]

@@ -223,4 +223,5 @@ def _options(recursive: bool, features: Any) -> Options:
         recursive=recursive,
         equality=every or Feature.EQUALITY_OPERATORS in features,
         lists=every or Feature.LISTS in features,
+        prints=every or Feature.BUILTIN_FUNCTIONS in features,
     )

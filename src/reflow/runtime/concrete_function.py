@@ -132,7 +132,8 @@ class ConcreteFunction:
         if len(captures) != self._capture_count:
             self._note_captures()
         if context.state.tapes:
-            for variable in self._trainable:
+            given = [getattr(tensor, "_variable", None) for tensor in tensors]
+            for variable in (*filter(None, given), *self._trainable):
                 held = variable()
                 if held is not None:
                     held._accessed()

@@ -515,6 +515,8 @@ class UninitializedVariable(BaseResourceVariable):
                 self._handle_name = self._unique_id = scope.rstrip("/")
                 if handle is not None:
                     self.handle = handle
+                    if getattr(handle, "_variable", None) is None:
+                        handle._variable = weakref.ref(self)
                 elif not self._in_graph_mode:
                     self.handle = eager_handle(self._handle_name, self._dtype, self._shape)
                     self.handle._variable = weakref.ref(self)
