@@ -22,6 +22,7 @@ from records.expected import Reader
 
 import reflow.data
 import reflow.ops
+import reflow.train.summaries.writer_ops  # noqa: F401  (its ops are made when it is imported)
 from reflow.autodiff.gradients import gradients
 from reflow.compiler import policy
 from reflow.lang import context, dtypes, errors, shapes
