@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from reflow.compiler import policy, targets
-from reflow.compiler.blas_threads import BlasThreads
+from reflow.compiler.blas_threads import BlasThreads, free_processors
 from reflow.compiler.evaluate import (
     Interpreter,
     NeedLimit,
@@ -161,6 +161,10 @@ class Cluster:
         self.accelerated = targets.is_accelerated(device)
         self.interpretable = not self.accelerated and all(is_interpretable(op) for op in nodes)
         self.recut: Recut | None = None  # found by a compilation in the background
+        self._soon: Callable[[], None] | None = None  # compiles, once what is compiled runs again
+        self._since: tuple[float, float] | None = (
+            None  # when that was: on the clock and the processors
+        )
         self._lock = threading.Lock()
 
     # Running -------------------------------------------------------------------------------------
@@ -181,6 +185,8 @@ class Cluster:
         entry = self._entry(values)
         executable = entry.executable
         if executable is not None:
+            if self._soon is not None:
+                self._soon()
             return self._run_compiled(executable, values, store)
         if self.recut is not None:
             raise self.recut
@@ -198,10 +204,34 @@ class Cluster:
                 return self._run_compiled(executable, values, store)
             entry.compiling = True  # not again
         if choice is policy.BACKGROUND:
-            self._compile_in_background(entry, values, store)
+            entry.compiling = True
+            background(self._background_work(entry, values, store))
         if not self.has_loops or policy.forced[0] == policy.INTERPRET:
-            return self._interpret(entry, values, interpreter(store))
-        return self._interpret_loops(entry, values, store, interpreter)
+            outputs = self._interpret(entry, values, interpreter(store))
+        else:
+            outputs = self._interpret_loops(entry, values, store, interpreter)
+        if entry.runs == 1 and self._since is not None:
+            self._try_soon(entry, values, store, self._since)
+        return outputs
+
+    def _try_soon(
+        self, entry: Entry, values: Sequence[Any], store: Any, since: tuple[float, float]
+    ) -> None:
+        """Prepares to compile a second signature, where a processor is idle."""
+        busy = (time.process_time() - since[1]) / max(time.perf_counter() - since[0], 1e-9)
+        if not policy.is_worth_trying(self.weight, entry, self._kind, busy):
+            return
+        if free_processors() == 1:
+            return
+        work = self._background_work(entry, values, store)
+
+        def begin() -> None:
+            self._soon = None
+            if not entry.compiling:
+                entry.compiling = True
+                background(work)
+
+        self._soon = begin
 
     def _interpret_loops(
         self,
@@ -425,14 +455,17 @@ class Cluster:
         kind = self._kind or self._find_kind()
         with kind.lock:
             kind.compiled += entry.executable is None
+            self._since = time.perf_counter(), time.process_time()
             entry.executable = executable
             compiled = [k for k, e in kind.entries.items() if e.executable is not None]
             for key in compiled[: max(0, len(compiled) - policy.MAX_EXECUTABLES)]:
                 del kind.entries[key]
                 count("evictions")
 
-    def _compile_in_background(self, entry: Entry, values: Sequence[Any], store: Any) -> None:
-        entry.compiling = True
+    def _background_work(
+        self, entry: Entry, values: Sequence[Any], store: Any
+    ) -> Callable[[], None]:
+        """What compiles for these shapes on the compiling thread."""
         needed = self.static.union(*(limit.positions for limit in self.loops.values()))
         shapes_only = [
             v if i in needed or not hasattr(v, "dtype") else _Spec(v.shape, v.dtype)
@@ -457,7 +490,7 @@ class Cluster:
                 self._keep(self._entry_for(entry.signature), executable)
             entry.compiling = False
 
-        background(work)
+        return work
 
     def _compile(self, values: Sequence[Any], store: Any) -> Executable:
         """Compiles for the shapes of `values` and of the state in `store`.

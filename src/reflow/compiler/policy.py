@@ -5,14 +5,15 @@ microseconds; interpreting costs a microsecond or two per node, plus the arithme
 Which shapes will come again is not known beforehand. The rule is the one of the ski rental problem:
 interpret until the time spent interpreting a shape signature equals what compiling it would cost the
 program, then compile, in the background, while runs go on interpreted. The total is then at most twice
-that of knowing the future. A signature seen once is never compiled, however many there are; and where a
-cluster has been compiled for some, or has been seen with many, because its shapes depend on data, a further
+that of knowing the future. A signature seen once is not compiled, however many there are; and where a
+cluster has been compiled for two, or has been seen with many, because its shapes depend on data, a further
 one has to come up for twice as long, and so on: in the end less than a sixth of the time goes into
-compiling.
+compiling. The second one, usually the last batch of an epoch, is compiled sooner where the program leaves a
+processor idle: when the first one is run again, as then there is a next epoch.
 
 Interpreting goes on at the cost of the compilation, which has work for all processors, and takes three times as long
 meanwhile. Products of matrices are then done at half their speed, which is worth it; loops, each of whose
-iterations goes through Python, hardly get anywhere, and wait for their executable.
+iterations goes through Python, hardly get anywhere, and wait for their executable, if it is the first.
 
 `REFLOW_TIER=interpret` or `compile` forces either; `auto` is the default. `deterministic` is the rule
 without clocks (`tf.config.experimental.enable_op_determinism`): a signature is compiled when it comes for
@@ -24,15 +25,19 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from reflow.platform.processors import processors
+
 INTERPRET = "interpret"
 COMPILE = "compile"  # now, and wait for it
 BACKGROUND = "background"  # interpret this run, and compile meanwhile
 
 CALL_COST = 12e-6  # seconds that a call of an executable takes at the least
 COMPILE_BASE = 0.05  # seconds to compile the smallest cluster
-COMPILE_PER_NODE = 0.002
+COMPILE_PER_NODE = 0.001
 IDLE_SHARE = 0.1  # compiling goes on in the background: this part of its cost delays the program
 WAIT_SHARE = 0.02  # a run of loops that takes such a part of it waits for it
+SECOND_SHARE = 0.01  # of a second signature, where a processor is idle
+IDLE = 0.75  # of a processor
 # Elements in inputs and state from which the BLAS may use threads, and memory counts.
 THREADED = 1 << 16
 LARGE = 1 << 26  # elements in a cluster's inputs and state above which NumPy is not tried
@@ -71,7 +76,21 @@ def choose(nodes: int, interpretable: bool, has_loops: bool, entry: Any, kind: A
     if entry.compiling or entry.runs == 0 or entry.best < 2 * CALL_COST:
         return INTERPRET
     cost = max(compile_cost(nodes), kind.seconds)
-    doubled = kind.compiled + max(0, len(kind.entries).bit_length() - 4)
+    doubled = max(0, kind.compiled - 1) + max(0, len(kind.entries).bit_length() - 4)
     if entry.spent < IDLE_SHARE * cost * 2 ** min(doubled, MOST_PATIENCE):
         return INTERPRET
-    return COMPILE if has_loops and entry.best >= WAIT_SHARE * cost else BACKGROUND
+    waits = has_loops and not kind.compiled and entry.best >= WAIT_SHARE * cost
+    return COMPILE if waits else BACKGROUND
+
+
+def is_worth_trying(nodes: int, entry: Any, kind: Any, busy: float) -> bool:
+    """Whether a signature that was interpreted once is to be compiled when the one before comes again.
+
+    Args:
+      nodes, entry, kind: as in `choose`.
+      busy: how many processors the process has kept busy while it ran what is compiled.
+    """
+    if forced[0] != "auto" or entry.runs != 1 or kind.compiled != 1 or len(kind.entries) != 2:
+        return False
+    cost = max(compile_cost(nodes), kind.seconds)
+    return entry.spent >= SECOND_SHARE * cost and processors() - busy >= IDLE
