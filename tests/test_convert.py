@@ -92,3 +92,19 @@ def test_a_list_of_tensors_as_a_shape_is_cast():
 
 def test_the_handle_of_a_variable_is_a_scalar():
     assert tf.Variable([1.0, 2.0]).handle.shape == ()
+
+
+def test_bytes_and_text_in_one_list():
+    mixed = tf.constant([[b"\xff", "\xe4"], ("b", b"c")])
+    assert mixed.numpy().tolist() == [[b"\xff", b"\xc3\xa4"], [b"b", b"c"]]
+    for ragged in (["a", [b"b"]], [["a"], ["b", "c"]], [["a", "b"], []]):
+        with pytest.raises(ValueError, match="non-rectangular"):
+            tf.constant(ragged)
+
+
+def test_slices_read_as_tensorflows():
+    slices = tf.IndexedSlices(tf.ones([1, 2]), tf.constant([0]), tf.constant([3, 2]))
+    assert str(slices) == (
+        "IndexedSlices(indices=tf.Tensor([0], shape=(1,), dtype=int32), values=tf.Tensor([[1. 1.]], "
+        "shape=(1, 2), dtype=float32), dense_shape=tf.Tensor([3 2], shape=(2,), dtype=int32))"
+    )

@@ -1,5 +1,6 @@
 """tf.function: tracing, retracing, captures, variables, gradients. As TensorFlow documents it."""
 
+import collections
 import gc
 import weakref
 
@@ -661,3 +662,79 @@ def test_the_handle_of_eager_state_is_a_scalar():
     table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer([1], [2]), 0)
     assert table.resource_handle.shape == ()
     assert tf.function(table.lookup)(tf.constant([1, 5])).numpy().tolist() == [2, 0]
+
+
+# Signatures to be read ----------------------------------------------------------------------------
+
+Pair = collections.namedtuple("Pair", ["a", "b"])
+FLOATS = "TensorSpec(shape=(None, 3), dtype=tf.float32, name="
+BOTH = "TensorSpec(shape=(), dtype=tf.bool, name="
+
+
+def test_signatures_read_as_tensorflows():
+    factor = tf.constant([1.0, 2.0, 3.0])
+    offset = tf.Variable(1.0)
+
+    @tf.function
+    def f(x, y=2, *, z=None):
+        return {"a": x * factor, "b": [x + offset, (x,)]}
+
+    concrete = f.get_concrete_function(tf.TensorSpec([None, 3], tf.float32, name="inp"))
+    results = f"Dict[['a', {FLOATS}None)], ['b', List[{FLOATS}None), Tuple[{FLOATS}None)]]]]"
+    first, second = map(id, concrete.captured_inputs)
+    text = f"""Input Parameters:
+  x (POSITIONAL_OR_KEYWORD): {FLOATS}'inp')
+  y (POSITIONAL_OR_KEYWORD): Literal[2]
+  z (KEYWORD_ONLY): Literal[None]
+Output Type:
+  {results}
+Captures:
+  {first}: TensorSpec(shape=(3,), dtype=tf.float32, name=None)
+  {second}: TensorSpec(shape=(), dtype=tf.resource, name=None)"""
+    assert concrete.pretty_printed_signature() == text
+    assert str(concrete) == "ConcreteFunction " + text
+    line = f"(x: {FLOATS}'inp'), y: Literal[2], *, z: Literal[None]) -> {results}"
+    assert concrete.pretty_printed_signature(verbose=False) == line
+    assert repr(concrete) == f"<ConcreteFunction {line} at 0x{id(concrete):X}>"
+    f(tf.ones([1, 3]), 3)
+    lines = f.pretty_printed_concrete_signatures(verbose=False).splitlines()
+    assert lines[0] == line and len(lines) == 2 and "y: Literal[3]" in lines[1]
+    assert f.pretty_printed_concrete_signatures().startswith(text + "\n\nInput Parameters:\n")
+
+
+@pytest.mark.parametrize(
+    "function, args, kwargs, line",
+    [
+        (
+            lambda a, *args, **kw: None,
+            (tf.constant(True), 2),
+            {"k": tf.constant(True), "j": "s"},
+            f"(a: {BOTH}None), args_0: Literal[2], /, *, j: Literal['s'], k: {BOTH}None))"
+            " -> Literal[None]",
+        ),
+        (
+            lambda a, /, b: b,
+            (tf.TensorSpec([], tf.bool), tf.TensorSpec([], tf.bool, name="b")),
+            {},
+            f"(a: {BOTH}None), /, b: {BOTH}'b')) -> {BOTH}None)",
+        ),
+        (lambda: [True], (), {}, f"() -> List[{BOTH}None)]"),
+        (
+            lambda a: a["x"],
+            ({"x": Pair(tf.constant(True), 5)},),
+            {},
+            f"(a: Dict[['x', Pair[['a', {BOTH}None)], ['b', Literal[5]]]]]) -> "
+            f"Pair[['a', {BOTH}None)], ['b', TensorSpec(shape=(), dtype=tf.int32, name=None)]]",
+        ),
+        (
+            lambda a: a,
+            (tf.RaggedTensor.from_row_lengths([1], [1]),),
+            {},
+            "(a: RaggedTensorSpec(TensorShape([1, None]), tf.int32, 1, tf.int64))"
+            " -> RaggedTensorSpec(TensorShape([1, None]), tf.int32, 1, tf.int64)",
+        ),
+    ],
+)
+def test_parameters_of_all_kinds_in_signatures(function, args, kwargs, line):
+    concrete = tf.function(function, autograph=False).get_concrete_function(*args, **kwargs)
+    assert concrete.pretty_printed_signature(verbose=False) == line

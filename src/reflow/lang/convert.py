@@ -226,9 +226,12 @@ def _from_list(value: Any, dtype: DType | None, hint: Any) -> np.ndarray | None:
                 f"Can't convert Python sequence with mixed types to Tensor: {value!r:.80}"
             )
         try:
-            shape = np.shape(np.array(value))
+            held = np.array(value, object)  # of strings and of bytes, which NumPy would decode
         except ValueError:
             raise _ragged(value) from None
+        if any(isinstance(each, (list, tuple)) for each in held.flat):
+            raise _ragged(value)
+        shape = held.shape
         flat = np.empty(len(leaves), object)
         flat[:] = [leaf.encode() if isinstance(leaf, str) else leaf for leaf in leaves]
         return flat.reshape(shape)

@@ -14,6 +14,7 @@ from reflow.lang.services import service
 from reflow.lang.tensor import SymbolicTensor, Tensor
 from reflow.lang.type_spec import CompositeTensor, TensorSpec
 from reflow.ops.control_flow.branches import is_tensor_array
+from reflow.runtime import signature_text
 from reflow.runtime.function_call import call_function
 from reflow.runtime.function_type import ArgumentTypes, Literal, Parameters
 
@@ -123,7 +124,7 @@ class ConcreteFunction:
     def _mismatch(self, args: tuple, kwargs: dict[str, Any], why: str) -> TypeError:
         return TypeError(
             f"{errors.user_site()}: Binding inputs to the concrete function failed due "
-            f"to `{why}`. It takes {self.pretty_printed_signature()}; received args {args!r:.200} and "
+            f"to `{why}`. It takes {self.pretty_printed_signature(verbose=False)}; received args {args!r:.200} and "
             f"kwargs {kwargs!r:.200}."
         )
 
@@ -202,15 +203,12 @@ class ConcreteFunction:
         return service("function_to_function_def")(self.graph)
 
     def pretty_printed_signature(self, verbose: bool = True) -> str:
-        """Its arguments and results, to be read."""
-        args, kwargs = self.structured_input_signature
-        shown = [repr(each) for each in args] + [f"{k}={v!r}" for k, v in kwargs.items()]
-
-        def spec(tensor: Any) -> Any:
-            return TensorSpec(tensor.shape, tensor.dtype) if isinstance(tensor, Tensor) else tensor
-
-        result = nest.map_structure(spec, self._structure)
-        return f"{self._parameters.name}({', '.join(shown)}) -> {result!r}"
+        """Its arguments and results, to be read; `verbose`: on many lines, with what it captured."""
+        types = self._types.structure
+        if not verbose:
+            return signature_text.short(self._parameters, types, self._structure)
+        captured = self.captured_inputs
+        return signature_text.verbose(self._parameters, types, self._structure, captured)
 
     def prune(self, feeds: Any, fetches: Any, name: str | None = None) -> ConcreteFunction:
         """The part of the graph that computes `fetches` from `feeds`, as a function.
@@ -236,7 +234,11 @@ class ConcreteFunction:
         return ConcreteFunction(graph, ArgumentTypes(specs), parameters, structure, len(given))
 
     def __repr__(self) -> str:
-        return f"<ConcreteFunction {self.pretty_printed_signature()} at {id(self):#x}>"
+        signature = self.pretty_printed_signature(verbose=False)
+        return f"<ConcreteFunction {signature} at 0x{id(self):X}>"
+
+    def __str__(self) -> str:
+        return f"ConcreteFunction {self.pretty_printed_signature()}"
 
 
 def _named(names: Sequence[str]) -> Callable:

@@ -275,7 +275,7 @@ class Function:
 
     def pretty_printed_concrete_signatures(self, verbose: bool = True) -> str:
         """The signatures of all traces so far."""
-        return "\n\n".join(
+        return ("\n\n" if verbose else "\n").join(
             each.pretty_printed_signature(verbose) for each in self._list_all_concrete_functions()
         )
 

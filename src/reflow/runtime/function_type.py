@@ -161,6 +161,12 @@ class Keying:
 # Types --------------------------------------------------------------------------------------------
 
 
+class ParameterName(str):
+    """The name of a parameter, for a tensor that has none of its own."""
+
+    __slots__ = ()
+
+
 class Typing:
     """Describes the arguments of a call by trace types."""
 
@@ -172,14 +178,14 @@ class Typing:
         kind = type(value)
         if isinstance(value, (EagerTensor, SymbolicTensor, np.ndarray, np.generic)):
             tensor = convert_to_tensor(value)
-            return TensorSpec(tensor.shape, tensor.dtype.base_dtype, name)
+            return TensorSpec(tensor.shape, tensor.dtype.base_dtype, ParameterName(name))
         if kind in _LITERALS:
             return Literal(value)
         if isinstance(value, BaseResourceVariable):
             first = self._variables.setdefault(id(value), len(self._variables))
             return VariableSpec(value.shape, value.dtype, value.trainable, first)
         if isinstance(value, TensorSpec):
-            return TensorSpec(value.shape, value.dtype, value.name or name)
+            return TensorSpec(value.shape, value.dtype, value.name or ParameterName(name))
         if isinstance(value, (TypeSpec, TraceType)):
             return value
         tracing = getattr(value, "__tf_tracing_type__", None)
