@@ -178,3 +178,11 @@ def test_an_update_that_fails_changes_nothing_and_says_why():
         v.assign_add([1.0])
     assert "test_eager.py" in str(caught.value)
     assert v.numpy().tolist() == [2.0, 3.0]
+
+
+def test_indexed_slices_are_shown_with_their_tensors():
+    shown = str(tf.IndexedSlices(tf.constant([1.0]), tf.constant([0]), tf.constant([2])))
+    assert shown == (
+        "IndexedSlices(indices=tf.Tensor([0], shape=(1,), dtype=int32), values=tf.Tensor([1.], "
+        "shape=(1,), dtype=float32), dense_shape=tf.Tensor([2], shape=(1,), dtype=int32))"
+    )

@@ -51,3 +51,7 @@ def test_an_index_shuffle_is_a_permutation():
     seeds = tf.constant([[1, 2], [1, 2], [3, 4]])
     places = tf.random.experimental.index_shuffle(tf.constant([5, 5, 5]), seeds, 1000).numpy()
     assert places[0] == places[1] != places[2]
+
+
+def test_state_is_named_as_in_tensorflow():
+    assert tf.random.Generator.from_seed(1).state.name == "StateVar:0"

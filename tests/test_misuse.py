@@ -87,6 +87,11 @@ def too_few_specs():
     tf.function(lambda x, y: x, input_signature=[spec])(X, X)
 
 
+def call_a_trace_with_another_dtype():
+    double = tf.function(lambda a: a + a)
+    double.get_concrete_function(tf.TensorSpec([], tf.string))(tf.constant(1))
+
+
 def iterate_a_scalar():
     for _ in tf.constant(1):
         pass
@@ -98,6 +103,7 @@ WRONG = [
     (stop_a_tape_that_does_not_record, RuntimeError, "which is not recording"),
     (gradients_too_few, ValueError, "expected to return 2 gradients, but returned 1"),
     (too_few_specs, TypeError, r"`[^`]*test_misuse.py:\d+: input_signature has 1 entries"),
+    (call_a_trace_with_another_dtype, INVALID, "'a' was expected to be a string tensor"),
     (append_in_a_loop, tf.errors.InaccessibleTensorError, "tf.TensorArray"),
     (zeros_of_an_unknown_size, TypeError, r"\[None, 2\].*tf.shape\(x\)"),
     (lambda: tf.zeros([None, 2]), ValueError, r"\[None, 2\].*tf.shape\(x\)"),

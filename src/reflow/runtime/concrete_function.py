@@ -15,6 +15,7 @@ from reflow.lang.tensor import SymbolicTensor, Tensor
 from reflow.lang.type_spec import CompositeTensor, TensorSpec
 from reflow.ops.control_flow.branches import is_tensor_array
 from reflow.runtime import signature_text
+from reflow.runtime.eager import EagerTensor
 from reflow.runtime.function_call import call_function
 from reflow.runtime.function_type import ArgumentTypes, Literal, Parameters
 
@@ -106,10 +107,18 @@ class ConcreteFunction:
                 args, kwargs, f"unexpected arguments {extra or args[len(specs) :]}"
             )
         result = []
-        for spec, value in zip(specs, tensors):
+        for i, (spec, value) in enumerate(zip(specs, tensors)):
             if spec.dtype is resource:
                 result.append(getattr(value, "handle", value))
                 continue
+            if isinstance(value, EagerTensor) and value.dtype is not spec.dtype.base_dtype:
+                raise errors.InvalidArgumentError(
+                    None,
+                    None,
+                    f"{errors.user_site()}: cannot compute {self._parameters.name} as input "
+                    f"#{i}(zero-based) '{spec.name}' was expected to be a {spec.dtype.name} tensor but "
+                    f"is a {value.dtype.name} tensor. Convert it with tf.cast.",
+                )
             try:
                 tensor = convert_to_tensor(value, spec.dtype)
             except (TypeError, ValueError) as error:

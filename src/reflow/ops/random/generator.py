@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
-from reflow.lang.context import init_scope
+from reflow.lang.context import executing_eagerly, init_scope
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import as_dtype, float32, int32, int64, uint64
 from reflow.lang.export import export
@@ -121,7 +122,7 @@ class Generator:
 
     @staticmethod
     def _variable(value: Any) -> Any:
-        with name_scope("random_generator", None):
+        with nullcontext() if executing_eagerly() else name_scope("random_generator", None):
             return Variable(value, dtype=int64, trainable=False, name="StateVar")
 
     # Making one ----------------------------------------------------------------------------------
