@@ -14,7 +14,8 @@ from reflow.platform.processors import processors
 
 ONEDNN = "onednn-cpu-gomp"  # the distribution that brings oneDNN
 _ONEDNN_FILE = "libdnnl.so.3"
-_HANDLERS = ("reflow_compute", "reflow_random_values", "reflow_elements")  # what XLA calls
+# What XLA calls.
+_HANDLERS = ("reflow_compute", "reflow_random_values", "reflow_elements", "reflow_room")
 _FUNCTIONS = ("reflow_implementation", "reflow_run")  # what Python calls
 PATH = pathlib.Path(__file__).with_name("_native.so")
 
