@@ -173,18 +173,23 @@ def features():
     return set(next((line for line in lines if line.startswith("flags")), "").split())
 
 
-HAS_PANELS = (
-    library.library() is not None and {"avx2", "fma"} <= features() and "avx512f" not in features()
-)
-needs_panels = pytest.mark.skipif(not HAS_PANELS, reason="the kernel is for AVX2 alone")
+HAS_PANELS = library.library() is not None and {"avx2", "fma"} <= features()
+needs_panels = pytest.mark.skipif(not HAS_PANELS, reason="the kernel is for AVX2 and AVX-512")
+
+
+@pytest.fixture(params=[32, 64], ids=["AVX2", "AVX-512"])
+def widest(request, limit_vectors):
+    """The bytes of the widest vectors that kernels may use."""
+    limit_vectors(request.param)
+    return request.param
 
 
 @needs_panels
 @pytest.mark.parametrize("threads", [1, 2, 3, 16])
-def test_products_with_panels_agree_with_float64(threads, wherever_possible, monkeypatch):
+def test_products_with_panels_agree_with_float64(threads, widest, wherever_possible, monkeypatch):
     monkeypatch.setattr(library.library(), "threads", threads)
     rng = np.random.default_rng(threads)
-    sizes = itertools.product((1, 2, 5, 6, 7, 13, 64), (1, 3, 100), (1, 15, 16, 17, 250))
+    sizes = itertools.product((1, 2, 5, 6, 7, 11, 13, 64), (1, 3, 100), (1, 15, 16, 17, 33, 250))
     for rows, inner, columns in [*sizes, (64, 300, 1003)]:
         a, b = normal(rng, rows, inner), normal(rng, inner, columns)
         panels = Panels(np, b)
@@ -195,7 +200,7 @@ def test_products_with_panels_agree_with_float64(threads, wherever_possible, mon
 
 
 @needs_panels
-def test_products_with_panels_from_xla(wherever_possible):
+def test_products_with_panels_from_xla(widest, wherever_possible):
     rng = np.random.default_rng(0)
     a, b = normal(rng, 9, 40), normal(rng, 40, 50)
 

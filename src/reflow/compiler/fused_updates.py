@@ -52,9 +52,9 @@ def with_fused_updates(
     if not chains:
         return None
     inside = {i for chain in chains for i in chain}
-    updates = [_steps([program.eqns[i] for i in sorted(chain)], state) for chain in chains]
-    made = {name for steps in updates for name in steps.outputs}
-    given = {name: None for steps in updates for name in (*steps.arrays, *steps.scalars)}
+    updates = [_steps([program.eqns[i] for i in sorted(chain)], state, before) for chain in chains]
+    made = {name for _, outputs in updates for name in outputs}
+    given = {name: None for steps, _ in updates for name in steps.arrays}
     kept = [name for name in program.outvars if isinstance(name, Literal) or name not in made]
     rest = program.replace(
         eqns=[equation for i, equation in enumerate(program.eqns) if i not in inside],
@@ -65,10 +65,8 @@ def with_fused_updates(
     def run(*arguments: Any) -> list[Any]:
         found = compute(*arguments)
         values = dict(zip(given, found[len(kept) :]))
-        for steps in updates:
-            shape = steps.outputs[0].aval.shape
-            results = elementwise.call(steps, shape, before, values)
-            values.update(zip(steps.outputs, results))
+        for steps, outputs in updates:
+            values.update(zip(outputs, elementwise.call(steps, values)))
         others = iter(found)
         return [
             next(others) if isinstance(name, Literal) or name not in made else values[name]
@@ -124,26 +122,39 @@ def _is_elementwise(equation: Any) -> bool:
     return all(each.dtype == np.float32 and each.shape in ((), shape) for each in operands)
 
 
-def _steps(equations: Sequence[Any], state: Any) -> elementwise.Steps:
-    """The program of a chain."""
-    steps = elementwise.Steps([e.outvars[0] for e in equations if e.outvars[0] in state])
+def _steps(
+    equations: Sequence[Any], state: Any, before: dict[Any, Any]
+) -> tuple[elementwise.Steps, list[Any]]:
+    """The program of a chain, and the names of its results."""
+    outputs = [e.outvars[0] for e in equations if e.outvars[0] in state]
+    shape = outputs[0].aval.shape
+    steps = elementwise.Steps(*elementwise.flat(shape))
     scalars: dict[Any, Any] = {}  # what broadcasts stand for
+    made: set[Any] = set()
 
     def operand(name: Any) -> Any:
         if not isinstance(name, Literal):
             name = scalars.get(name, name)
         if isinstance(name, Literal):
             return steps.constant(name.val)
-        return steps.array(name) if name.aval.shape else steps.scalar(name)
+        if name in made:
+            return name
+        return steps.whole(name) if name.aval.shape else steps.scalar(name)
 
     for equation in equations:
         result = equation.outvars[0]
+        made.add(result)
         if equation.primitive.name == "broadcast_in_dim":
             scalars[result] = equation.invars[0]
             if result in state:
-                value = operand(result)
-                steps.add("copy", result, value, value)
+                steps.add("copy", result, operand(result))
             continue
         operands = [operand(each) for each in equation.invars]
-        steps.add(_OPERATIONS[equation.primitive.name], result, operands[0], operands[-1])
-    return steps
+        if _OPERATIONS[equation.primitive.name] == "mul":  # perhaps a square
+            operands = [operands[0], operands[-1]]
+        steps.add(_OPERATIONS[equation.primitive.name], result, *operands)
+    for name in outputs:
+        over = before.get(name)
+        result = elementwise.Result(shape, np.float32, over if over in steps.arrays else None)
+        steps.store_whole(name, steps.result(result))
+    return steps, outputs

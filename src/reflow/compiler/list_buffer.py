@@ -7,6 +7,7 @@ value of the executable. Importing this module imports JAX.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -319,7 +320,7 @@ class ListBuffer:
             length = other.length
         index, item = other.single  # type: ignore[misc]
         item = in_form_of(item, self.item_like())
-        data = jax.tree.map(lambda a, x: a.at[index].add(x), data, item)
+        data = _write(data, index, jax.tree.map(lambda a, x: a + x, _read(data, index), item))
         return self.replaced(data, length)
 
     def _sum(self, other: ListBuffer) -> ListBuffer:
@@ -440,16 +441,20 @@ def _zeros(item: Any, capacity: int) -> Any:
     return jax.tree.map(lambda a: jnp.zeros((capacity, *np.shape(a)), a.dtype), item)
 
 
+# An index is checked before: that it may count from the end would cost XLA a loop to ask.
 def _read(data: Any, index: Any) -> Any:
-    return jax.tree.map(lambda a: lax.dynamic_index_in_dim(a, index, 0, keepdims=False), data)
+    def read(a: Any) -> Any:
+        return lax.dynamic_index_in_dim(a, index, 0, keepdims=False, allow_negative_indices=False)
+
+    return jax.tree.map(read, data)
 
 
 def _write(data: Any, index: Any, item: Any) -> Any:
-    return jax.tree.map(
-        lambda a, x: lax.dynamic_update_index_in_dim(a, jnp.asarray(x, a.dtype), index, 0),
-        data,
-        item,
-    )
+    def write(a: Any, x: Any) -> Any:
+        x = jnp.asarray(x, a.dtype)
+        return lax.dynamic_update_index_in_dim(a, x, index, 0, allow_negative_indices=False)
+
+    return jax.tree.map(write, data, item)
 
 
 def _padded(array: Any, more: int) -> Any:
@@ -472,7 +477,7 @@ def buffer_of(
     shape: TensorShape = UNKNOWN,
     like: Any = None,
     capacity: int | None = None,
-    filled: int = 0,
+    make: Callable[[tuple[int, ...], Any], Any] = jnp.zeros,
 ) -> ListBuffer:
     """`items` as a buffer; elements that were not set become zeros.
 
@@ -481,7 +486,7 @@ def buffer_of(
       shape: what else is known of the shape of its elements.
       like: shapes and dtypes of an element, where the list has none that is set.
       capacity: room for how many elements; by default for as many as there are.
-      filled: what stands where there are no elements, in a list that has none.
+      make: gives what stands in a list that has no elements, for a shape and a dtype.
 
     Raises:
       ValueNeeded: if elements have several shapes, or the shape is not known.
@@ -506,7 +511,7 @@ def buffer_of(
         size = tuple(merged)
     dtype = items.element_dtype.np
     if not present:
-        data: Any = jnp.full((room, *size), filled, dtype)
+        data: Any = make((room, *size), dtype)
     else:
         rows = [np.zeros(size, dtype) if each is None else each for each in elements]
         stacked = np.stack(rows) if items.is_known() else jnp.stack(rows)

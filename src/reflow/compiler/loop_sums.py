@@ -154,10 +154,6 @@ def _popped_from(body: FuncGraph, tensor: SymbolicTensor) -> int | None:
     return None
 
 
-def stack_like(operand: Any, count: int, filled: int = 0) -> Any:
-    """Room for an operand of each iteration."""
-    return jnp.full((count, *operand.shape), filled, operand.dtype)
-
-
 def put(stack: Any, index: Any, operand: Any) -> Any:
-    return lax.dynamic_update_index_in_dim(stack, operand.astype(stack.dtype), index, 0)
+    operand = operand.astype(stack.dtype)
+    return lax.dynamic_update_index_in_dim(stack, operand, index, 0, allow_negative_indices=False)

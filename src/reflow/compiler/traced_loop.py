@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from reflow.compiler import targets
 from reflow.compiler.evaluate import (
     NeedLimit,
     NeedStatic,
@@ -31,7 +32,7 @@ from reflow.compiler.loop_motion import (
     with_zeros,
     without_zeros,
 )
-from reflow.compiler.loop_sums import Sums, find_sums, put, stack_like
+from reflow.compiler.loop_sums import Sums, find_sums, put
 from reflow.compiler.traced_control import (
     KNOWN,
     LISTS,
@@ -42,6 +43,7 @@ from reflow.compiler.traced_control import (
     written_state,
 )
 from reflow.compiler.trip_count import LoopFacts, TripCount, loop_facts, roots
+from reflow.kernels.room import room
 from reflow.lang import errors
 from reflow.lang.func_graph import FuncGraph, call_arguments
 from reflow.lang.opdef import ValueNeeded
@@ -229,7 +231,8 @@ class _Loop:
         exact = self.trips.exact
 
         def room_for(operand: Any, count: Any) -> Any:
-            return stack_like(operand, count, self._filling(operand.dtype) if count == exact else 0)
+            make = self._unwritten if count == exact else jnp.zeros
+            return make((count, *operand.shape), operand.dtype)
 
         for product in self.sums.products if self.sums is not None else ():
             if product.popped is not None:
@@ -336,8 +339,8 @@ class _Loop:
             if isinstance(value, TensorList):
                 overwritten = length == 0 and delta == 1 and capacity == self.trips.exact
                 plain = isinstance(like, jax.ShapeDtypeStruct)
-                filled = self._filling(like.dtype) if overwritten and plain else 0
-                first = buffer_of(value, like=like, capacity=max(capacity, 1), filled=filled)
+                make = self._unwritten if overwritten and plain else jnp.zeros
+                first = buffer_of(value, like=like, capacity=max(capacity, 1), make=make)
             else:
                 form = _with_capacity(value, like, max(capacity, value.capacity, 1))
                 first = list_in_form(value, form)
@@ -348,12 +351,17 @@ class _Loop:
         self.lists[i] = _List(first, delta, reach, same_data, length)
         self.args[i] = first
 
-    def _filling(self, dtype: Any) -> int:
-        """What a buffer starts with of which every element will be overwritten.
+    def _unwritten(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """What a buffer starts as of which every element will be overwritten.
 
         XLA makes one array of all buffers that start alike, and then has to copy it for each.
         """
-        return next(self.tracer.fillings) if dtype.kind == "f" else 0
+        number = next(self.tracer.fillings)
+        if not targets.is_accelerated(self.tracer.device or ""):
+            unfilled = room(shape, dtype, number)
+            if unfilled is not None:
+                return unfilled
+        return jnp.full(shape, number if np.dtype(dtype).kind == "f" else 0, dtype)
 
     def _bound(self) -> int:
         """How often the loop runs at the most."""

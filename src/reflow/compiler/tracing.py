@@ -9,10 +9,12 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.extend.core import jaxpr_as_fun
 
 from reflow.compiler import targets
 from reflow.compiler.cluster import Cluster, Executable
 from reflow.compiler.evaluate import Tracer, Unusual
+from reflow.compiler.fused_loops import with_fused_loops
 from reflow.compiler.fused_updates import with_fused_updates
 from reflow.compiler.jax_namespace import jax_namespace
 from reflow.compiler.jax_setup import wide_types
@@ -89,7 +91,7 @@ def _build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
             staged = jax.jit(traced).trace(*specs)
         if not cluster.accelerated:
             written = [cluster.writes[i] for i in found["written"]]
-            fused = _with_fused_updates(staged, specs[0], present, written)
+            fused = _fused(staged, specs[0], present, written)
             if fused is not None:
                 staged = jax.jit(fused, donate_argnums=given_away).trace(*specs)
         lowered = staged.lower()
@@ -108,10 +110,10 @@ def _build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
     )
 
 
-def _with_fused_updates(
+def _fused(
     staged: Any, state: Sequence[Any], present: Sequence[Any], written: Sequence[Any]
 ) -> Any:
-    """The traced function with updates by native calls; None if there are none.
+    """The traced function with native calls in loops and for updates; None if there are none.
 
     Args:
       state: the shapes of the variables `present`, which are the first arguments.
@@ -120,9 +122,12 @@ def _with_fused_updates(
     results, new_state, _ = staged.out_info
     arguments = _positions(present, state)
     made = _positions(written, new_state, len(jax.tree.leaves(results)))
+    loops = with_fused_loops(staged.jaxpr)
     run = with_fused_updates(
-        staged.jaxpr, [(i, arguments.get(handle)) for handle, i in made.items()]
+        loops or staged.jaxpr, [(i, arguments.get(handle)) for handle, i in made.items()]
     )
+    if run is None and loops is not None:
+        run = jaxpr_as_fun(loops)
     if run is None:
         return None
     structure = jax.tree.structure(staged.out_info)

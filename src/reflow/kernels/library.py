@@ -16,7 +16,7 @@ ONEDNN = "onednn-cpu-gomp"  # the distribution that brings oneDNN
 _ONEDNN_FILE = "libdnnl.so.3"
 _HANDLERS = (  # what XLA calls
     *("reflow_compute", "reflow_random_values", "reflow_elements", "reflow_look_up_rows"),
-    "reflow_sample",
+    *("reflow_sample", "reflow_room"),
 )
 # What Python calls.
 _FUNCTIONS = (

@@ -1,4 +1,4 @@
-// Element-wise operations on arrays of one size, all of them in one pass over memory.
+// Element-wise operations on matrices of one shape, all of them in one pass over memory.
 #pragma once
 
 #include <cstddef>
@@ -11,39 +11,65 @@ namespace reflow {
 
 // As in ../elementwise.py.
 enum class Operation : int64_t {
-  kAdd = 0,
-  kSubtract = 1,
-  kMultiply = 2,
-  kDivide = 3,
-  kMaximum = 4,
-  kMinimum = 5,
-  kNegate = 6,
-  kAbsolute = 7,
-  kSquareRoot = 8,
-  kReciprocalSquareRoot = 9,
-  kCopy = 10,
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kDivide,
+  kMaximum,
+  kMinimum,
+  kNegate,
+  kAbsolute,
+  kSquareRoot,
+  kReciprocalSquareRoot,
+  kCopy,
+  kExponential,
+  kTanh,
+  kLogistic,
+  kSelect,  // the third where the first is 0, the second elsewhere
+  kEqual,   // comparisons give 1 or 0
+  kNotEqual,
+  kLess,
+  kLessOrEqual,
+  kGreater,
+  kGreaterOrEqual,
 };
 
-// What to do with each element. Operands and results have numbers: first the arrays that are given, then
-// scalars that are given, constants, the arrays that come out, and temporary values.
+// An array that is given, or comes out.
+struct ElementArray {
+  void* data;
+  int64_t elements;
+  bool is_mask;  // bytes, 0 or 1; else float32
+};
+
+// What to do with each element. Values have numbers: first what is read, then constants, what is written, and
+// temporary values.
 struct ElementProgram {
+  // A matrix within an array, which may be one of several that lie behind each other.
+  struct View {
+    int64_t array, offset, row, column;  // steps from row to row and from column to column
+    int64_t index, step, count;          // the number of the index that says which, or -1; how many there are
+
+    const void* at(const ElementArray& from, const int64_t* indices) const;
+  };
   struct Step {
     Operation operation;
-    int64_t result, first, second;  // an operation of one operand has it twice
+    int64_t result, first, second, third;  // an operation of fewer operands has the first one again
   };
 
-  int64_t arrays, scalars, outputs, temporaries;
+  int64_t rows, columns, arrays, indices, results, temporaries;
   std::vector<float> constants;
+  std::vector<View> inputs, outputs;
   std::vector<Step> steps;
 
   // From a flat list of integers, as Python writes it. Throws std::invalid_argument when it is none.
   ElementProgram(const int64_t* numbers, std::size_t count);
 
-  int64_t fixed() const { return scalars + static_cast<int64_t>(constants.size()); }
+  // A result may be the memory of a given array. Throws std::invalid_argument when the program reaches beyond
+  // an array.
+  void run(const Pool& pool, const ElementArray* given, const int64_t* places, const ElementArray* made) const;
 
-  // An output may be the memory of a given array, if no step reads that array after one that writes the output.
-  void run(const Pool& pool, int64_t elements, const float* const* given, const float* const* numbers,
-           float* const* results) const;
+ private:
+  void check(const std::vector<View>& views, const ElementArray* arrays) const;
 };
 
 }  // namespace reflow

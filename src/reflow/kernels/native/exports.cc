@@ -178,35 +178,49 @@ ffi::Error random_values_for_xla(ffi::ThreadPool threads, ffi::BufferR1<ffi::U64
   }
 }
 
-// The operands are the program's arrays and then its scalars.
+// The operands are the program's arrays and then its indices.
 ffi::Error elements_for_xla(ffi::ThreadPool threads, ffi::RemainingArgs operands, ffi::RemainingRets results,
                             ffi::Span<const int64_t> numbers) {
   try {
     const ElementProgram program(numbers.begin(), numbers.size());
     const std::size_t arrays = program.arrays;
-    bool ok = operands.size() == arrays + program.scalars && results.size() > 0 &&
-              static_cast<int64_t>(results.size()) == program.outputs;
-    std::vector<const float*> given;
-    std::vector<float*> written;
-    Buffer buffer{0, Type::kFloat32};
+    bool ok = operands.size() == arrays + program.indices && static_cast<int64_t>(results.size()) == program.results;
+    std::vector<ElementArray> given, made;
+    std::vector<int64_t> places;
+    const auto array_of = [&ok](const ffi::AnyBuffer& buffer) {
+      const bool is_mask = buffer.element_type() == ffi::PRED;
+      ok = is_mask || buffer.element_type() == ffi::F32;
+      return ElementArray{buffer.untyped_data(), static_cast<int64_t>(buffer.element_count()), is_mask};
+    };
     for (std::size_t i = 0; ok && i < results.size(); ++i) {
       auto result = results.get<ffi::AnyBuffer>(i);
-      if (i == 0 && result.has_value()) buffer.elements = (*result)->element_count();
-      ok = result.has_value() && fits(**result, buffer);
-      if (ok) written.push_back(static_cast<float*>((*result)->untyped_data()));
+      ok = result.has_value();
+      if (ok) made.push_back(array_of(**result));
     }
     for (std::size_t i = 0; ok && i < operands.size(); ++i) {
       const auto operand = operands.get<ffi::AnyBuffer>(i);
-      ok = operand.has_value() && fits(*operand, i < arrays ? buffer : Buffer{1, Type::kFloat32});
-      if (ok) given.push_back(static_cast<const float*>(operand->untyped_data()));
+      ok = operand.has_value();
+      if (ok && i < arrays) {
+        given.push_back(array_of(*operand));
+      } else if (ok) {
+        ok = operand->element_count() == 1 &&
+             (operand->element_type() == ffi::S32 || operand->element_type() == ffi::S64);
+        if (!ok) break;
+        const void* place = operand->untyped_data();
+        places.push_back(operand->element_type() == ffi::S32 ? *static_cast<const int32_t*>(place)
+                                                              : *static_cast<const int64_t*>(place));
+      }
     }
     if (!ok) return ffi::Error::InvalidArgument("reflow_elements: buffers that do not fit the program");
-    program.run(pool_of(threads), buffer.elements, given.data(), given.data() + arrays, written.data());
+    program.run(pool_of(threads), given.data(), places.data(), made.data());
     return ffi::Error::Success();
   } catch (const std::exception& error) {
     return ffi::Error::Internal(std::string("reflow_elements: ") + error.what());
   }
 }
+
+// Gives memory as it is: what it holds does not matter, since all of it will be overwritten.
+ffi::Error room_for_xla(ffi::RemainingRets, int64_t) { return ffi::Error::Success(); }
 
 ffi::Error compute_for_xla(ffi::ThreadPool threads, ffi::RemainingArgs operands, ffi::RemainingRets results,
                            ffi::Span<const int64_t> numbers) {
@@ -305,6 +319,11 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_compute_for_xla, reflow::compute_for_xla,
                                   .RemainingArgs()
                                   .RemainingRets()
                                   .Attr<ffi::Span<const int64_t>>("spec"));
+
+// The number tells rooms of the same shape apart: XLA would make one array of calls that are alike.
+REFLOW_EXPORT XLA_FFI_Error* reflow_room_for_xla(XLA_FFI_CallFrame* frame);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_room_for_xla, reflow::room_for_xla,
+                              ffi::Ffi::Bind().RemainingRets().Attr<int64_t>("number"));
 
 REFLOW_EXPORT XLA_FFI_Error* reflow_random_values_for_xla(XLA_FFI_CallFrame* frame);
 XLA_FFI_DEFINE_HANDLER_SYMBOL(reflow_random_values_for_xla, reflow::random_values_for_xla,

@@ -14,6 +14,10 @@
 namespace reflow {
 namespace {
 
+// How often a caller that has done its own parts looks whether the others have ended, before it sleeps: some
+// tens of microseconds.
+constexpr int kPatience = 1000;
+
 // Threads that wait for work. They are never joined: they hold nothing that has to be given back.
 class Workers {
  public:
@@ -59,7 +63,7 @@ struct Parts {
   std::atomic<int> next{0};
   std::mutex mutex;
   std::condition_variable all_ended;
-  int ended = 0;
+  std::atomic<int> ended{0};
   std::exception_ptr failure;
 
   void take(int slot) {
@@ -116,6 +120,8 @@ void in_parts(const Pool& pool, int count, const std::function<void(int, int)>& 
     pool.schedule([parts, slot] { parts->take(slot); });
   }
   parts->take(0);
+  // The last parts mostly end at the same time: waking up would take longer than they do.
+  for (int i = 0; i < kPatience && parts->ended.load(std::memory_order_acquire) < count; ++i) __builtin_ia32_pause();
   std::unique_lock<std::mutex> lock(parts->mutex);
   parts->all_ended.wait(lock, [&] { return parts->ended == count; });
   if (parts->failure) std::rethrow_exception(parts->failure);

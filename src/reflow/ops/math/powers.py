@@ -42,6 +42,8 @@ def _sigmoid(xp: Any, x: Any) -> Any:
     one = literal(x, 1)
     if x.dtype.kind == "c":
         return one / (one + xp.exp(-x))
+    if not xp.is_numpy:
+        return xp.jax.lax.logistic(x)
     small = xp.exp(-xp.abs(x))  # at most 1: no overflow on either side
     return xp.where(x >= 0, one, small) / (one + small)
 
