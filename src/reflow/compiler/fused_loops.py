@@ -307,16 +307,16 @@ class _Place(NamedTuple):
     Attributes:
       root: the other one.
       shape, strides, offset: of the part, in elements of the other one.
-      index, step, count: see `View`.
+      which, step, among: see `elementwise.View`.
     """
 
     root: _Value
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     offset: int = 0
-    index: _Value | None = None
+    which: _Value | None = None
     step: int = 0
-    count: int = 1
+    among: int = 1
 
     def matrix(self, shape: tuple[int, ...]) -> View | None:
         """As a matrix that is repeated to a shape; None if its rows are not in equal steps."""
@@ -334,7 +334,7 @@ class _Place(NamedTuple):
             inner *= size
         if not inner:  # one row
             row = shape[-1]
-        return View(self.root, self.offset, row, strides[-1], self.index, self.step, self.count)
+        return View(self.root, self.offset, row, strides[-1], self.which, self.step, self.among)
 
 
 def _whole(value: _Value) -> _Place:
@@ -397,16 +397,16 @@ def _element(op: _Op, base: _Place) -> _Place | None:
 
 def _element_of(indices: Sequence[Any], sizes: Sequence[int], base: _Place) -> _Place | None:
     """The part of a list of arrays at an index, where that is what the indices are."""
-    if base.index is not None:
+    if base.which is not None:
         return None
     for index, size, n, stride in zip(indices, sizes, base.shape, base.strides):
         if isinstance(index, Literal):
             if size != n or index.val != 0:
                 return None
-        elif size != 1 or base.index is not None or index.aval.dtype not in (np.int32, np.int64):
+        elif size != 1 or base.which is not None or index.aval.dtype not in (np.int32, np.int64):
             return None
         else:
-            base = base._replace(index=index, step=stride, count=n)
+            base = base._replace(which=index, step=stride, among=n)
     return base._replace(shape=tuple(sizes))
 
 
@@ -443,12 +443,13 @@ class _Writes:
             return None
         items, update, *indices = op.inputs
         result = op.outputs[0]
-        if items.aval.dtype != np.float32 or self.variables.get(items) is not result:
+        after = self.variables.get(items)
+        if items.aval.dtype != np.float32 or after is None or after is not result:
             return None
-        if self.users[items] != [op] or self.users[result] != [None]:
+        if self.users[items] != [op] or self.users[after] != [None]:
             return None
         found = _element_of(indices, update.aval.shape, _whole(items))
-        return found if found is not None and found.index is not None else None
+        return found if found is not None and found.which is not None else None
 
 
 class _Part:
@@ -485,13 +486,13 @@ class _Part:
         for each in self.operands:
             if isinstance(each, View):
                 yield each.array  # type: ignore[misc]
-                if each.index is not None:
-                    yield each.index  # type: ignore[misc]
+                if each.which is not None:
+                    yield each.which  # type: ignore[misc]
 
 
 def _is_whole(operand: Any, part: _Part) -> bool:
     """Whether an operand is another value of the same form."""
-    if not isinstance(operand, View) or operand.index is not None or operand.offset:
+    if not isinstance(operand, View) or operand.which is not None or operand.offset:
         return False
     return (operand.row, operand.column) == (part.columns, 1)
 
@@ -676,7 +677,7 @@ class _Program:
     ) -> set[_Op]:
         """Writes a value to the lists that it goes to; if it is joined, its parts."""
         written: set[_Op] = set()
-        for user in writes.users.get(value, ()):
+        for user in writes.users.get(value, []):
             chain = [user]
             while user is not None and user.name in ("broadcast_in_dim", "reshape", "expand_dims"):
                 users = writes.users.get(user.outputs[0], [])
@@ -687,7 +688,7 @@ class _Program:
             found = writes.list_of(user)
             if found is None or math.prod(found.shape) != value.aval.size:
                 continue
-            before = found.index.op  # type: ignore[union-attr]
+            before = found.which.op  # type: ignore[union-attr]
             if before is not None and before.stage > self.stage:
                 continue
             shape = value.aval.shape
@@ -707,5 +708,5 @@ class _Program:
         """Whether a value is taken by something that is not in the program."""
         return any(
             user is None or (user not in self._inside and user not in written)
-            for user in writes.users.get(value, ())
+            for user in writes.users.get(value, [])
         )
