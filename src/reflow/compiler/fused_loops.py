@@ -14,10 +14,9 @@ no path leads from one of them to another one through something else.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -302,23 +301,22 @@ def _columns(primitive: Any, value: _Value, first: int, last: int) -> _Op:
 # Where operands lie ------------------------------------------------------------------------------
 
 
-@dataclasses.dataclass(frozen=True)
-class _Place:
+class _Place(NamedTuple):
     """A value as a part of another one.
 
     Attributes:
       root: the other one.
       shape, strides, offset: of the part, in elements of the other one.
-      index, step, count: see `View`.
+      which, step, among: see `elementwise.View`.
     """
 
     root: _Value
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     offset: int = 0
-    index: _Value | None = None
+    which: _Value | None = None
     step: int = 0
-    count: int = 1
+    among: int = 1
 
     def matrix(self, shape: tuple[int, ...]) -> View | None:
         """As a matrix that is repeated to a shape; None if its rows are not in equal steps."""
@@ -336,7 +334,7 @@ class _Place:
             inner *= size
         if not inner:  # one row
             row = shape[-1]
-        return View(self.root, self.offset, row, strides[-1], self.index, self.step, self.count)
+        return View(self.root, self.offset, row, strides[-1], self.which, self.step, self.among)
 
 
 def _whole(value: _Value) -> _Place:
@@ -366,11 +364,9 @@ def _squeezed(op: _Op, base: _Place) -> _Place | None:
     if [n for n in shape if n != 1] != [n for n in base.shape if n != 1]:
         if base.strides != _strides(base.shape):
             return None
-        return dataclasses.replace(base, shape=shape, strides=_strides(shape))
+        return base._replace(shape=shape, strides=_strides(shape))
     left = iter([stride for n, stride in zip(base.shape, base.strides) if n != 1])
-    return dataclasses.replace(
-        base, shape=shape, strides=tuple(next(left) if n != 1 else 0 for n in shape)
-    )
+    return base._replace(shape=shape, strides=tuple(next(left) if n != 1 else 0 for n in shape))
 
 
 def _broadcast(op: _Op, base: _Place) -> _Place | None:
@@ -378,40 +374,40 @@ def _broadcast(op: _Op, base: _Place) -> _Place | None:
     strides = [0] * len(shape)
     for i, place in enumerate(op.params["broadcast_dimensions"]):
         strides[place] = base.strides[i] if base.shape[i] == shape[place] else 0
-    return dataclasses.replace(base, shape=shape, strides=tuple(strides))
+    return base._replace(shape=shape, strides=tuple(strides))
 
 
 def _transposed(op: _Op, base: _Place) -> _Place | None:
     order = op.params["permutation"]
     shape, strides = (tuple(each[i] for i in order) for each in (base.shape, base.strides))
-    return dataclasses.replace(base, shape=shape, strides=strides)
+    return base._replace(shape=shape, strides=strides)
 
 
 def _sliced(op: _Op, base: _Place) -> _Place | None:
     if set(op.params["strides"] or (1,)) != {1}:
         return None
     offset = sum(i * stride for i, stride in zip(op.params["start_indices"], base.strides))
-    return dataclasses.replace(base, shape=op.outputs[0].aval.shape, offset=base.offset + offset)
+    return base._replace(shape=op.outputs[0].aval.shape, offset=base.offset + offset)
 
 
 def _element(op: _Op, base: _Place) -> _Place | None:
     found = _element_of(op.inputs[1:], op.params["slice_sizes"], base)
-    return dataclasses.replace(found, shape=op.outputs[0].aval.shape) if found is not None else None
+    return found._replace(shape=op.outputs[0].aval.shape) if found is not None else None
 
 
 def _element_of(indices: Sequence[Any], sizes: Sequence[int], base: _Place) -> _Place | None:
     """The part of a list of arrays at an index, where that is what the indices are."""
-    if base.index is not None:
+    if base.which is not None:
         return None
     for index, size, n, stride in zip(indices, sizes, base.shape, base.strides):
         if isinstance(index, Literal):
             if size != n or index.val != 0:
                 return None
-        elif size != 1 or base.index is not None or index.aval.dtype not in (np.int32, np.int64):
+        elif size != 1 or base.which is not None or index.aval.dtype not in (np.int32, np.int64):
             return None
         else:
-            base = dataclasses.replace(base, index=index, step=stride, count=n)
-    return dataclasses.replace(base, shape=tuple(sizes))
+            base = base._replace(which=index, step=stride, among=n)
+    return base._replace(shape=tuple(sizes))
 
 
 _RULES: dict[str, Callable[[_Op, _Place], _Place | None]] = {
@@ -446,15 +442,14 @@ class _Writes:
         if op is None or op.name != "dynamic_update_slice":
             return None
         items, update, *indices = op.inputs
-        result = self.variables.get(items)
-        if result is None or result is not op.outputs[0]:
+        result = op.outputs[0]
+        after = self.variables.get(items)
+        if items.aval.dtype != np.float32 or after is None or after is not result:
             return None
-        if items.aval.dtype != np.float32:
-            return None
-        if self.users[items] != [op] or self.users[result] != [None]:
+        if self.users[items] != [op] or self.users[after] != [None]:
             return None
         found = _element_of(indices, update.aval.shape, _whole(items))
-        return found if found is not None and found.index is not None else None
+        return found if found is not None and found.which is not None else None
 
 
 class _Part:
@@ -491,13 +486,13 @@ class _Part:
         for each in self.operands:
             if isinstance(each, View):
                 yield each.array  # type: ignore[misc]
-                if each.index is not None:
-                    yield each.index  # type: ignore[misc]
+                if each.which is not None:
+                    yield each.which  # type: ignore[misc]
 
 
 def _is_whole(operand: Any, part: _Part) -> bool:
     """Whether an operand is another value of the same form."""
-    if not isinstance(operand, View) or operand.index is not None or operand.offset:
+    if not isinstance(operand, View) or operand.which is not None or operand.offset:
         return False
     return (operand.row, operand.column) == (part.columns, 1)
 
@@ -682,7 +677,7 @@ class _Program:
     ) -> set[_Op]:
         """Writes a value to the lists that it goes to; if it is joined, its parts."""
         written: set[_Op] = set()
-        for user in writes.users.get(value, ()):
+        for user in writes.users.get(value, []):
             chain = [user]
             while user is not None and user.name in ("broadcast_in_dim", "reshape", "expand_dims"):
                 users = writes.users.get(user.outputs[0], [])
@@ -693,16 +688,14 @@ class _Program:
             found = writes.list_of(user)
             if found is None or math.prod(found.shape) != value.aval.size:
                 continue
-            before = found.index.op  # type: ignore[union-attr]
+            before = found.which.op  # type: ignore[union-attr]
             if before is not None and before.stage > self.stage:
                 continue
             shape = value.aval.shape
             lead = len(found.shape) - len(shape)
             if lead < 0 or found.shape[lead:] != shape:
                 continue
-            view = dataclasses.replace(found, shape=shape, strides=found.strides[lead:]).matrix(
-                shape
-            )
+            view = found._replace(shape=shape, strides=found.strides[lead:]).matrix(shape)
             if view is None:
                 continue
             view = view._replace(array=self._new(user.outputs[0], found.root))
@@ -715,5 +708,5 @@ class _Program:
         """Whether a value is taken by something that is not in the program."""
         return any(
             user is None or (user not in self._inside and user not in written)
-            for user in writes.users.get(value, ())
+            for user in writes.users.get(value, [])
         )

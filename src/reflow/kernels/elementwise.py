@@ -31,7 +31,7 @@ class View(NamedTuple):
       array: the array's name.
       offset: of the first element.
       row, column: the steps from row to row and from column to column; 0 repeats one.
-      index: the name of a scalar that says which of `count` matrices it is, `step` elements apart; None where
+      which: the name of a scalar that says which of `among` matrices it is, `step` elements apart; None where
         there is one.
     """
 
@@ -39,9 +39,9 @@ class View(NamedTuple):
     offset: int
     row: int
     column: int
-    index: Hashable = None
+    which: Hashable = None
     step: int = 0
-    count: int = 1
+    among: int = 1
 
 
 class Result(NamedTuple):
@@ -108,8 +108,8 @@ class Steps:
             self.arrays.append(name)
 
     def _note_index(self, view: View) -> None:
-        if view.index is not None and view.index not in self.indices:
-            self.indices.append(view.index)
+        if view.which is not None and view.which not in self.indices:
+            self.indices.append(view.which)
 
     def add(self, operation: str, result: Hashable, *operands: Hashable) -> None:
         """One more step."""
@@ -138,7 +138,7 @@ class Steps:
         for i, (_, _, *operands) in enumerate(self._steps):
             last.update(dict.fromkeys(operands, i))
         made = {result: i for i, (_, result, *_) in enumerate(self._steps)}
-        read = {}  # given array -> the last step that reads it
+        read: dict[Hashable, int] = {}  # given array -> the last step that reads it
         for view in self._loads:
             read[view.array] = max(read.get(view.array, -1), last.get(view, -1))
         place: dict[Hashable, int] = {}
@@ -185,9 +185,9 @@ class Steps:
     def _views(self, views: Sequence[View], number_of: Any) -> list[int]:
         numbers = [len(views)]
         for view in views:
-            index = -1 if view.index is None else self.indices.index(view.index)
+            index = -1 if view.which is None else self.indices.index(view.which)
             numbers += [number_of(view.array), view.offset, view.row, view.column]
-            numbers += [index, view.step, view.count]
+            numbers += [index, view.step, view.among]
         return numbers
 
     def __len__(self) -> int:
@@ -218,9 +218,8 @@ def call(steps: Steps, values: Mapping[Any, Any]) -> list[Any]:
             if each.over is not None
         },
     )
-    return compute(
-        *(values[name] for name in (*steps.arrays, *steps.indices)), program=steps.numbers()
-    )
+    given = (values[name] for name in (*steps.arrays, *steps.indices))
+    return list(compute(*given, program=steps.numbers()))
 
 
 def flat(shape: tuple[int, ...]) -> tuple[int, int]:
