@@ -13,7 +13,7 @@ from reflow.kernels.convolution import (
     _result,
     convolution,
 )
-from reflow.kernels.kernel import WINOGRAD, Shape, choose
+from reflow.kernels.kernel import BIAS, RELU, RELU6, WINOGRAD, Shape, choose
 from reflow.lang.numpy_namespace import numpy_namespace
 from reflow.ops.spatial import conv_kernels
 
@@ -107,6 +107,26 @@ def test_what_is_no_number_spreads_as_in_the_direct_sum(vectors):
     there = np.zeros((9, 9), bool)
     there[3:6, 4:7] = True
     assert (np.isnan(y[0]) == there[..., None]).all()
+
+
+@pytest.mark.parametrize(
+    "filters", [5, 24, 300]
+)  # less than a vector; vectors and a rest; several rounds
+@pytest.mark.parametrize(
+    "after, low, high", [(BIAS, -np.inf, np.inf), (RELU, 0, np.inf), (RELU6, 0, 6)]
+)
+def test_it_adds_the_bias_and_bounds_the_results(vectors, filters, after, low, high):
+    rng = np.random.default_rng(filters)
+    geo = geometry((15, 13), (3, 3))
+    x, w = operands(rng, FORWARD, 3, geo, 20, 20, filters)
+    bias = 9 * rng.standard_normal(filters).astype(np.float32)
+    wide = [np.asarray(each, np.float64) for each in (x, w)]
+    want = np.clip(reference(FORWARD, *wide, geo, 20, 20, filters) + bias, low, high)
+    kernel = by_winograd(shape_of(FORWARD, 3, 20, filters, geo, after=after))
+    check(kernel(numpy_namespace, x, w, bias), want, np.float32, after)
+    x[0, 4, 5, 3] = np.nan
+    there = np.isnan(kernel(numpy_namespace, x, w, bias))
+    assert there.any(axis=-1).sum() == 9 and there.all(axis=-1).sum() == 9
 
 
 def test_what_it_cannot_do_is_refused(monkeypatch):

@@ -1,11 +1,7 @@
 #include "epilogue.h"
 
-#include <algorithm>
-
 namespace reflow {
 namespace {
-
-constexpr int64_t kPartElements = int64_t{1} << 17;
 
 // Compilers make vectors of a choice between numbers, not of a branch.
 template <typename Bound>
@@ -35,16 +31,6 @@ void finish_pixels(const Spec& spec, const float* bias, float* pixels, int64_t c
       });
       break;
   }
-}
-
-void finish(const Spec& spec, const Pool& pool, const float* bias, float* result) {
-  if (spec.after == After::kNothing) return;
-  const int64_t pixels = spec.batch * spec.output_pixels();
-  const int64_t each = std::max<int64_t>(kPartElements / spec.filters, 1);
-  in_parts(pool, static_cast<int>((pixels + each - 1) / each), [&](int part, int) {
-    const int64_t first = part * each;
-    finish_pixels(spec, bias, result + first * spec.filters, std::min(each, pixels - first));
-  });
 }
 
 }  // namespace reflow

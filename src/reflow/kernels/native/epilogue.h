@@ -2,15 +2,11 @@
 #pragma once
 
 #include "spec.h"
-#include "threads.h"
 
 namespace reflow {
 
 // Adds `bias`, a number for each filter, to `count` pixels, and bounds them below, and above, where the spec says
 // so. What is no number stays so.
 void finish_pixels(const Spec& spec, const float* bias, float* pixels, int64_t count);
-
-// The same for all pixels of a result.
-void finish(const Spec& spec, const Pool& pool, const float* bias, float* result);
 
 }  // namespace reflow

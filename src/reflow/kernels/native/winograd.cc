@@ -7,6 +7,7 @@
 #include "winograd.h"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 
 #include "processor.h"
@@ -20,16 +21,16 @@ using winograd::kPanel;
 using winograd::kPlaces;
 using winograd::kProductRows;
 using winograd::Panels;
+using winograd::Strip;
 
 constexpr int64_t kTile = 2;    // outputs in a row or a column of a tile
 constexpr int64_t kWindow = 3;  // elements in a row or a column of a filter
 constexpr int64_t kTaps = kWindow * kWindow;
 constexpr int64_t kInputs = kTile + kWindow - 1;
-// Tiles of a block. For outputs: as many as fill the registers of `multiply` without rest.
-constexpr int64_t kOutputTiles = 8 * kProductRows;
+// Tiles that are summed up one after the other for the gradient of a filter: more are less accurate.
 constexpr int64_t kFilterTiles = 64;
-// Panels of filters whose products are made before they are transformed back.
-constexpr int64_t kFilterPanels = 4;
+// The most that a block has for it.
+constexpr int64_t kMostFilterTiles = 256;
 // Channels that are summed up at a time: 16 KB of a transformed filter.
 constexpr int64_t kChannels = 256;
 // Elements of a filter that are worth a part of their own when it is transformed.
@@ -150,9 +151,14 @@ struct Filter {
     const winograd::Loops& loops = winograd::loops();
     const float* elements[kTaps];
     if (!turned) {
-      for (int64_t row = begin; row < end; ++row) {
-        for (int64_t i = 0; i < kTaps; ++i) elements[i] = data + (i * channels + row) * filters;
-        loops.transform_filter(elements, filters, to, row);
+      // Panel by panel, so that each place is written from one end to the other.
+      for (int64_t panel = 0; panel < panels_of(filters); ++panel) {
+        const int64_t filter = panel * kPanel, width = std::min(kPanel, filters - filter);
+        const Panels there{to.at(0, panel), to.place, to.panel};
+        for (int64_t row = begin; row < end; ++row) {
+          for (int64_t i = 0; i < kTaps; ++i) elements[i] = data + (i * channels + row) * filters + filter;
+          loops.transform_filter(elements, width, there, row);
+        }
       }
       return;
     }
@@ -192,22 +198,23 @@ void multiply_places(const winograd::Loops& loops, const Panels& tiles, const Pa
   }
 }
 
-// How many tiles a block has. Where there are few, all threads get equally many blocks.
-int64_t tiles_of_block(int64_t tiles, int64_t threads) {
-  int64_t blocks = per(tiles, kOutputTiles);
+// How many tiles a block of outputs has: they fill the registers of `multiply` without rest. Where there are few,
+// all threads get equally many blocks.
+int64_t tiles_of_block(const winograd::Loops& loops, int64_t tiles, int64_t threads) {
+  int64_t blocks = per(tiles, loops.tiles);
   if (blocks < kPartsPerThread * threads) blocks = std::max<int64_t>(blocks / threads, 1) * threads;
   return per(per(tiles, blocks), kProductRows) * kProductRows;
 }
 
 void convolve_with(const Filter& filter, const Convolution& work, const Pool& pool, const float* images,
-                   float* result) {
+                   const winograd::Epilogue& epilogue, float* result) {
   const winograd::Loops& loops = winograd::loops();
   const int64_t channels = work.inputs.channels, filters = work.outputs.channels, tiles = work.tiles();
-  const int64_t each = tiles_of_block(tiles, pool.threads), panels = panels_of(filters);
+  const int64_t each = tiles_of_block(loops, tiles, pool.threads), panels = panels_of(filters);
   const int blocks = static_cast<int>(per(tiles, each));
   Panels transformed = panels_at(nullptr, filters, channels);
   Panels inputs = panels_at(nullptr, channels, each);
-  Panels products = panels_at(nullptr, std::min(panels, kFilterPanels) * kPanel, each);
+  Panels products = panels_at(nullptr, std::min(panels, loops.filter_panels) * kPanel, each);
   Room shared, own;
   const int64_t at_filter = shared.add(size_of(transformed)), at_zeros = shared.add(channels);
   const int64_t at_inputs = own.add(size_of(inputs)), at_products = own.add(size_of(products));
@@ -233,15 +240,17 @@ void convolve_with(const Filter& filter, const Convolution& work, const Pool& po
       tile.inputs(images, zeros, given);
       loops.transform_images(given, channels, in, i);
     }
-    for (int64_t first = 0; first < panels; first += kFilterPanels) {
-      const int64_t last = std::min(first + kFilterPanels, panels), filter_at = first * kPanel;
+    for (int64_t first = 0; first < panels; first += loops.filter_panels) {
+      const int64_t last = std::min(first + loops.filter_panels, panels), filter_at = first * kPanel;
       multiply_places(loops, in, transformed, count, channels, filters, first, last, out);
       const int64_t width = std::min(filters, last * kPanel) - filter_at;
+      winograd::Epilogue ending = epilogue;
+      if (ending.bias != nullptr) ending.bias += filter_at;
       float* pixels[kTile * kTile];
       Tile done(work, begin);
       for (int64_t i = 0; i < count; ++i, done.next()) {
         done.outputs(result + filter_at, outside, pixels);
-        loops.finish_outputs(out, i, width, pixels);
+        loops.finish_outputs(out, i, width, ending, pixels);
       }
     }
   });
@@ -265,10 +274,14 @@ struct Sums {
 // Chains of blocks that are summed up one after the other, and slices of the filters: together parts of the
 // work. The order in which numbers are added does not depend on which thread is faster.
 struct Division {
-  int64_t chains, blocks_of_chain, slices, panels_of_slice;
+  int64_t tiles_of_block, chains, blocks_of_chain, slices, panels_of_slice;
 
   Division(const Sums& sums, int64_t tiles, int64_t threads) {
-    const int64_t blocks = per(tiles, kFilterTiles);
+    // Sums that leave the cache are read and written for each block: as many tiles as make the transforms as large.
+    const int64_t panels = sums.channel_panels * sums.filter_panels;
+    const int64_t balanced = panels * kPanel / (sums.channel_panels + sums.filter_panels);
+    tiles_of_block = std::clamp(balanced / kFilterTiles * kFilterTiles, kFilterTiles, kMostFilterTiles);
+    const int64_t blocks = per(tiles, tiles_of_block);
     const int64_t most = kMostSums / (sums.size() * static_cast<int64_t>(sizeof(float)));
     chains = std::clamp<int64_t>(std::min(most, blocks), 1, threads);
     blocks_of_chain = per(blocks, chains);
@@ -283,8 +296,13 @@ void sum_places(const winograd::Loops& loops, const Panels& inputs, const Panels
   for (int64_t place = 0; place < kPlaces; ++place) {
     for (int64_t i = 0; i < sums.channel_panels; ++i) {
       const int64_t rows = std::min(kPanel, channels - i * kPanel);
-      loops.multiply_transposed({inputs.at(place, i), 0}, {gradients.at(place, 0), gradients.panel}, rows,
-                                count, filters, {sums.at(place, i, first_panel), Sums::kBlock}, adds);
+      const Strip<float> total{sums.at(place, i, first_panel), Sums::kBlock};
+      for (int64_t at = 0; at < count; at += kFilterTiles) {
+        const int64_t inner = std::min(kFilterTiles, count - at);
+        loops.multiply_transposed({inputs.at(place, i) + at * kPanel, 0},
+                                  {gradients.at(place, 0) + at * kPanel, gradients.panel}, rows, inner, filters,
+                                  total, adds || at > 0);
+      }
     }
   }
 }
@@ -317,7 +335,7 @@ void filter_gradient(const Convolution& work, const Pool& pool, const float* ima
   Sums sums{nullptr, panels_of(channels), panels_of(filters)};
   const Division division(sums, tiles, pool.threads);
   const int parts = static_cast<int>(division.chains * division.slices);
-  const int64_t most = std::min(kFilterTiles, tiles);
+  const int64_t most = std::min(division.tiles_of_block, tiles);
   const Panels of_inputs = panels_at(nullptr, channels, most);
   const Panels of_gradients = panels_at(nullptr, division.panels_of_slice * kPanel, most);
   Room shared, own;
@@ -336,12 +354,12 @@ void filter_gradient(const Convolution& work, const Pool& pool, const float* ima
     const int64_t first_panel = part % division.slices * division.panels_of_slice;
     const int64_t first = first_panel * kPanel;
     const int64_t width = std::min(division.panels_of_slice * kPanel, filters - first);
-    const int64_t begin = chain * division.blocks_of_chain * kFilterTiles;
-    const int64_t end = std::min(begin + division.blocks_of_chain * kFilterTiles, tiles);
+    const int64_t begin = chain * division.blocks_of_chain * division.tiles_of_block;
+    const int64_t end = std::min(begin + division.blocks_of_chain * division.tiles_of_block, tiles);
     const float* pixels[kInputs * kInputs];
     Tile tile(work, begin);
-    for (int64_t at = begin; at < end; at += kFilterTiles) {
-      const int64_t count = std::min(kFilterTiles, end - at);
+    for (int64_t at = begin; at < end; at += division.tiles_of_block) {
+      const int64_t count = std::min(division.tiles_of_block, end - at);
       for (int64_t i = 0; i < count; ++i, tile.next()) {
         tile.inputs(images, zeros, pixels);
         loops.transform_images(pixels, channels, in, i);
@@ -354,6 +372,12 @@ void filter_gradient(const Convolution& work, const Pool& pool, const float* ima
   in_parts(pool, static_cast<int>(sums.channel_panels), [&](int panel, int) {
     finish_panel(sums, division.chains, panel, channels, filters, result);
   });
+}
+
+winograd::Epilogue epilogue_of(const Spec& spec, const float* bias) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const float low = spec.after == After::kBias ? -kInfinity : 0.0f;
+  return {spec.after == After::kNothing ? nullptr : bias, low, spec.after == After::kRelu6 ? 6.0f : kInfinity};
 }
 
 }  // namespace
@@ -369,7 +393,8 @@ std::string winograd_implementation(const Spec& spec) {
   return "Winograd's algorithm";
 }
 
-void winograd_convolve(const Spec& spec, const Pool& pool, const void* a, const void* b, void* result) {
+void winograd_convolve(const Spec& spec, const Pool& pool, const void* a, const void* b, const float* bias,
+                       void* result) {
   winograd_implementation(spec);
   const Axis &rows = spec.axes[0], &columns = spec.axes[1];
   const Images inputs{spec.batch, rows.size, columns.size, spec.channels};
@@ -379,11 +404,12 @@ void winograd_convolve(const Spec& spec, const Pool& pool, const void* a, const 
   switch (spec.kind) {
     case Kind::kForward:
       convolve_with({second, spec.channels, spec.filters, false}, {inputs, outputs, rows.lo, columns.lo},
-                    pool, first, to);
+                    pool, first, epilogue_of(spec, bias), to);
       break;
     case Kind::kInputGradient:
       convolve_with({first, spec.channels, spec.filters, true},
-                    {outputs, inputs, kWindow - 1 - rows.lo, kWindow - 1 - columns.lo}, pool, second, to);
+                    {outputs, inputs, kWindow - 1 - rows.lo, kWindow - 1 - columns.lo}, pool, second,
+                    winograd::Epilogue{}, to);
       break;
     default:
       filter_gradient({inputs, outputs, rows.lo, columns.lo}, pool, first, second, to);

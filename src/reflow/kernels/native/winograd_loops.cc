@@ -26,6 +26,7 @@ namespace avx2 {
 
 using Vector = __m256;
 constexpr int kVectors = 2;  // by kRows: 12 of 16 registers
+constexpr int64_t kTiles = 8 * kRows, kFilterPanels = 4;
 
 REFLOW_TARGET REFLOW_INLINE __m256i first(int64_t count) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)),
@@ -90,6 +91,7 @@ namespace avx512 {
 
 using Vector = __m512;
 constexpr int kVectors = 4;  // by kRows: 24 of 32 registers
+constexpr int64_t kTiles = 16 * kRows, kFilterPanels = 8;
 
 REFLOW_TARGET REFLOW_INLINE __mmask16 first(int64_t count) {
   return static_cast<__mmask16>((1u << count) - 1);

@@ -32,18 +32,30 @@ struct Strip {
   int64_t panel;
 };
 
+// What is done to outputs: a bias is added, and they are bounded. Without a bias nothing is.
+struct Epilogue {
+  const float* bias;
+  float low, high;
+};
+
 // The loops for one set of instructions.
 struct Loops {
   using Into = void (*)(const float* const* from, int64_t channels, Panels to, int64_t row);
-  using OutOf = void (*)(Panels from, int64_t row, int64_t channels, float* const* to);
+  using ToOutputs = void (*)(Panels from, int64_t row, int64_t channels, const Epilogue& epilogue,
+                             float* const* pixels);
+  using ToFilter = void (*)(Panels from, int64_t row, int64_t channels, float* const* elements);
   using Multiply = void (*)(Strip<const float> a, Strip<const float> b, int64_t rows, int64_t inner,
                             int64_t columns, Strip<float> result, bool adds);
 
+  // Blocks of outputs for the caches of processors with these instructions: how many tiles are transformed at a
+  // time, and of how many panels of filters products are made before they are transformed back.
+  int64_t tiles, filter_panels;
   // Transform one row: `channels` numbers from each of the pixels of a tile of images (4x4) or of gradients
   // of outputs (2x2), or from each of the elements of a filter (3x3).
   Into transform_images, transform_gradients, transform_filter;
   // The way back: to the pixels of a tile of outputs (2x2), or to the elements of a filter's gradient (3x3).
-  OutOf finish_outputs, finish_filter;
+  ToOutputs finish_outputs;
+  ToFilter finish_filter;
   // result [rows, columns] = a [rows, inner] b [inner, columns], or that added to it with `adds`.
   Multiply multiply;
   // result [rows, columns] = the transpose of a [inner, rows] times b [inner, columns]; `a` is one panel.
