@@ -18,6 +18,7 @@ from reflow.platform import monitoring
         "framework.extension_type.BatchableExtensionType",
         "eager.monitoring.Sampler",
         "eager.wrap_function.WrappedFunction",
+        "eager.function.ConcreteFunction",
         "ops.control_flow_util.GraphOrParentsInXlaContext",
         "ops.parallel_for.control_flow_ops.pfor",
         "lib.io.tf_record.TFRecordWriter",

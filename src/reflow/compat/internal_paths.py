@@ -87,6 +87,10 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.compiler.xla.experimental.xla_sharding": (("reflow.distribute.xla_sharding",), ()),
     "python.eager.monitoring": (("reflow.platform.monitoring",), ()),
     "python.eager.wrap_function": (("reflow.runtime.wrap_function",), ("",)),
+    "python.eager.function": (
+        ("reflow.runtime.concrete_function", "reflow.runtime.function"),
+        ("types.experimental.", ""),
+    ),
     "python.eager.backprop": ((), ("", "autodiff.")),
     "python.ops.array_ops": ((), ("", "sparse.", "quantization.", "linalg.")),
     "python.ops.math_ops": ((), ("math.", "", "linalg.")),

@@ -96,7 +96,6 @@ def bind(opdef: OpDef, values: list[Any], attrs: dict[str, Any]) -> list[Any]:
 
     Lists that hold tensors follow the dtype of other inputs; in graphs only of what stands before them.
     """
-    in_order = not context.executing_eagerly()
     for arg, value in zip(opdef.inputs, values):
         key = arg.type_attr
         if key is None or key in attrs:
@@ -108,8 +107,8 @@ def bind(opdef: OpDef, values: list[Any], attrs: dict[str, Any]) -> list[Any]:
                     break
         else:
             known = _known_dtype(value)
-            if known is None and in_order and isinstance(value, (list, tuple)):
-                if opdef.attrs[key].default is NO_DEFAULT:
+            if known is None and isinstance(value, (list, tuple)):
+                if opdef.attrs[key].default is NO_DEFAULT and not context.executing_eagerly():
                     known = tensor_dtype(value)
             if known is not None:
                 attrs[key] = known
@@ -148,7 +147,7 @@ def bind(opdef: OpDef, values: list[Any], attrs: dict[str, Any]) -> list[Any]:
                 attrs[arg.list_attr] = tuple(t.dtype.base_dtype for t in tensors)
         else:
             tensors = []
-            alike = key is None or key in attrs or not in_order
+            alike = key is None or key in attrs or context.executing_eagerly()
             for i, each in enumerate(value):
                 wanted = arg.dtype or (attrs.get(key) if alike else None)
                 tensor = _convert(opdef, arg, each, wanted, i)

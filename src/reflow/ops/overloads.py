@@ -54,23 +54,21 @@ def _binary(name: str, function: Callable[..., Any]) -> None:
 
 
 def _add(x: Any, y: Any, name: str) -> Any:
-    if isinstance(x, Tensor):
+    if isinstance(x, Tensor) and not isinstance(y, Tensor):
         return math.plus(x, y, name, x.dtype)
     return (math.add_v1 if y.dtype is string else math.add_v2)(x, y, name=name)
 
 
 def _mul(x: Any, y: Any, name: str) -> Any:
-    if _is_bool(x) or _is_bool(y):
+    if (isinstance(x, Tensor) and x.dtype is boolean) or (
+        isinstance(y, Tensor) and y.dtype is boolean
+    ):
         with name_scope(name) as scope:
             if not hasattr(x, "dtype"):
                 x = convert_to_tensor(x, boolean, name="x")
             product = math.mul(cast_op(x, DstT=int32), cast_op(y, DstT=int32), name=scope or None)
             return cast_op(product, DstT=boolean)
     return math.mul(x, y, name=name)
-
-
-def _is_bool(x: Any) -> bool:
-    return isinstance(x, Tensor) and x.dtype is boolean
 
 
 def _by_op(opdef: Any) -> Callable[..., Any]:

@@ -212,6 +212,8 @@ def add(x: Any, y: Any, name: str | None = None) -> Any:
     >>> print(tf.add([1, 2], 10).numpy())
     [11 12]
     """
+    if isinstance(x, Tensor) and isinstance(y, Tensor):
+        return (add_v1 if x.dtype is string else add_v2)(x, y, name=name or "Add")
     dtype = _own_dtype(x)
     if dtype is None:
         dtype = _own_dtype(y)
