@@ -5,11 +5,12 @@ microseconds; interpreting costs a microsecond or two per node, plus the arithme
 Which shapes will come again is not known beforehand. The rule is the one of the ski rental problem:
 interpret until the time spent interpreting a shape signature equals what compiling it would cost the
 program, then compile, in the background, while runs go on interpreted. The total is then at most twice
-that of knowing the future. A signature seen once is not compiled, however many there are; and where a
-cluster has been compiled for two, or has been seen with many, because its shapes depend on data, a further
-one has to come up for twice as long, and so on: in the end less than a sixth of the time goes into
-compiling. The second one, usually the last batch of an epoch, is compiled sooner where the program leaves a
-processor idle: when the first one is run again, as then there is a next epoch.
+that of knowing the future. A signature seen once is not compiled, however many there are. Once a cluster
+has been compiled, compiling it for a further signature is at the cost of what runs compiled; and where it
+has been compiled for two, or has been seen with many, because its shapes depend on data, one more has to come
+up for twice as long, and so on: in the end a ninth of the time goes into compiling. The second one, usually
+the last batch of an epoch, is compiled sooner where the program leaves a processor idle: when the first one is
+run again, as then there is a next epoch.
 
 Interpreting goes on at the cost of the compilation, which has work for all processors, and takes three times as long
 meanwhile. Products of matrices are then done at half their speed, which is worth it; loops, each of whose
@@ -36,6 +37,7 @@ COMPILE_BASE = 0.05  # seconds to compile the smallest cluster
 COMPILE_PER_NODE = 0.001
 IDLE_SHARE = 0.1  # compiling goes on in the background: this part of its cost delays the program
 WAIT_SHARE = 0.02  # a run of loops that takes such a part of it waits for it
+BUSY_SHARE = 1.0  # the same where what is compiled already runs meanwhile, on the same processors
 SECOND_SHARE = 0.01  # of a second signature, where a processor is idle
 IDLE = 0.75  # of a processor
 # Elements in inputs and state from which the BLAS may use threads, and memory counts.
@@ -45,7 +47,7 @@ LARGE = 1 << 26  # elements in a cluster's inputs and state above which NumPy is
 forced: list[str] = [os.environ.get("REFLOW_TIER", "auto")]
 MAX_EXECUTABLES = 16  # per cluster; the least recently used goes
 MAX_SIGNATURES = 1024  # per cluster, of which something is known; likewise
-MOST_PATIENCE = 6  # how often the patience with further signatures of a cluster doubles
+MOST_PATIENCE = 3  # how often the patience with further signatures of a cluster doubles
 
 
 def compile_cost(nodes: int) -> float:
@@ -76,8 +78,9 @@ def choose(nodes: int, interpretable: bool, has_loops: bool, entry: Any, kind: A
     if entry.compiling or entry.runs == 0 or entry.best < 2 * CALL_COST:
         return INTERPRET
     cost = max(compile_cost(nodes), kind.seconds)
+    share = BUSY_SHARE if kind.compiled else IDLE_SHARE
     doubled = max(0, kind.compiled - 1) + max(0, len(kind.entries).bit_length() - 4)
-    if entry.spent < IDLE_SHARE * cost * 2 ** min(doubled, MOST_PATIENCE):
+    if entry.spent < share * cost * 2 ** min(doubled, MOST_PATIENCE):
         return INTERPRET
     waits = has_loops and not kind.compiled and entry.best >= WAIT_SHARE * cost
     return COMPILE if waits else BACKGROUND
