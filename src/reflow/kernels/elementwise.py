@@ -204,12 +204,11 @@ def call(steps: Steps, values: Mapping[Any, Any]) -> list[Any]:
     assert found is not None
     import jax
 
-    found.register(jax)
     note(
         f"{len(steps)} element-wise operations, float32, {steps.rows}x{steps.columns}",
         "native, loops",
     )
-    compute = jax.ffi.ffi_call(
+    compute = found.ffi_call(
         "reflow_elements",
         [jax.ShapeDtypeStruct(each.shape, each.dtype) for each in steps.results],
         input_output_aliases={

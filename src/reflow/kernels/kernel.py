@@ -110,8 +110,7 @@ class Kernel:
         if xp.is_numpy:
             results = self._now([np.ascontiguousarray(each) for each in operands])
         else:
-            self.library.register(xp.jax)
-            call = xp.jax.ffi.ffi_call(
+            call = self.library.ffi_call(
                 "reflow_compute",
                 [xp.jax.ShapeDtypeStruct(shape, self.dtype) for shape in self.results],
                 vmap_method="sequential",

@@ -8,6 +8,7 @@ import pathlib
 import platform
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from reflow.platform.processors import processors
@@ -52,7 +53,14 @@ class Library:
         """From now on kernels use no wider vectors, as if the processor had none: for tests."""
         self.functions.reflow_limit_vector_bytes(most)
 
-    def register(self, jax: Any) -> None:
+    def ffi_call(self, handler: str, results: Any, **how: Any) -> Callable[..., Any]:
+        """What calls a handler in an executable for the CPU: `jax.ffi.ffi_call`, of which XLA knows."""
+        import jax
+
+        self._register(jax)
+        return jax.ffi.ffi_call(handler, results, **how)
+
+    def _register(self, jax: Any) -> None:
         """Makes the handlers known to XLA, the first time."""
         with self._lock:
             if not self._registered:

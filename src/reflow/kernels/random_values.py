@@ -55,7 +55,6 @@ def drawing(kind: int, count: int) -> Callable[[Any, Any], Any] | None:
         return None
     import jax
 
-    found.register(jax)
     result = jax.ShapeDtypeStruct((count,), np.uint32 if kind == WORDS else np.float32)
-    call = jax.ffi.ffi_call("reflow_random_values", result, vmap_method="sequential")
+    call = found.ffi_call("reflow_random_values", result, vmap_method="sequential")
     return lambda key, counter: call(key, counter, kind=np.int64(kind))

@@ -20,6 +20,5 @@ def room(shape: tuple[int, ...], dtype: Any, number: int) -> Any:
         return None
     import jax
 
-    found.register(jax)
-    call = jax.ffi.ffi_call("reflow_room", [jax.ShapeDtypeStruct(shape, dtype)])
+    call = found.ffi_call("reflow_room", [jax.ShapeDtypeStruct(shape, dtype)])
     return call(number=np.int64(number))[0]

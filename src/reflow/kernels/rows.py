@@ -36,11 +36,10 @@ def looking_up(table: Any, at: Any, otherwise: Callable[[Any, Any], Any]) -> Cal
         return None
     import jax
 
-    found.register(jax)
     what = f"look-up of rows, {table.dtype.name}, {at.size} of {table.shape[0]}x{width}"
     note(what, "native, loops")
     result = jax.ShapeDtypeStruct((*at.shape, *table.shape[1:]), table.dtype)
-    native = jax.custom_batching.custom_vmap(jax.ffi.ffi_call("reflow_look_up_rows", result))
+    native = jax.custom_batching.custom_vmap(found.ffi_call("reflow_look_up_rows", result))
 
     @native.def_vmap
     def _many(size: int, batched: Sequence[bool], *args: Any) -> tuple[Any, bool]:

@@ -38,7 +38,6 @@ def sample(
         return None
     import jax
 
-    found.register(jax)
     shapes = [
         jax.ShapeDtypeStruct((count,), np.int64),
         jax.ShapeDtypeStruct(true_classes.shape, np.float32),
@@ -46,7 +45,7 @@ def sample(
         jax.ShapeDtypeStruct((), np.bool_),
         jax.ShapeDtypeStruct((3,), np.uint64),
     ]
-    draw = jax.ffi.ffi_call("reflow_sample", shapes, input_output_aliases={0: 4})
+    draw = found.ffi_call("reflow_sample", shapes, input_output_aliases={0: 4})
     numbers = {"distribution": distribution, "range": range_max, "blocks": blocks}
     attributes = {name: np.int64(number) for name, number in numbers.items()}
     return draw(state, true_classes, unique=bool(unique), **attributes)
