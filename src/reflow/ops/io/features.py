@@ -157,15 +157,16 @@ class RaggedFeature(_RaggedFeature):
 
 
 class _Wanted:
-    """What an op is to look for: keys, dtypes and shapes of sparse and of dense features."""
+    """What an op is to look for in `features`: keys, dtypes and shapes of sparse and of dense ones."""
 
     def __init__(self, features: Mapping[str, Any] | None, kinds: tuple[type, ...]):
+        self.features: Mapping[str, Any] = features or {}
         self.sparse: dict[str, Any] = {}
         self.ragged: dict[str, tuple[Any, Any]] = {}  # the dtypes of values and of splits
         self.dense: dict[str, tuple[Any, shapes.TensorShape]] = {}
         self.defaults: dict[str, Any] = {}
-        for key in sorted(features or {}):
-            feature = features[key]  # type: ignore[index]
+        for key in sorted(self.features):
+            feature = self.features[key]
             if not isinstance(feature, kinds):
                 raise ValueError(f"Unsupported {type(feature).__name__} {feature} for key '{key}'")
             self._add(key, feature)
@@ -446,13 +447,7 @@ def parse_single_example_v1(
 
 
 def _parse_sequences(
-    serialized: Any,
-    features: Mapping[str, Any],
-    sequence_features: Mapping[str, Any],
-    context: _Wanted,
-    lists: _Wanted,
-    names: Any,
-    name: str | None,
+    serialized: Any, context: _Wanted, lists: _Wanted, names: Any, name: str | None
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     if not len(context) + len(lists):
         raise ValueError("Must provide at least one feature key.")
@@ -492,13 +487,13 @@ def _parse_sequences(
     contexts.update(context.ragged_tensors(serialized, *out[4:6]))
     sequences = dict(zip(lists.sparse, _sparse_tensors(*out[6:9])))
     sequences.update(zip(lists.dense, out[9]))
-    sequences = {key: sequences[key] for key in sequences if key in sequence_features}
+    sequences = {key: sequences[key] for key in sequences if key in lists.features}
     if lists.ragged:
         from reflow.ops.io.ragged import sequences_of
 
         batched = _is_batch(serialized)
-        sequences.update(sequences_of(sequence_features, lists.ragged, out[11:14], batched))
-    return _composed(features, contexts), sequences, dict(zip(lists.dense, out[10]))
+        sequences.update(sequences_of(lists.features, lists.ragged, out[11:14], batched))
+    return _composed(context.features, contexts), sequences, dict(zip(lists.dense, out[10]))
 
 
 def _wanted_of(context_features: Any, sequence_features: Any) -> tuple[_Wanted, _Wanted]:
@@ -551,15 +546,7 @@ def parse_sequence_example(
     """
     context, lists = _wanted_of(context_features, sequence_features)
     with name_scope(name, "ParseSequenceExample"):
-        return _parse_sequences(
-            serialized,
-            context_features or {},
-            sequence_features or {},
-            context,
-            lists,
-            example_names,
-            name,
-        )
+        return _parse_sequences(serialized, context, lists, example_names, name)
 
 
 @export("io.parse_single_sequence_example", v1=("parse_single_sequence_example",))
@@ -598,12 +585,4 @@ def parse_single_sequence_example(
         with name_scope(name, "ParseSingleExample"):
             serialized = _as_scalar(convert_to_tensor(serialized, name="serialized"), "serialized")
         names = None if example_name is None else [example_name]
-        return _parse_sequences(
-            serialized,
-            context_features or {},
-            sequence_features or {},
-            context,
-            lists,
-            names,
-            name,
-        )[:2]
+        return _parse_sequences(serialized, context, lists, names, name)[:2]
