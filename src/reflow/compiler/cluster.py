@@ -162,9 +162,8 @@ class Cluster:
         self.interpretable = not self.accelerated and all(is_interpretable(op) for op in nodes)
         self.recut: Recut | None = None  # found by a compilation in the background
         self._soon: Callable[[], None] | None = None  # compiles, once what is compiled runs again
-        self._since: tuple[float, float] | None = (
-            None  # when that was: on the clock and the processors
-        )
+        # Since when something is compiled, on the clock and in time of the processors.
+        self._since: tuple[float, float] | None = None
         self._lock = threading.Lock()
 
     # Running -------------------------------------------------------------------------------------
@@ -219,9 +218,8 @@ class Cluster:
     ) -> None:
         """Prepares to compile a second signature, where a processor is idle."""
         busy = (time.process_time() - since[1]) / max(time.perf_counter() - since[0], 1e-9)
-        if not policy.is_worth_trying(self.weight, entry, self._kind, busy):
-            return
-        if free_processors() == 1:
+        idle = policy.is_worth_trying(self.weight, entry, self._kind, busy)
+        if not idle or free_processors() == 1:
             return
         work = self._background_work(entry, values, store)
 

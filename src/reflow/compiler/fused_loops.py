@@ -181,13 +181,10 @@ class _Body:
         self.ops: list[_Op] = []
         self.inputs = [_Value(name.aval) for name in closed.jaxpr.invars]
         self.program = closed.jaxpr
-        self.constants = [_Value(name.aval) for name in closed.jaxpr.constvars]
-        self.constant_values = closed.consts
-        self.outputs = self._take(closed.jaxpr, self.constants, self.inputs)
+        self.outputs = self._take(closed.jaxpr, self.inputs)
 
-    def _take(self, program: Any, constants: list[_Value], inputs: Sequence[Any]) -> list[Any]:
-        known: dict[Any, Any] = dict(zip(program.constvars, constants))
-        known.update(zip(program.invars, inputs))
+    def _take(self, program: Any, inputs: Sequence[Any]) -> list[Any]:
+        known: dict[Any, Any] = dict(zip(program.invars, inputs))
 
         def value(name: Any) -> Any:
             return name if isinstance(name, Literal) else known[name]
@@ -200,7 +197,7 @@ class _Body:
                 and isinstance(inner, ClosedJaxpr)
                 and not inner.consts
             ):
-                known.update(zip(equation.outvars, self._take(inner.jaxpr, [], given)))
+                known.update(zip(equation.outvars, self._take(inner.jaxpr, given)))
                 continue
             op = _Op(equation.primitive, equation.params, given, equation)
             op.outputs = [_Value(name.aval, op) for name in equation.outvars]
@@ -249,10 +246,11 @@ def _slice_early(body: _Body) -> None:
 
     What adds a bias to a product works on the columns of all gates, and the gates take their own.
     """
+    users = body.users()
     for op in reversed(list(body.ops)):
         if len(op.outputs) != 1 or not _is_arithmetic(op):
             continue
-        takers = body.users().get(op.outputs[0], [])
+        takers = users.get(op.outputs[0], [])
         if not takers or any(taker is None or not _takes_columns(taker) for taker in takers):
             continue
         place = body.ops.index(op)
@@ -274,6 +272,7 @@ def _slice_early(body: _Body) -> None:
         body.ops[place : place + 1] = made
         for taker in takers:
             body.ops.remove(taker)
+        users = body.users()
 
 
 def _takes_columns(op: _Op) -> bool:
@@ -425,10 +424,11 @@ _RULES: dict[str, Callable[[_Op, _Place], _Place | None]] = {
 
 
 class _Writes:
-    """Where elements are written to the lists of a body that nothing else looks at, and matrices joined.
+    """Where elements are written to the lists of a body that nothing else looks at.
 
     Attributes:
-      of: for a value, the operations that write it to a list or join it to others.
+      users: see `_Body.users`.
+      variables: the loop variables, each with what it is in the next iteration.
     """
 
     def __init__(self, body: _Body, constants: int):
@@ -549,9 +549,7 @@ def _divide(body: _Body, steady: set[_Value]) -> list[list[_Op]]:
     """Notes the parts and stages of operations; the programs that pay, as lists of operations."""
     left_out: set[_Op] = set()
     while True:
-        for op in body.ops:
-            op.part = None
-        for op in body.ops:
+        for op in body.ops:  # each after those that it takes from, whose parts `_part` asks for
             op.part = None if op in left_out else _part(op, steady)
         _number(body)
         programs: dict[Any, list[_Op]] = {}
@@ -623,7 +621,7 @@ class _Program:
             written |= self._list(op.outputs[0], 0, writes)
         for op in self.ops:
             value = op.outputs[0]
-            if self._is_wanted(value, body, writes, written):
+            if self._is_wanted(value, writes, written):
                 number = self._new(value)
                 self.steps.store_whole(value, number)
 
@@ -704,7 +702,7 @@ class _Program:
             written.update(chain)
         return written
 
-    def _is_wanted(self, value: _Value, body: _Body, writes: _Writes, written: set[_Op]) -> bool:
+    def _is_wanted(self, value: _Value, writes: _Writes, written: set[_Op]) -> bool:
         """Whether a value is taken by something that is not in the program."""
         return any(
             user is None or (user not in self._inside and user not in written)
