@@ -31,7 +31,7 @@ from reflow.compiler.evaluate import (
     Unusual,
     body_nodes,
 )
-from reflow.compiler.memory import LONG, give_back
+from reflow.compiler.memory import LONG
 from reflow.compiler.stats import count, record
 from reflow.compiler.structure import Kind, keep, kind_of
 from reflow.compiler.trip_count import LoopLimit
@@ -41,6 +41,7 @@ from reflow.lang.func_graph import functions_of
 from reflow.lang.graph import Operation, at_node
 from reflow.lang.resource import ResourceHandle
 from reflow.lang.tensor import SymbolicTensor
+from reflow.platform.allocator import give_back
 
 
 class Recut(Exception):

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from reflow.compiler import cache_directory
-from reflow.compiler.memory import keep_freed_memory
 from reflow.compiler.stats import record
 from reflow.lang.collector import postponed
 
@@ -34,8 +33,6 @@ def _draws_of_its_own() -> Iterator[None]:
     finally:
         np.random.rand = drawn_by_all
 
-
-keep_freed_memory()
 
 with _draws_of_its_own(), postponed:
     import jax
