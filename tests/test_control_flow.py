@@ -396,6 +396,7 @@ def test_eager_tensor_array():
     kept = kept.write(2, 1.0)
     assert kept.stack().numpy().tolist() == [0.0, 0.0, 1.0]
     assert kept.size().numpy() == 3
+    assert reflow.TensorArray.stack(kept).numpy().tolist() == [0.0, 0.0, 1.0]  # as libraries map it
     parts = reflow.TensorArray(reflow.int32, 2, infer_shape=False).split([1, 2, 3], [1, 2])
     assert parts.concat().numpy().tolist() == [1, 2, 3]
     rows = reflow.TensorArray(reflow.int32, 3, clear_after_read=False).unstack([1, 2, 3])

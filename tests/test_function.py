@@ -678,6 +678,49 @@ def test_a_function_takes_what_a_decorator_makes_of_it_before_the_first_trace():
         Twice.__call__._decorate(in_scope)
 
 
+class Follows:
+    """Its variable begins with twice the mean of the first argument, and grows by one at each call."""
+
+    def __init__(self):
+        self.variable = None
+        self.first = None
+
+    @tf.function
+    def __call__(self, x):
+        if self.variable is None:
+            self.variable = tf.Variable(tf.reduce_mean(x) * 2.0)
+            self.first = tf.Variable(tf.cast(x, tf.float64), shape=[None], dtype=tf.float64)
+        else:
+            self.first.assign(tf.cast(-x, tf.float64))
+        self.variable.assign_add(1.0)
+        return self.variable * x
+
+
+def test_the_first_value_of_a_variable_may_depend_on_arguments():
+    follows = Follows()
+    x = tf.constant([1.0, 2.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = follows(x)
+    np.testing.assert_array_equal(y, [4, 8])
+    np.testing.assert_array_equal(tape.gradient(y, x), [4, 4])
+    np.testing.assert_array_equal(follows.first, [1, 2])
+    np.testing.assert_array_equal(follows(tf.constant([1.0, 2.0])), [5, 10])
+    np.testing.assert_array_equal(follows.first, [-1, -2])  # what is traced for later calls
+    np.testing.assert_array_equal(follows(tf.constant([1.0, 2.0, 3.0])), [6, 12, 18])
+
+
+def test_the_first_value_of_a_variable_may_depend_on_arguments_of_an_outer_function():
+    follows = Follows()
+
+    @tf.function
+    def outer(x):
+        return follows(x)
+
+    np.testing.assert_array_equal(outer(tf.constant([1.0, 2.0])), [4, 8])
+    np.testing.assert_array_equal(outer(tf.constant([1.0, 2.0])), [5, 10])
+
+
 def test_the_handle_of_eager_state_is_a_scalar():
     variable = tf.Variable(np.zeros((2, 3)))
     assert variable.handle.shape == () and variable.shape == (2, 3)

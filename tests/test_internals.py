@@ -135,6 +135,9 @@ def test_internal_names():
     assert tf.__internal__.decorator.unwrap(wrapped)[1] is len
     assert tf.__internal__.ops.is_resource_variable(tf.Variable(1.0))
     assert tf.__internal__.eager_context.get_device_name() is None
+    assert eager_context.context().device_spec.device_type is None
+    with tf.device("cpu:0"):
+        assert eager_context.context().device_spec.device_type == "CPU"
 
 
 def test_resources_of_a_graph():

@@ -8,6 +8,7 @@ from typing import Any
 
 from reflow.lang import random_seed
 from reflow.lang.context import executing_eagerly, state, using_graph
+from reflow.lang.devices import DeviceSpec
 from reflow.lang.export import export
 from reflow.runtime import config
 
@@ -51,6 +52,11 @@ class Context:
     def device_name(self) -> str | None:
         """The device that `tf.device` says in eager code, or None."""
         return state.eager_device or None
+
+    @property
+    def device_spec(self) -> DeviceSpec:
+        """The parts of that device's name, which are None where it says nothing."""
+        return DeviceSpec.from_string(self.device_name or "")
 
 
 _context = Context()

@@ -48,6 +48,9 @@ class FuncGraph(Graph):
         self.serial = next(_serial)
         self.outer_graph = outer_graph
         self.building_function = True
+        # Handles of variables that the function creates, whose first values depend on its arguments; None
+        # where it may create no such variables.
+        self.late_variables: list[Tensor] | None = None
         self.inputs: list[SymbolicTensor] = []
         self.outputs: list[SymbolicTensor] = []
         self.control_outputs: list[Operation] = []

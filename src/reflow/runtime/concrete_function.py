@@ -46,6 +46,7 @@ class ConcreteFunction:
         self._structure = structure
         self._arguments = arguments
         self._attributes: dict[str, Any] = {}
+        self._set_up: ConcreteFunction | None = None  # what runs once all variables have values
         self._pack = _packer(structure)
         self._capture_count = -1
 

@@ -21,6 +21,8 @@ from reflow.lang.func_graph import FuncGraph
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.services import service
 from reflow.lang.tensor import SymbolicTensor
+from reflow.ops.control_flow.cond import cond
+from reflow.ops.variables.ops import var_is_initialized_op
 from reflow.runtime.concrete_function import ConcreteFunction
 from reflow.runtime.function_type import ArgumentTypes, Keying, Parameters, Typing
 
@@ -144,14 +146,15 @@ class Function:
     ) -> tuple[ConcreteFunction, list[Any] | None]:
         """The trace for a call with a new key, and its tensors where they had to be converted."""
         with self._lock:
+            tensors = None
             if self._input_signature is not None:
                 tensors = self._cast(values)
                 concrete = self._trace_for(self._signature_types)
-                self._by_key[key] = concrete
-                return concrete, tensors
-            concrete = self._trace_for(self._types_of(values), warn=True)
-            self._by_key[key] = concrete
-            return concrete, None
+            else:
+                concrete = self._trace_for(self._types_of(values), warn=True)
+            later = concrete._set_up if context.executing_eagerly() else None
+            self._by_key[key] = later or concrete
+            return concrete, tensors
 
     def _types_of(self, values: Sequence[Any]) -> ArgumentTypes:
         """The trace types of one value per parameter."""
@@ -202,21 +205,47 @@ class Function:
         if self._created_variables:
             return self._trace_once(types, _forbid_variables)
         note = NotedVariables()
-        concrete = self._trace_once(types, note)
+        first = self._trace_once(types, note)
         if not note.created:
-            return concrete
+            return first
         self._created_variables = True
         if any(each() is None for each in note.created):
             raise ValueError(
                 f"{errors.user_site()}: A tf.Variable created inside the tf.function "
                 f"{self._name} was garbage-collected: keep it as an attribute or in a global."
             )
-        return self._trace_once(types, _forbid_variables)
+        later = self._trace_once(types, _forbid_variables)
+        late = first.graph.late_variables
+        return self._first_or_later(types, first, later, late) if late else later
+
+    def _first_or_later(
+        self,
+        types: ArgumentTypes,
+        first: ConcreteFunction,
+        later: ConcreteFunction,
+        late: Sequence[Any],
+    ) -> ConcreteFunction:
+        """The trace that creates variables until all have values that depend on arguments, then the other."""
+        graph = trace_graph(self._name, _forbid_variables)
+        with graph.as_default(), no_tapes():
+            types.placeholders()
+            arguments = list(graph.inputs)
+            set_up = REGISTRY["All"](REGISTRY["Pack"]([var_is_initialized_op(h) for h in late]), 0)
+            result = cond(
+                set_up, lambda: later._call_flat(arguments), lambda: first._call_flat(arguments)
+            )
+            structure = convert_outputs(result, self._name)
+        concrete = ConcreteFunction(graph, types, self._parameters, structure, len(arguments))
+        concrete._attributes = self._attributes
+        concrete._set_up = later
+        return concrete
 
     @postponed
     def _trace_once(self, types: ArgumentTypes, creator: Callable) -> ConcreteFunction:
         self._tracing_count += 1
         graph = trace_graph(self._name, creator)
+        if isinstance(creator, NotedVariables):
+            graph.late_variables = []
         with graph.as_default(), no_tapes():
             values = types.placeholders()
             arguments = list(graph.inputs)

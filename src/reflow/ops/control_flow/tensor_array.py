@@ -6,6 +6,8 @@ gives a new tensor array. In eager code it holds its tensors in Python.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -60,6 +62,17 @@ class _Naming:
     def __exit__(self, *exc: Any) -> None:
         if self._scope is not None:
             self._scope.__exit__(*exc)
+
+
+def _of_its_kind(method: Callable) -> Callable:
+    """A method of `TensorArray` that is the array's own also where it is called as `TensorArray.stack(array)`."""
+
+    @functools.wraps(method)
+    def called(self: TensorArray, *args: Any, **kwargs: Any) -> Any:
+        own = getattr(type(self), method.__name__)
+        return (method if own is called else own)(self, *args, **kwargs)
+
+    return called
 
 
 @export("TensorArray")
@@ -190,6 +203,7 @@ class TensorArray:
 
     # Elements ------------------------------------------------------------------------------------
 
+    @_of_its_kind
     def read(self, index: Any, name: str | None = None) -> Any:
         """The element at `index`; zeros if it was not written.
 
@@ -205,6 +219,7 @@ class TensorArray:
                 name=node,
             )
 
+    @_of_its_kind
     def write(self, index: Any, value: Any, name: str | None = None) -> TensorArray:
         """The array with `value` at `index`.
 
@@ -231,6 +246,7 @@ class TensorArray:
         known = self._size if isinstance(self._size, int) else constant_value(self._size)
         return -1 if known is None else int(known)
 
+    @_of_its_kind
     def stack(self, name: str | None = None) -> Any:
         """All elements as one tensor, with a new first dimension."""
         with _Naming("stack", name) as node:
@@ -242,6 +258,7 @@ class TensorArray:
                 name=node,
             )
 
+    @_of_its_kind
     def gather(self, indices: Any, name: str | None = None) -> Any:
         """The elements at `indices`, an integer vector, as one tensor."""
         with _Naming("gather", name) as node:
@@ -253,6 +270,7 @@ class TensorArray:
                 name=node,
             )
 
+    @_of_its_kind
     def concat(self, name: str | None = None) -> Any:
         """The elements joined along their first dimension, in which they may differ."""
         element = self._shape[0]
@@ -267,6 +285,7 @@ class TensorArray:
             )
         return joined
 
+    @_of_its_kind
     def unstack(self, value: Any, name: str | None = None) -> TensorArray:
         """The array of the slices of `value` along its first dimension."""
         with _Naming("unstack", name) as node:
@@ -277,6 +296,7 @@ class TensorArray:
             )
         return self._with_flow(flow)
 
+    @_of_its_kind
     def scatter(self, indices: Any, value: Any, name: str | None = None) -> TensorArray:
         """The array with the slices of `value` at `indices`, an integer vector."""
         with _Naming("scatter", name) as node:
@@ -287,6 +307,7 @@ class TensorArray:
             )
         return self._with_flow(flow)
 
+    @_of_its_kind
     def split(self, value: Any, lengths: Any, name: str | None = None) -> TensorArray:
         """The array of the parts of `value` along its first dimension, of the given lengths."""
         with _Naming("split", name) as node:
@@ -305,6 +326,7 @@ class TensorArray:
             )
         return self._with_flow(flow)
 
+    @_of_its_kind
     def size(self, name: str | None = None) -> Any:
         """How many elements there are, an int32 scalar."""
         if not self._dynamic_size and self._size is not None:

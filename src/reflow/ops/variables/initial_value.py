@@ -18,10 +18,11 @@ _LEFT_ALONE = ("IsVariableInitialized", "VarIsInitializedOp", "ReadVariableOp", 
 def lifted(initial_value: Any, name: str | None) -> Any:
     """An initial value from inside of a function as one that a variable outside can start from.
 
-    What does not depend on the arguments of the function is computed now.
+    What does not depend on the arguments of the function is computed now. What does is given back as it is
+    where the function can give it to the variable when it runs: its graph has `late_variables`.
 
     Raises:
-      ValueError: if it does depend on them.
+      ValueError: if it depends on the arguments, and the graph has no such list.
     """
     if not isinstance(initial_value, SymbolicTensor):
         return initial_value
@@ -32,6 +33,8 @@ def lifted(initial_value: Any, name: str | None) -> Any:
         value = service("value_of_symbolic")(initial_value)
         if value is not None:
             return value
+        if graph.late_variables is not None:
+            return initial_value
     raise ValueError(
         f"{errors.user_site()}: The initial value of variable {name!r} "
         f"({initial_value.name}) depends on the arguments of a function, or is from inside of a loop "

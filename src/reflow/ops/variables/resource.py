@@ -27,6 +27,7 @@ from reflow.lang.scopes import (
 )
 from reflow.lang.services import service
 from reflow.lang.shapes import UNKNOWN, TensorShape, as_shape
+from reflow.lang.tensor import SymbolicTensor
 from reflow.lang.type_spec import TensorSpec, register_type_spec_from_value_converter
 from reflow.ops.constant import identity
 from reflow.ops.variables.initial_value import guarded, lifted
@@ -395,7 +396,9 @@ class ResourceVariable(BaseResourceVariable):
             initial_value = initial_value()
         else:
             initial_value = lifted(initial_value, self._handle_name)
-        value = convert_to_tensor(initial_value, dtype, name="initial_value")
+        late = isinstance(initial_value, SymbolicTensor) and context.executing_eagerly()
+        with initial_value.op.graph.as_default() if late else contextlib.nullcontext():
+            value = convert_to_tensor(initial_value, dtype, name="initial_value")
         if shape is None:
             self._shape = value.shape if self._validate_shape else UNKNOWN
         else:
@@ -415,7 +418,13 @@ class ResourceVariable(BaseResourceVariable):
         self.handle = eager_handle(self._handle_name, self._dtype, self._shape)
         self.handle._variable = weakref.ref(self)
         self._unique_id = f"{self._handle_name}_{self.handle._value.key[2][1]}"
-        assign_variable_op(self.handle, value)
+        if isinstance(value, SymbolicTensor):  # known when the function runs in which it is created
+            graph: Any = value.op.graph
+            with graph.as_default():
+                assign_variable_op(self.handle, value)
+            graph.late_variables.append(self.handle)
+        else:
+            assign_variable_op(self.handle, value)
 
     def _make(self, initial_value: Any, dtype: Any, shape: Any, scope: str) -> None:
         self._in_graph_mode = True
