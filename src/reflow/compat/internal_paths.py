@@ -28,7 +28,7 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.framework.dtypes": ((_LANG + "dtypes",), ("dtypes.", "")),
     "python.framework.tensor_shape": ((_LANG + "shapes",), ("",)),
     "python.framework.tensor_util": (
-        (_LANG + "static_value", "reflow.formats.tensor_codec"),
+        (_LANG + "program_value", _LANG + "static_value", "reflow.formats.tensor_codec"),
         ("",),
     ),
     "python.framework.tensor": ((_LANG + "tensor",), ("",)),
