@@ -117,7 +117,7 @@ WRONG = [
     (lambda: endless(X), RecursionError, "has no end while tf.function traces endless.*while_loop"),
     (assert_in_a_function, tf.errors.OperatorNotAllowedInGraphError, "tf.debugging.Assert"),
     (
-        lambda: tf.function(lambda x: [v for v in x])(X),
+        lambda: tf.function(lambda x: [v + 1 for v in x])(X),
         tf.errors.OperatorNotAllowedInGraphError,
         "tf.unstack",
     ),

@@ -103,7 +103,7 @@ def in_graphs(tf, np):
         "condition": lambda x: [v for v in [1, 2] if x[0] > v],
         "generator": lambda x: sum(v * 2 for v in x),
         "dictionary": lambda x: {str(i): v for i, v in enumerate(x)},
-        "range": lambda x: [i for i in tf.range(3)],
+        "range": lambda x: [i * 2 for i in tf.range(3)],
         "zip": lambda x: [a + b for a, b in zip(x, x)],
         "unpacked": unpacked,
         "star": lambda x: tf.add(*x),
