@@ -277,9 +277,10 @@ class GradientTape:
             return REGISTRY["Reshape"](gradient, REGISTRY["ConcatV2"](sizes, 0))
 
         flat = self._elementwise(
-            *("jacobian", target, _start_of(given, target), nest.flatten(sources)),
-            *(seed, whole, unconnected_gradients),
-            *(lambda: REGISTRY["Size"](target), experimental_use_pfor),
+            *("jacobian", target, _start_of(given, target), nest.flatten(sources), seed, whole),
+            unconnected=unconnected_gradients,
+            count=lambda: REGISTRY["Size"](target),
+            at_once=experimental_use_pfor,
         )
         return nest.pack_sequence_as(sources, flat)
 
@@ -337,8 +338,10 @@ class GradientTape:
             return REGISTRY["Reshape"](REGISTRY["Transpose"](gradient, order), shape())
 
         (found,) = self._elementwise(
-            *("batch_jacobian", target, _start_of(given_target, target), [given]),
-            *(seed, whole, unconnected_gradients, row_size, experimental_use_pfor),
+            *("batch_jacobian", target, _start_of(given_target, target), [given], seed, whole),
+            unconnected=unconnected_gradients,
+            count=row_size,
+            at_once=experimental_use_pfor,
         )
         if found is None:
             return REGISTRY["Fill"](shape(), convert_to_tensor(0, target.dtype))
