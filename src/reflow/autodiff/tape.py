@@ -442,9 +442,10 @@ def _ones_like(value: Any) -> Any:
 
 def _add_integers(found: dict[int, Any], targets: Sequence[Any], points: Sequence[Any]) -> None:
     """Gradients of integers and truth values end where they begin: at a target that is a source."""
-    wanted = {id(point) for point in points}
     for start, value, seed in targets:
-        if id(start) in wanted and seed is not None and not engine.is_plain(value):
+        if engine.is_plain(value) or seed is None:
+            continue
+        if any(point is start for point in points):
             before = found.get(id(start))
             found[id(start)] = seed if before is None else engine.add_up([before, seed])
 
