@@ -324,21 +324,31 @@ def test_an_iterator_goes_on_after_an_error():
     assert int(next(iterator)[0]) == 7
 
 
-def test_a_cache_is_complete_with_its_last_element():
+@pytest.mark.parametrize(
+    "keep",
+    [
+        lambda dataset, path: dataset.cache(),
+        lambda dataset, path: dataset.cache(path),
+        lambda dataset, path: dataset.snapshot(path, compression=None),
+    ],
+    ids=["cache", "file", "snapshot"],
+)
+def test_what_is_kept_is_complete_with_its_last_element(keep, tmp_path):
     made = []
     dataset = tf.data.Dataset.range(4).map(
         lambda x: tf.py_function(lambda v: made.append(v) or v, [x], tf.int64)
     )
-    cached = dataset.batch(2).cache()
+    kept = keep(dataset.batch(2), str(tmp_path / "kept"))
     for _ in range(3):
-        iterator = iter(cached)
+        iterator = iter(kept)
         for _ in range(2):  # never asks whether there is another
             next(iterator)
     assert len(made) == 4
-    iterator = iter(cached)
+    iterator = iter(kept)
     assert [next(iterator).numpy().tolist() for _ in range(2)] == [[0, 1], [2, 3]]
     with pytest.raises(StopIteration):
         next(iterator)
+    assert len(made) == 4
 
 
 def test_a_damaged_cache_file_is_refused(tmp_path):

@@ -3,19 +3,24 @@
 import time
 
 import pytest
+from golden_calls import check_program, load
 
 import reflow as tf
-from reflow.compat import control_flow_util, eager_context, internal_paths
+from reflow.compat import control_flow_util, defun, eager_context, internal_paths
 from reflow.lang import user_dispatch
 from reflow.ops import resources
 from reflow.ops.vectorized import pfor
 from reflow.platform import monitoring
+
+LOADED = load("internal_modules")
 
 
 @pytest.mark.parametrize(
     "path",
     [
         "framework.extension_type.BatchableExtensionType",
+        "framework.function.Defun",
+        "ops.weights_broadcast_ops.broadcast_weights",
         "eager.monitoring.Sampler",
         "eager.wrap_function.WrappedFunction",
         "eager.function.ConcreteFunction",
@@ -157,3 +162,26 @@ def test_resources_of_a_graph():
         assert session.run(report).tolist() == [b"w:0"]
         session.run(resources.initialize_resources(local))
         assert session.run(report).tolist() == []
+
+
+@pytest.mark.parametrize("program", LOADED[2].programs)
+def test_programs_give_what_tensorflow_gives(program):
+    check_program(LOADED, program, "interpret")
+
+
+def test_a_function_of_graphs_in_eager_code_and_in_functions():
+    square = defun.Defun(tf.float32)(lambda x: x * x)
+    with pytest.raises(RuntimeError, match="test_internals.py.*use tf.function"):
+        square(tf.constant(2.0))
+    assert tf.function(lambda x: square(x))(tf.constant(2.0)).numpy() == 4.0
+
+
+def test_specs_without_a_name_are_no_messages():
+    class Point(tf.experimental.ExtensionType):
+        x: tf.Tensor
+
+    with pytest.raises(tf.errors.UnimplementedError, match="has not been registered"):
+        Point.Spec(tf.TensorSpec([])).experimental_as_proto()
+    message = tf.SparseTensorSpec([2]).experimental_as_proto()
+    with pytest.raises(TypeError, match="RaggedTensorSpec"):
+        tf.RaggedTensorSpec.experimental_from_proto(message)

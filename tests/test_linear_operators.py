@@ -30,5 +30,6 @@ def test_calls_give_it_eagerly(call):
     check_eagerly(LOADED, call, ROOM)
 
 
-def test_properties_and_checks_are_tensorflows():
-    check_program(LOADED, "properties", "interpret")
+@pytest.mark.parametrize("program", LOADED[2].programs)
+def test_programs_give_what_tensorflow_gives(program):
+    check_program(LOADED, program, "interpret", ROOM)

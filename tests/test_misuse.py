@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from golden_calls import check_program, load
 
 import reflow as tf
 
+LOADED = load("refusals")
 X = tf.constant([1.0, 2.0])
 INVALID = tf.errors.InvalidArgumentError
 
@@ -97,7 +99,34 @@ def iterate_a_scalar():
         pass
 
 
+@tf.function
+def endless(x):
+    return endless(x + 1)
+
+
+def assert_in_a_function():
+    @tf.function
+    def f(x):
+        assert x[0] > 0
+        return x
+
+    f(X)
+
+
 WRONG = [
+    (lambda: endless(X), RecursionError, "has no end while tf.function traces endless.*while_loop"),
+    (assert_in_a_function, tf.errors.OperatorNotAllowedInGraphError, "tf.debugging.Assert"),
+    (
+        lambda: tf.function(lambda x: [v + 1 for v in x])(X),
+        tf.errors.OperatorNotAllowedInGraphError,
+        "tf.unstack",
+    ),
+    (lambda: tf.nn.max_pool2d(tf.ones([1, 2, 2, 1]), 2, 1, "same"), INVALID, "SAME, VALID"),
+    (
+        lambda: tf.function(lambda x: tf.cond(x[0] > 0, lambda: [x, x], lambda: [x]))(X),
+        AssertionError,
+        "tf.cond must return the same structure",
+    ),
     (watch_a_string, ValueError, "Passed in object 'a' of type str"),
     (enter_a_tape_twice, ValueError, "Tape is still recording"),
     (stop_a_tape_that_does_not_record, RuntimeError, "which is not recording"),
@@ -175,6 +204,11 @@ def test_names_the_line_and_the_mend(wrong, kind, text):
     with pytest.raises(kind, match=text) as caught:
         wrong()
     assert "test_misuse.py:" in str(caught.value).splitlines()[0]
+
+
+@pytest.mark.parametrize("program", LOADED[2].programs)
+def test_classes_of_errors_are_tensorflows(program):
+    check_program(LOADED, program, "interpret")
 
 
 def test_the_line_is_the_programs_where_numpy_called_reflow():

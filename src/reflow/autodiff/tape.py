@@ -9,7 +9,7 @@ from typing import Any
 from reflow.autodiff import composite, engine
 from reflow.autodiff.body_gradient import dense
 from reflow.autodiff.gradients import UnconnectedGradients, variable_source
-from reflow.lang import context, errors, nest
+from reflow.lang import context, dtypes, errors, nest
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.func_graph import BodyGraph, FuncGraph
@@ -174,22 +174,21 @@ class GradientTape:
         flat_sources = [composite.inner(s) for s in given_sources]
         points = [_source_of(s) for s in flat_sources]
         if output_gradients is None:
-            seeds = [REGISTRY["OnesLike"](t) for t in flat_targets]
+            seeds = [_ones_like(t) for t in flat_targets]
         else:
             given = [composite.inner(g) for g in nest.flatten(output_gradients)]
             seeds = [
-                REGISTRY["OnesLike"](t) if g is None else convert_to_tensor(g, t.dtype)
+                _ones_like(t) if g is None else convert_to_tensor(g, t.dtype)
                 for t, g in zip(flat_targets, given)
             ]
-        starts = [
-            t if variable_source(w) is None else _source_of(w) for t, w in zip(flat_targets, wholes)
-        ]
+        starts = [_start_of(w, t) for w, t in zip(wholes, flat_targets)]
         pairs = [
             (start, seed)
             for start, t, seed in zip(starts, flat_targets, seeds)
             if engine.is_plain(t)
         ]
         found = self._backward(pairs, points)
+        _add_integers(found, [*zip(starts, flat_targets, seeds)], points)
         result = []
         for whole, source, point in zip(given_sources, flat_sources, points):
             gradient = found.get(id(point))
@@ -266,7 +265,7 @@ class GradientTape:
         [[2. 0.]
          [0. 4.]]
         """
-        target = _one_value(target)
+        given, target = target, _one_value(target)
 
         def seed(i: Any) -> Any:
             return REGISTRY["Reshape"](
@@ -278,8 +277,10 @@ class GradientTape:
             return REGISTRY["Reshape"](gradient, REGISTRY["ConcatV2"](sizes, 0))
 
         flat = self._elementwise(
-            *("jacobian", target, nest.flatten(sources), seed, whole, unconnected_gradients),
-            *(lambda: REGISTRY["Size"](target), experimental_use_pfor),
+            *("jacobian", target, _start_of(given, target), nest.flatten(sources), seed, whole),
+            unconnected=unconnected_gradients,
+            count=lambda: REGISTRY["Size"](target),
+            at_once=experimental_use_pfor,
         )
         return nest.pack_sequence_as(sources, flat)
 
@@ -307,8 +308,8 @@ class GradientTape:
           RuntimeError: on the second call of a tape that is not persistent.
           ValueError: if the first dimensions differ, or a rank is below 2.
         """
-        target, given = _one_value(target), source
-        source = convert_to_tensor(source)
+        given_target, given = target, source
+        target, source = _one_value(target), convert_to_tensor(source)
         for each in (target, source):
             if each.shape.rank is not None and each.shape.rank < 2:
                 raise ValueError(
@@ -337,8 +338,10 @@ class GradientTape:
             return REGISTRY["Reshape"](REGISTRY["Transpose"](gradient, order), shape())
 
         (found,) = self._elementwise(
-            *("batch_jacobian", target, [given], seed, whole, unconnected_gradients),
-            *(row_size, experimental_use_pfor),
+            *("batch_jacobian", target, _start_of(given_target, target), [given], seed, whole),
+            unconnected=unconnected_gradients,
+            count=row_size,
+            at_once=experimental_use_pfor,
         )
         if found is None:
             return REGISTRY["Fill"](shape(), convert_to_tensor(0, target.dtype))
@@ -348,6 +351,7 @@ class GradientTape:
         self,
         what: str,
         target: Any,
+        start: Any,
         sources: Sequence[Any],
         seed: Callable[[Any], Any],
         whole: Callable[[Any], Any],
@@ -366,8 +370,18 @@ class GradientTape:
         points = [_source_of(composite.inner(s)) for s in sources]
         zeros = unconnected == UnconnectedGradients.ZERO
 
+        plain = engine.is_plain(target)
+        if not plain and not zeros:
+            return [None] * len(sources)
+        # A target that is a source itself counts only if it was watched, unlike in `gradient`.
+        seen = [
+            p
+            for s, p in zip(sources, points)
+            if variable_source(s) is not None or id(p) in self._watched
+        ]
+
         def row(i: Any) -> list[Any]:
-            found = self._backward([(target, seed(i))], points)
+            found = self._backward([(start, seed(i))], seen) if plain else {}
             gradients = [found.get(id(point)) for point in points]
             return [
                 engine.zeros_like(convert_to_tensor(s)) if g is None and zeros else dense(g)
@@ -377,8 +391,6 @@ class GradientTape:
         def run() -> list[Any]:
             return [None if g is None else whole(g) for g in self._rows(row, count(), at_once)]
 
-        if not engine.is_plain(target):
-            return [None] * len(sources)
         return in_graph(run) if at_once else run()
 
     @staticmethod
@@ -416,7 +428,26 @@ def _one_value(target: Any) -> Any:
 
 
 def _value_of(target: Any) -> Any:
-    return target if isinstance(target, Tensor) else convert_to_tensor(target)
+    return convert_to_tensor(target)  # as the function that is traced sees it, like the sources
+
+
+def _start_of(target: Any, value: Any) -> Any:
+    """Where the gradient of a target begins: at the source that a variable is, or at the value."""
+    return value if variable_source(target) is None else _source_of(target)
+
+
+def _ones_like(value: Any) -> Any:
+    return None if value.dtype == dtypes.string else REGISTRY["OnesLike"](value)
+
+
+def _add_integers(found: dict[int, Any], targets: Sequence[Any], points: Sequence[Any]) -> None:
+    """Gradients of integers and truth values end where they begin: at a target that is a source."""
+    for start, value, seed in targets:
+        if engine.is_plain(value) or seed is None:
+            continue
+        if any(point is start for point in points):
+            before = found.get(id(start))
+            found[id(start)] = seed if before is None else engine.add_up([before, seed])
 
 
 def _source_of(source: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from reflow.data.pipeline import Element, Pipeline, Run, Stage
+from reflow.data.recording import Recording
 from reflow.lang import dtypes, errors
 from reflow.platform import file_io
 
@@ -42,9 +43,10 @@ class FileCache(Stage):
         return self.source.cardinality()
 
 
-class _Writing:
+class _Writing(Recording):
     def __init__(self, cache: FileCache, source: Iterator[Element]):
-        self._cache, self._source, self._count = cache, source, 0
+        super().__init__(cache, source)
+        self._cache = cache
         if file_io.file_exists(cache.lock):
             raise errors.AlreadyExistsError(
                 None,
@@ -57,32 +59,20 @@ class _Writing:
             lock.write("")
         self._file: Any = file_io.FileIO(cache.data, "wb")
 
-    def __iter__(self) -> _Writing:
-        return self
-
-    def __next__(self) -> Element:
+    def keep(self, element: Element) -> None:
         from reflow.formats.tensor_codec import make_tensor_proto
 
-        try:
-            element = next(self._source)
-        except StopIteration:
-            self._finish()
-            raise
         for value in element:
             message = make_tensor_proto(np.asarray(value)).SerializeToString()
             self._file.write(_LENGTH.pack(len(message)))
             self._file.write(message)
-        self._count += 1
-        return element
 
-    def _finish(self) -> None:
-        if self._file is None:
-            return
+    def complete(self) -> None:
         self._file.write(b"")
         self._file.close()
         self._file = None
         with file_io.FileIO(self._cache.index, "w") as index:
-            index.write(f"{_HEAD}\n{self._count}\n")
+            index.write(f"{_HEAD}\n{self.count}\n")
         self._release()
 
     def _release(self) -> None:

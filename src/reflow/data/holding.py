@@ -9,6 +9,7 @@ from typing import Any
 from reflow.data.background import Prefetched
 from reflow.data.define import META, TYPED, dataset_op, integer
 from reflow.data.pipeline import INFINITE, Element, Pipeline, Reordering, Rows, Run, Stage
+from reflow.data.recording import Recording
 from reflow.lang import errors
 from reflow.platform import tf_logging as logging
 
@@ -61,11 +62,7 @@ def prefetch_dataset(ctx, input_dataset, buffer_size, *, output_types, output_sh
 
 
 class Cache(Stage):
-    """The elements, kept in memory from the first complete iteration on.
-
-    It is complete with its last element where their number is known: whoever knows it too (Keras's `fit`)
-    does not ask for one more.
-    """
+    """The elements, kept in memory from the first complete iteration on."""
 
     state = ("_kept", "_lock")
 
@@ -100,25 +97,16 @@ class Cache(Stage):
         return self.source.in_order
 
 
-class _Remembering:
+class _Remembering(Recording):
     def __init__(self, cache: Cache, source: Iterator[Element]):
-        self._cache, self._source = cache, source
-        self._elements: list[Element] = []
-        self._count = cache.cardinality()
+        super().__init__(cache, source)
+        self._cache, self._elements = cache, list[Element]()
 
-    def __iter__(self) -> _Remembering:
-        return self
-
-    def __next__(self) -> Element:
-        try:
-            element = next(self._source)
-        except StopIteration:
-            self._cache.complete(self._elements)
-            raise
+    def keep(self, element: Element) -> None:
         self._elements.append(element)
-        if len(self._elements) == self._count:
-            self._cache.complete(self._elements)
-        return element
+
+    def complete(self) -> None:
+        self._cache.complete(self._elements)
 
 
 @dataset_op(

@@ -20,6 +20,7 @@ from reflow.data.define import dataset_op
 from reflow.data.element_function import ElementFunction, scalar
 from reflow.data.fingerprint import fingerprint
 from reflow.data.pipeline import Element, Pipeline, Run, Stage
+from reflow.data.recording import Recording
 from reflow.data.structure import Structure
 from reflow.formats import protos
 from reflow.formats.tensor_codec import make_ndarray
@@ -133,12 +134,12 @@ def _part(found: tuple[str, bytes] | None, dtype: dtypes.DType, files: Sequence[
     return value
 
 
-class _Writing:
-    """Hands the elements on, and writes them; a run that comes to its end without errors is the snapshot."""
+class _Writing(Recording):
+    """Writes the elements; a run that comes to its end without errors is the snapshot."""
 
     def __init__(self, snapshot: Snapshot, run: Run, folder: str, name: str):
+        super().__init__(snapshot, snapshot.source.iterate(run))
         self._snapshot = snapshot
-        self._source = snapshot.source.iterate(run)
         self._shard_of = run.function(*snapshot.shard)
         self._path = os.path.join(folder, snapshot_files.METADATA)
         self._metadata = protos.SnapshotMetadataRecord(
@@ -151,26 +152,12 @@ class _Writing:
         self._run = os.path.join(folder, self._metadata.run_id)
         gfile.MakeDirs(self._run)
         self._writers: dict[int, TFRecordWriter] = {}
-        self._complete = True
         snapshot_files.write(self._path, self._metadata)
 
-    def __iter__(self) -> _Writing:
-        return self
-
-    def __next__(self) -> Element:
-        try:
-            element = next(self._source)
-            writer = self._writer(int(self._shard_of(*element)[0]))
-            for part, dtype in zip(element, self._snapshot.types):
-                writer.write(snapshot_files.record(np.asarray(part), dtype))
-            self._metadata.num_elements += 1
-        except StopIteration:
-            self._finish()
-            raise
-        except Exception:
-            self._complete = False  # an element is missing in the files
-            raise
-        return element
+    def keep(self, element: Element) -> None:
+        writer = self._writer(int(self._shard_of(*element)[0]))
+        for part, dtype in zip(element, self._snapshot.types):
+            writer.write(snapshot_files.record(np.asarray(part), dtype))
 
     def _writer(self, shard: int) -> TFRecordWriter:
         if shard not in self._writers:
@@ -181,11 +168,11 @@ class _Writing:
             )
         return self._writers[shard]
 
-    def _finish(self) -> None:
+    def complete(self) -> None:
         for writer in self._writers.values():
             writer.close()
-        if self._complete:
-            self._complete = False  # once is enough
+        if not self.failed:
+            self._metadata.num_elements = self.count
             self._metadata.finalized = True
             snapshot_files.write(self._path, self._metadata)
 

@@ -271,18 +271,18 @@ def _complete(opdef: OpDef, attrs: dict[str, Any]) -> None:
 
 def _not_allowed(opdef: OpDef, attr: Attr, value: Any) -> Exception:
     site = errors.user_site()
+    kind: Any = TypeError if isinstance(value, DType) else ValueError
+    if context.executing_eagerly():
+        kind = functools.partial(errors.InvalidArgumentError, None, None)
     if isinstance(value, DType):
         names = [a.name for a in opdef.inputs if a.type_attr == attr.name]
         of = f"parameter '{names[0]}'" if names else f"attribute '{attr.name}'"
         allowed = ", ".join(sorted(d.name for d in attr.allowed))
-        kind: Any = TypeError
-        if context.executing_eagerly():
-            kind = functools.partial(errors.InvalidArgumentError, None, None)
         return kind(
             f"{site}: Value passed to {of} of {opdef.name} has DataType {value.name} not in list "
             f"of allowed values: {allowed}. Convert it with tf.cast."
         )
-    return ValueError(
+    return kind(
         f"{site}: Value for attr '{attr.name}' of \"{value}\" is not in the list of allowed values "
         f"of {opdef.name}: {', '.join(sorted(attr.allowed))}"
     )

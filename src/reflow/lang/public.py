@@ -70,7 +70,7 @@ export_value(
     "register_tensor_conversion_function",
     "register_tensor_conversion_function",
 )
-export_value(_L + "static_value", "constant_value", "get_static_value")
+export_value(_L + "program_value", "constant_value", "get_static_value")
 
 # Contexts and scopes ------------------------------------------------------------------------------
 

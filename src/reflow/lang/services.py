@@ -42,6 +42,9 @@ _PLACES = {
     "SequenceExample": "reflow.formats.protos:SequenceExample",
     "TensorProto": "reflow.formats.protos:TensorProto",
     "HistogramProto": "reflow.formats.protos:HistogramProto",
+    "spec_to_proto": "reflow.formats.structure_coder:spec_to_proto",
+    "spec_from_proto": "reflow.formats.structure_coder:spec_from_proto",
+    "proto_of_spec": "reflow.formats.structure_coder:proto_of_spec",
     "make_ndarray": "reflow.formats.tensor_codec:make_ndarray",
 }
 

@@ -1,4 +1,7 @@
-"""What is known of a tensor's value while a graph is built: folding, fully and in part."""
+"""What is known of a tensor's value while a graph is built: folding, fully and in part.
+
+For inference within; what programs are told is in `lang/program_value.py`.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,9 @@ def constant_value(tensor: Any, partial: bool = False) -> Any:
         objects, with None for what is not known.
 
     >>> import reflow as tf
+    >>> from reflow.lang.static_value import constant_value
     >>> with tf.Graph().as_default():
-    ...     print(tf.get_static_value(tf.constant(2) * 3))
+    ...     print(constant_value(tf.constant(2) * 3))
     6
     """
     if not isinstance(tensor, SymbolicTensor):

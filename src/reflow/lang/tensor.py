@@ -148,18 +148,16 @@ class SymbolicTensor(Tensor):
     def __bool__(self) -> bool:
         raise errors.OperatorNotAllowedInGraphError(
             f"{errors.user_site()}: Using a symbolic `tf.Tensor` as a Python `bool` "
-            f"is not allowed ({self.name}). Use `tf.cond`, or fetch its value with a session first."
+            f"is not allowed ({self.name}). Use `tf.cond`, `tf.debugging.Assert` in place of `assert`, or "
+            "fetch its value with a session first."
         )
 
     def __iter__(self) -> Iterator[Any]:
-        sizes = self._shape.sizes
-        if not sizes or sizes[0] is None:
-            raise errors.OperatorNotAllowedInGraphError(
-                f"{errors.user_site()}: Iterating over a symbolic `tf.Tensor` "
-                f"needs a known first dimension, and {self.name} has shape {self._shape}. "
-                "Use `tf.map_fn` or `tf.unstack(x, num=...)`."
-            )
-        return iter([self[i] for i in range(sizes[0])])  # type: ignore[index]
+        raise errors.OperatorNotAllowedInGraphError(
+            f"{errors.user_site()}: Iterating over a symbolic `tf.Tensor` is not allowed ({self.name}, "
+            f"shape {self._shape}). AutoGraph converts `for` statements, no comprehensions: use "
+            "`tf.unstack(x)` where the first dimension is known, else `tf.map_fn`."
+        )
 
     def __getattr__(self, name: str) -> Any:
         if name == "numpy":

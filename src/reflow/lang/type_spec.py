@@ -18,6 +18,7 @@ from reflow.lang import dtypes, errors, nest, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import DType, as_dtype
 from reflow.lang.export import export
+from reflow.lang.services import service
 from reflow.lang.shapes import TensorShape
 from reflow.lang.tensor import Tensor, is_tensor
 
@@ -124,6 +125,32 @@ class TypeSpec(TraceType):
     @classmethod
     def _deserialize(cls, serialization: tuple) -> TypeSpec:
         return cls(*serialization)
+
+    # As messages ---------------------------------------------------------------------------------
+
+    def experimental_as_proto(self) -> Any:
+        """The spec as a protobuf message, of `experimental_type_proto()`.
+
+        >>> import reflow as tf
+        >>> proto = tf.RaggedTensorSpec([2, None], tf.int32).experimental_as_proto()
+        >>> tf.RaggedTensorSpec.experimental_from_proto(proto).shape
+        TensorShape([2, None])
+        """
+        return service("spec_to_proto")(self)
+
+    @classmethod
+    def experimental_type_proto(cls) -> type:
+        """The class of the messages that specs of this class become."""
+        return service("proto_of_spec")(cls)
+
+    @classmethod
+    def experimental_from_proto(cls, proto: Any) -> TypeSpec:
+        """The spec of a message that `experimental_as_proto` gave.
+
+        Raises:
+          TypeError: if it is the message of another class.
+        """
+        return service("spec_from_proto")(cls, proto)
 
     # Comparing -----------------------------------------------------------------------------------
 

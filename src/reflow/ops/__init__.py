@@ -9,7 +9,7 @@ operators of them), `nn` and `spatial` (networks, and what slides over images), 
 
 Files of arrays: `array`, `constant`, `filling`, `repeating`, `sequences` make and shape them; `joining`, `slicing`,
 `indexing`, `nd_indexing`, `masking`, `padding`, `stitching` take them apart and put them together; `sorting`,
-`unique`, `sets` order them; `copies`, `cast`, `quantization` change what their elements are.
+`approximate_top_k`, `unique`, `sets` order them; `copies`, `cast`, `quantization` change what their elements are.
 
 Files of numbers beside `math`: `compare`, `bitwise`, `clip`; `reduce`, `scan`, `segments`, `bincount` over many.
 

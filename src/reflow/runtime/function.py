@@ -252,7 +252,16 @@ class Function:
             function = self._python_function
             if self._autograph:
                 function = autograph_converted(function, self._autograph_options)
-            result = self._parameters.call(function, values)
+            try:
+                result = self._parameters.call(function, values)
+            except RecursionError as error:
+                if graph.outer_graph is not None and graph.outer_graph.building_function:
+                    raise  # the outermost function says it
+                raise RecursionError(
+                    f"{errors.where(errors.raised_at(error))}: the recursion has no end while tf.function "
+                    f"traces {self._name} ({error}). A condition on tensors does not end it, for both of "
+                    "its branches are traced: end it on a Python value, or use tf.while_loop."
+                ) from None
             structure = convert_outputs(result, self._name)
         concrete = ConcreteFunction(graph, types, self._parameters, structure, len(arguments))
         concrete._attributes = self._attributes

@@ -152,6 +152,27 @@ tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorDiag(d), x, is_sel
 tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorZeros(3), x).solve(x)
 """
 
+_COMPLEX = [
+    "FullMatrix(cm)",
+    "FullMatrix(cm @ tf.linalg.adjoint(cm), is_self_adjoint=True, is_positive_definite=True)",
+    "LowerTriangular(cm)",
+    "Diag(c)",
+    "Identity(3, dtype=tf.complex64)",
+    "ScaledIdentity(3, c[0])",
+    "Adjoint(tf.linalg.LinearOperatorFullMatrix(cm))",
+    "Inversion(tf.linalg.LinearOperatorFullMatrix(cm))",
+    "Composition([tf.linalg.LinearOperatorFullMatrix(cm), tf.linalg.LinearOperatorDiag(c)])",
+    "Kronecker([tf.linalg.LinearOperatorFullMatrix(cm), tf.linalg.LinearOperatorDiag(c)])",
+    "BlockDiag([tf.linalg.LinearOperatorFullMatrix(cm), tf.linalg.LinearOperatorDiag(c)])",
+    "Householder(c)",
+    "LowRankUpdate(tf.linalg.LinearOperatorDiag(c), cx)",
+]
+CALLS += "".join(
+    f"tf.linalg.LinearOperator{text}.{method}()\n"
+    for text in _COMPLEX[:-1]
+    for method in ("log_abs_determinant", "cond")
+)
+
 
 def _raised(call):
     try:
@@ -210,4 +231,12 @@ def properties(tf, np):
     return result
 
 
-PROGRAMS = [properties]
+def complex_determinants(tf, np):
+    """Values only: TensorFlow's gradient of a complex determinant lacks a conjugate."""
+    updated = f"tf.linalg.LinearOperator{_COMPLEX[-1]}"
+    names = {"tf": tf, **{key: tf.constant(ARRAYS[key]) for key in ("c", "cm", "cx")}}
+    found = [eval(f"tf.linalg.LinearOperator{text}", names).determinant() for text in _COMPLEX]
+    return [*found, eval(updated, names).log_abs_determinant(), eval(updated, names).cond()]
+
+
+PROGRAMS = [properties, complex_determinants]

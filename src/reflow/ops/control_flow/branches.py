@@ -299,23 +299,37 @@ def _check_alike(
     site: str,
 ) -> None:
     """Refuses branches whose results differ in structure or dtypes."""
+    # TensorFlow's classes; there tf.switch_case of a TF 1 program is that of TF 2.
+    classic = v1_style and where == "cond"
     for i in range(1, len(results)):
         mine, other = functions[0][1], functions[i][1]
         difference = nest._difference(results[0], results[i], True, True)
-        nones = [[each is None for each in flat] for flat in (flats[0], flats[i])]
-        if difference is not None or nones[0] != nones[i > 0]:
-            kind, text = difference or (ValueError, "one of them returns None")
-            raise (ValueError if v1_style else kind)(
-                f"{site}: The two structures don't have the same nested structure: '{mine}' and "
-                f"'{other}' of tf.{where} must return the same structure.\n\nFirst structure: "
-                f"{nest._shown(results[0])}\n\nSecond structure: {nest._shown(results[i])}\n\n"
-                f"More specifically: {text}"
+        if difference is not None:
+            kind, text = difference
+            if not classic:
+                counts = [len(nest.flatten(result)) for result in (results[0], results[i])]
+                kind = TypeError if counts[0] == counts[1] else AssertionError
+        elif [x is None for x in flats[0]] != [y is None for y in flats[i]]:
+            kind, text = ValueError, "one of them returns None"
+        else:
+            _check_dtypes(
+                flats[0], flats[i], mine, other, ValueError if classic else TypeError, site
             )
-        for x, y in zip(flats[0], flats[i]):
-            if x is None or x.dtype.base_dtype is y.dtype.base_dtype:
-                continue
-            error = ValueError if v1_style else TypeError
-            raise error(
+            continue
+        raise kind(
+            f"{site}: The two structures don't have the same nested structure: '{mine}' and "
+            f"'{other}' of tf.{where} must return the same structure.\n\nFirst structure: "
+            f"{nest._shown(results[0])}\n\nSecond structure: {nest._shown(results[i])}\n\n"
+            f"More specifically: {text}"
+        )
+
+
+def _check_dtypes(
+    flat: list[Any], other_flat: list[Any], mine: str, other: str, kind: type[Exception], site: str
+) -> None:
+    for x, y in zip(flat, other_flat):
+        if x is not None and x.dtype.base_dtype is not y.dtype.base_dtype:
+            raise kind(
                 f"{site}: Outputs of '{mine}' and '{other}' must have the same type(s). Received "
                 f"{x.dtype.name} from '{mine}' and {y.dtype.name} from '{other}'."
             )

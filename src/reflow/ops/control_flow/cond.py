@@ -60,8 +60,8 @@ def cond(pred: Any, true_fn: Any = None, false_fn: Any = None, name: str | None 
 
     Raises:
       TypeError: if `true_fn` or `false_fn` is not callable, `pred` is a Python bool in a graph, or
-        dtypes differ.
-      ValueError: if the structures differ.
+        what the functions return differs in structure or dtypes.
+      AssertionError: if one of them returns more tensors than the other.
 
     >>> import reflow as tf
     >>> x = tf.constant(3.0)
@@ -105,6 +105,8 @@ def _cond(pred: Any, true_fn: Any, false_fn: Any, name: str | None, strict: bool
         return result if strict else _unpacked(result)
     if isinstance(pred, bool):
         raise TypeError(f"{site}: 'pred' must not be a Python bool.")
+    if not strict and in_v1_style(graph):  # there a list of one is its element in each branch
+        true_fn, false_fn = _unpacking(true_fn), _unpacking(false_fn)
     with name_scope(name, "cond", [pred]) as scope:
         pred = _predicate(convert_to_tensor(pred, name="pred"), graph, site)
         result = traced_branches(
@@ -124,6 +126,10 @@ def _cond(pred: Any, true_fn: Any, false_fn: Any, name: str | None, strict: bool
             site,
         )
     return result if strict else _unpacked(result)
+
+
+def _unpacking(function: Callable) -> Callable:
+    return lambda: _unpacked(function())
 
 
 def _unpacked(result: Any) -> Any:

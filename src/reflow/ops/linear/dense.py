@@ -121,6 +121,8 @@ class LinearOperatorLowerTriangular(LinearOperator):
     [1. 1.] 8.0
     """
 
+    _real_log_determinant = True
+
     def __init__(
         self,
         tril: Any,
@@ -477,7 +479,7 @@ class LinearOperatorIdentity(_Multiple):
         return self._diag_part()
 
     def _cond(self) -> Any:
-        return self._of_batch(1.0, self.dtype.real_dtype)
+        return self._of_batch(1.0, self.dtype)
 
     def _inverse(self) -> LinearOperator:
         return self
@@ -504,6 +506,8 @@ class LinearOperatorScaledIdentity(_Multiple):
     >>> print(tf.linalg.LinearOperatorScaledIdentity(2, 3.0).matvec([1.0, 2.0]).numpy())
     [3. 6.]
     """
+
+    _real_log_determinant = True
 
     def __init__(
         self,
@@ -577,7 +581,7 @@ class LinearOperatorScaledIdentity(_Multiple):
 
     def _cond(self) -> Any:
         size = abs_of(self._multiplier)
-        return size / size  # NaN for a multiple of zero
+        return cast(size / size, self.dtype)  # NaN for a multiple of zero
 
     def _like(self, multiplier: Any, non_singular: Hint) -> LinearOperator:
         return LinearOperatorScaledIdentity(

@@ -22,7 +22,6 @@ from reflow.ops.linalg.matmul import adjoint as adjoint_of
 from reflow.ops.linalg.norms import l2_normalize
 from reflow.ops.linear.operator import LinearOperator, check_dtype, check_rank, maybe_adjoint
 from reflow.ops.math import conj, pow_op
-from reflow.ops.math.complex import real
 from reflow.ops.reduce import reduce_sum
 
 Hint = bool | None
@@ -665,7 +664,7 @@ class LinearOperatorHouseholder(LinearOperator):
         return zeros(self._known_shape_tensor()[:-2], self.dtype.real_dtype)
 
     def _cond(self) -> Any:
-        return real(zeros(self._known_shape_tensor()[:-2], self.dtype)) + 1.0
+        return zeros(self._known_shape_tensor()[:-2], self.dtype) + 1.0
 
     def _inverse(self) -> LinearOperator:
         return self

@@ -11,6 +11,7 @@ from reflow.lang.export import export
 from reflow.lang.shapes import TensorShape
 from reflow.ops.array import expand_dims
 from reflow.ops.array import shape as shape_of
+from reflow.ops.cast import cast
 from reflow.ops.filling import broadcast_dynamic_shape
 from reflow.ops.joining import concat
 from reflow.ops.linalg import decompositions
@@ -229,7 +230,7 @@ class LinearOperatorLowRankUpdate(LinearOperator):
 
     def _determinant(self) -> Any:
         if self._is_definite:
-            return exp(self._log_abs_determinant())
+            return cast(exp(self._log_abs_determinant()), self.dtype)
         capacitance, _ = self._capacitance(self._u, self._v)
         return (
             det(capacitance) * self.diag_operator.determinant() * self._base_operator.determinant()
@@ -242,5 +243,5 @@ class LinearOperatorLowRankUpdate(LinearOperator):
             own = 2.0 * reduce_sum(log(real(factor)), axis=-1)
         else:
             own = real(slogdet(capacitance)[1])
-        base = self._base_operator.log_abs_determinant()
-        return own + self.diag_operator.log_abs_determinant() + base
+        base = self._base_operator._log_abs_determinant()
+        return own + self.diag_operator._log_abs_determinant() + base

@@ -82,6 +82,8 @@ class LinearOperator(Module):
       ValueError: if the hints contradict each other.
     """
 
+    _real_log_determinant = False  # of two kinds TensorFlow leaves it real
+
     def __init__(
         self,
         dtype: Any,
@@ -257,10 +259,10 @@ class LinearOperator(Module):
 
     def _determinant(self) -> Any:
         if self._factors():
-            return exp(self._log_abs_determinant())
+            return cast(exp(self._log_abs_determinant()), self.dtype)
         return det(self._to_dense())
 
-    def _log_abs_determinant(self) -> Any:
+    def _log_abs_determinant(self) -> Any:  # in real numbers
         return real(slogdet(self._to_dense())[1])
 
     def _eigvals(self) -> Any:
@@ -478,14 +480,16 @@ class LinearOperator(Module):
             return self._determinant()
 
     def log_abs_determinant(self, name: str = "log_abs_det") -> Any:
-        """The logarithm of the size of the determinant.
+        """The logarithm of the size of the determinant, in the dtype of the operator; as in TensorFlow a
+        real number for a triangle or a multiple of the identity.
 
         Raises:
           NotImplementedError: if the operator is known not to be square.
         """
         self._check_square("Determinant")
         with self._within(name):
-            return self._log_abs_determinant()
+            size = self._log_abs_determinant()
+            return size if self._real_log_determinant else cast(size, self.dtype)
 
     def eigvals(self, name: str = "eigvals") -> Any:
         """The eigenvalues.
@@ -521,7 +525,7 @@ class LinearOperator(Module):
             concat([sizes * 10, [100]], 0)
         )
         return debugging.assert_less(
-            self._cond(), 1.0 / allowed, message="Singular matrix up to precision epsilon."
+            real(self._cond()), 1.0 / allowed, message="Singular matrix up to precision epsilon."
         )
 
     def assert_positive_definite(self, name: str = "assert_positive_definite") -> Any:
