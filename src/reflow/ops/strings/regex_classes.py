@@ -20,15 +20,17 @@ _ASCII = {
     "digit": "09", "graph": "!~", "lower": "az", "print": " ~", "punct": "!/:@[`{~", "space": "\t\r  ",
     "upper": "AZ", "word": "09AZ__az", "xdigit": "09AFaf",
 }  # fmt: skip
-_SCRIPTS = (  # in the order of ICU's numbers, which tools/make_unicode_scripts.py writes down
-    "Common Inherited Arabic Armenian Bengali Bopomofo Cherokee Coptic Cyrillic Deseret Devanagari Ethiopic"
-    " Georgian Gothic Greek Gujarati Gurmukhi Han Hangul Hebrew Hiragana Kannada Katakana Khmer Lao Latin"
-    " Malayalam Mongolian Myanmar Ogham Old_Italic Oriya Runic Sinhala Syriac Tamil Telugu Thaana Thai"
-    " Tibetan Canadian_Aboriginal Yi"
-).split()
-_CATEGORIES = frozenset(
-    "C Cc Cf Co Cs L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po Ps S Sc Sk Sm So Z Zl Zp Zs".split()
-)
+# In the order of ICU's numbers, which tools/make_unicode_scripts.py writes down.
+_SCRIPT_NAMES = """
+Common Inherited Arabic Armenian Bengali Bopomofo Cherokee Coptic Cyrillic Deseret Devanagari Ethiopic Georgian
+Gothic Greek Gujarati Gurmukhi Han Hangul Hebrew Hiragana Kannada Katakana Khmer Lao Latin Malayalam Mongolian
+Myanmar Ogham Old_Italic Oriya Runic Sinhala Syriac Tamil Telugu Thaana Thai Tibetan Canadian_Aboriginal Yi
+"""
+_SCRIPTS = _SCRIPT_NAMES.split()
+_CATEGORY_NAMES = """
+C Cc Cf Co Cs L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po Ps S Sc Sk Sm So Z Zl Zp Zs
+"""
+_CATEGORIES = _CATEGORY_NAMES.split()
 
 
 @cache
@@ -106,7 +108,9 @@ def unicode_class(pattern: str, escape: str, name: str) -> str:
         ranges = [(a, b) for a, b, each in _runs_of_scripts() if each == number]
     elif name.replace("_", "").isalpha() and len(name) > 2 and name[0].isupper():
         raise errors.UnimplementedError(
-            None, None, f"\\{escape}{{{name}}} in a regular expression: a script without its name here"
+            None,
+            None,
+            f"\\{escape}{{{name}}} in a regular expression: a script without its name here",
         )
     else:
         raise _invalid(pattern, f"\\{escape}{{{name}}}")
