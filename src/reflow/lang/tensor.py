@@ -214,6 +214,7 @@ def is_tensor(x: Any) -> bool:
 
 
 def is_symbolic(x: Any) -> bool:
+    """Whether `x` is a tensor of a graph, which has no value until that runs."""
     return isinstance(x, SymbolicTensor)
 
 
