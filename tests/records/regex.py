@@ -19,6 +19,7 @@ REPLACEMENTS = (
     (rb"(x)?b", rb"[\1]"),
     (b"a", rb"\1"),
     (rb"\pL", b"l"),
+    (rb"\pC", b"c"),
     (rb"\p{Lu}|\PN", b"u"),
     (rb"[^\p{L}\p{Nd}\s]", b"?"),
     (rb"[\P{Latin}]+", b"/"),

@@ -35,14 +35,18 @@ _CATEGORIES = _CATEGORY_NAMES.split()
 
 @cache
 def _runs_of_categories() -> list[tuple[int, int, str]]:
+    """Runs of characters of one category, without those that are none (beyond 0x40000 all but a few)."""
     runs: list[tuple[int, int, str]] = []
-    first, before = 0, unicodedata.category("\0")
-    for code in range(1, sys.maxunicode + 1):
-        category = unicodedata.category(chr(code))
-        if category != before:
-            runs.append((first, code - 1, before))
-            first, before = code, category
-    return [*runs, (first, sys.maxunicode, before)]
+    for begin, end in ((0, 0x40000), (0xE0000, 0xE0200)):
+        first, before = begin, unicodedata.category(chr(begin))
+        for code in range(begin + 1, end):
+            category = unicodedata.category(chr(code))
+            if category != before:
+                runs.append((first, code - 1, before))
+                first, before = code, category
+        runs.append((first, end - 1, before))
+    runs += [(0xF0000, 0xFFFFD, "Co"), (0x100000, 0x10FFFD, "Co")]
+    return [run for run in runs if run[2] != "Cn"]
 
 
 @cache
