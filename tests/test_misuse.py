@@ -135,6 +135,8 @@ WRONG = [
     (call_a_trace_with_another_dtype, INVALID, "'a' was expected to be a string tensor"),
     (append_in_a_loop, tf.errors.InaccessibleTensorError, "tf.TensorArray"),
     (zeros_of_an_unknown_size, TypeError, r"\[None, 2\].*tf.shape\(x\)"),
+    (lambda: tf.random.normal([2], tf.float16), ValueError, r"DType \(tf.float16\).*`dtype=...`"),
+    (tf.function(lambda: X + tf.float32), TypeError, r"DType \(tf.float32\).*`dtype=...`"),
     (lambda: tf.zeros([None, 2]), ValueError, r"\[None, 2\].*tf.shape\(x\)"),
     (lambda: tf.constant(1) * 0.5, TypeError, "Cannot convert 0.5 to EagerTensor of dtype int32"),
     (lambda: tf.constant(1) + 0.5, INVALID, "expected to be a int32 tensor"),

@@ -602,3 +602,12 @@ def test_eager_initializers_do_nothing():
     assert v1.global_variables_initializer() is None
     assert v1.variables_initializer([tf.Variable(1.0, name="new")]) is None
     assert not any(v.name == "new:0" for v in v1.global_variables())
+
+
+def test_hessians_of_a_resource_variable():
+    with tf.Graph().as_default():
+        v = tf.compat.v1.get_variable("v", initializer=[1.0, 2.0], use_resource=True)
+        hessian = tf.compat.v1.hessians(tf.reduce_sum(v**3), v)[0]
+        with tf.compat.v1.Session() as session:
+            session.run(tf.compat.v1.global_variables_initializer())
+            assert session.run(hessian).tolist() == [[6.0, 0.0], [0.0, 12.0]]

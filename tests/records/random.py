@@ -20,6 +20,7 @@ record(
     "RandomUniformInt",
     sample(shape=i32([7]), minval=arr(-3, "int32"), maxval=arr(9, "int32"), **SEEDS),
     sample(shape=i32([2, 3]), minval=arr(0, "int64"), maxval=arr(2**40, "int64"), **SEEDS),
+    sample(shape=i32([]), minval=arr(0, "int32"), maxval=arr(9, "int32"), seed=5, seed2=6),
     bad=[bad(shape=i32([2]), minval=arr(5, "int32"), maxval=arr(5, "int32"), match="minval < maxval",
              **SEEDS)],
 )  # fmt: skip
@@ -81,9 +82,11 @@ record(
 )
 record("StatelessRandomUniformInt",
        sample(shape=i32([5]), seed=SEED, minval=arr(2, "int32"), maxval=arr(50, "int32")),
+       sample(shape=i32([]), seed=SEED, minval=arr(2, "int32"), maxval=arr(50, "int32")),
        sample(shape=i32([5]), seed=SEED, minval=arr(-2, "int64"), maxval=arr(2**35, "int64")))  # fmt: skip
 record("StatelessRandomUniformIntV2",
        sample(shape=i32([5]), minval=arr(2, "int32"), maxval=arr(50, "int32"), **KEY, **ALG),
+       sample(shape=i32([]), minval=arr(2, "int64"), maxval=arr(50, "int64"), **KEY, **ALG),
        sample(shape=i32([5]), minval=arr(2, "int64"), maxval=arr(2**35, "int64"), **KEY, **ALG))  # fmt: skip
 record("StatelessRandomGetKeyCounter", sample(seed=SEED), sample(seed=i64([1, -1])))
 record("StatelessRandomGetKeyCounterAlg", sample(seed=SEED))

@@ -18,6 +18,14 @@ REPLACEMENTS = (
     (rb"[^\]a]", b"#"),
     (rb"(x)?b", rb"[\1]"),
     (b"a", rb"\1"),
+    (rb"\pL", b"l"),
+    (rb"\pC", b"c"),
+    (rb"\p{Lu}|\PN", b"u"),
+    (rb"[^\p{L}\p{Nd}\s]", b"?"),
+    (rb"[\P{Latin}]+", b"/"),
+    (rb"\p{^Latin}", b"/"),
+    (rb"[[:^alpha:]]", b"."),
+    (rb"[[:punct:][:^ascii:]]", b","),
 )
 
 record(
@@ -26,6 +34,8 @@ record(
     sample(input=TEXTS, pattern=s(b"a"), rewrite=s(b"-"), replace_global=False),
     bad=[
         bad(input=TEXTS, pattern=s(b"(a"), rewrite=s(b""), match="[Ii]nvalid pattern"),
+        bad(input=TEXTS, pattern=s(rb"\p{Lx}"), rewrite=s(b""), match="[Ii]nvalid pattern"),
+        bad(input=TEXTS, pattern=s(b"[[:alphas:]]"), rewrite=s(b""), match="[Ii]nvalid pattern"),
         bad(input=TEXTS, pattern=s(b"(?=a)"), rewrite=s(b""), match="[Ii]nvalid pattern"),
     ],
 )

@@ -22,6 +22,7 @@ record(
     sample(inputs=[s(["a", "b"])], template="%s"),
     bad=[bad(inputs=[i32([1])], template="none", match="placeholders")],
 )
+tested_elsewhere("test_check_everything.py", "Timestamp")
 tested_elsewhere(
     "test_script.py",
     "Assert", "Print", "PrintV2", "PyFunc", "PyFuncStateless", "EagerPyFunc",

@@ -342,13 +342,12 @@ def hessians(
         ys, xs, None, name, colocate_gradients_with_ops, gate_gradients, aggregation_method
     )
     result = []
-    for gradient, x in zip(first, xs):
-        x = convert_to_tensor(x)
+    for gradient, x in zip(first, xs):  # a variable stays one: another read of it would be no x
         flat = array.reshape(gradient, [-1])
         rows = functional.map_fn(
             lambda i, flat=flat, x=x: gradients(flat[i], x)[0],
             REGISTRY["Range"](0, array.size(x), 1),
-            dtype=x.dtype,
+            dtype=gradient.dtype,
         )
         shape = array.shape(x)
         result.append(array.reshape(rows, joining.concat([shape, shape], 0)))

@@ -178,6 +178,8 @@ _PATHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python.ops.image_ops": ((), ("image.",)),
     "python.ops.metrics": ((), ("metrics.",)),
     "python.ops.linalg.linalg": ((), ("linalg.",)),
+    "python.ops.numpy_ops": ((), ("experimental.numpy.",)),
+    "python.ops.numpy_ops.np_config": (("reflow.ops.numpy_api.behavior",), ()),
     "python.data.util.nest": (("reflow.data.util_nest",), ()),
     "python.data.ops.dataset_ops": (
         (

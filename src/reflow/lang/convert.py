@@ -193,8 +193,6 @@ def to_array(value: Any, dtype: DType | None = None, hint: Any = None) -> np.nda
     if isinstance(value, (str, bytes)):
         _check_kind("s", dtype, value)
         return np.array(value.encode() if isinstance(value, str) else value, object)
-    if isinstance(value, DType):
-        return np.array(int(value), np.int32)
     if value is None:
         raise ValueError(f"{errors.user_site()}: None values not supported.")
     if isinstance(value, (list, tuple, range)):
@@ -203,7 +201,8 @@ def to_array(value: Any, dtype: DType | None = None, hint: Any = None) -> np.nda
         return _from_python(np.array(value), dtype, hint, value)
     if hasattr(value, "__array__"):
         return _from_numpy(np.asarray(value), dtype)
-    raise _no_tensor(f"Failed to convert a {kind.__name__} ({value!r:.80}) to a Tensor")
+    what = f"Failed to convert a {kind.__name__} ({value!r:.80}) to a Tensor"
+    raise _no_tensor(what, _DTYPE) if isinstance(value, DType) else _no_tensor(what)
 
 
 def _from_ints(value: list[int], dtype: DType | None, hint: Any) -> np.ndarray | None:
@@ -291,6 +290,9 @@ def _leaves(value: Any, out: list[Any]) -> bool:
 
 _CAST = "Consider casting elements to a supported type."
 _OF_SIZES = "A size that is None is known only when the graph runs: tf.shape(x)[i] is its tensor."
+
+
+_DTYPE = "A dtype stands where a value is expected: pass it by its name, `dtype=...`."
 
 
 def _no_tensor(text: str, mend: str = _CAST) -> Exception:

@@ -57,6 +57,8 @@ export_value(
     _L + "shapes", "dimension_at_index", "compat.dimension_at_index", v1=["dimension_at_index"]
 )
 export_value(_L + "tensor", "Tensor", "Tensor")
+export_value(_L + "tensor", "is_symbolic", "is_symbolic_tensor")
+export_value(_L + "scopes", "get_name_scope", v2=["get_current_name_scope"])
 export_value(_L + "tensor", "CoreTensor", "__internal__.types.Tensor")
 export_value(
     _L + "type_spec", "is_tensor_or_composite", "is_tensor", v1=["contrib.framework.is_tensor"]

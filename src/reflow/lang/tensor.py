@@ -28,6 +28,19 @@ class CoreTensor:
     is_tensor_like = True
 
 
+class _NumpyMember:
+    """What only NumPy's arrays have, until a program asks for it: naming it says how."""
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __get__(self, tensor: Any, owner: Any = None) -> Any:
+        raise AttributeError(
+            f"{errors.user_site()}: a tensor has no attribute {self._name!r}. Use the function of tf, or `.numpy()`, or "
+            "run tf.experimental.numpy.experimental_enable_numpy_behavior() to give tensors NumPy's methods."
+        )
+
+
 @known_as("tensorflow.python.framework.tensor")
 class Tensor(CoreTensor):
     """A multi-dimensional array of one dtype: symbolic in a graph, or holding a value.
@@ -61,6 +74,13 @@ class Tensor(CoreTensor):
         return Reference(self)
 
     experimental_ref = ref
+
+
+for _name in (
+    *("T", "astype", "clip", "data", "flatten", "max", "mean", "min", "ravel", "reshape", "size"),
+    *("tolist", "transpose"),
+):
+    setattr(Tensor, _name, _NumpyMember(_name))
 
 
 class Reference:
@@ -192,6 +212,7 @@ def is_tensor(x: Any) -> bool:
 
 
 def is_symbolic(x: Any) -> bool:
+    """Whether `x` is a tensor of a graph, which has no value until that runs."""
     return isinstance(x, SymbolicTensor)
 
 

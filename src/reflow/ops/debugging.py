@@ -5,6 +5,7 @@ https://www.tensorflow.org/api_docs/python/tf/debugging
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -72,6 +73,28 @@ def Assert(condition: Any, data: Any, summarize: int | None = None, name: str | 
 
 def _shown(value: Any, most: int) -> str:
     return summarize_value(value, most)
+
+
+# Time ---------------------------------------------------------------------------------------------
+
+
+@op("Timestamp() -> ts: double", shape=shape_rules.scalar, stateful=True, grad=None, compile=False)
+def timestamp_op(ctx):
+    """The seconds since 1970 when the node runs."""
+    return np.float64(time.time())
+
+
+@export("timestamp")
+def timestamp(name: str | None = None) -> Any:
+    """The seconds since 1970, a float64, at the moment when the op runs.
+
+    Inside of a function it runs once each time, in the order of the program only beside other ops with an effect.
+
+    >>> import reflow as tf
+    >>> bool(tf.timestamp() > 1e9)
+    True
+    """
+    return timestamp_op(name=name)
 
 
 # Finite numbers -----------------------------------------------------------------------------------

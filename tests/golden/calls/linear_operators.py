@@ -138,6 +138,11 @@ tf.linalg.LinearOperatorBlockDiag([tf.linalg.LinearOperatorFullMatrix(m), tf.lin
 tf.linalg.LinearOperatorBlockDiag([tf.linalg.LinearOperatorFullMatrix(w), tf.linalg.LinearOperatorFullMatrix(m)]).matmul(x6)
 tf.linalg.LinearOperatorBlockDiag([tf.linalg.LinearOperatorFullMatrix(b), tf.linalg.LinearOperatorFullMatrix(m)]).to_dense()
 tf.linalg.LinearOperatorComposition([])
+tf.linalg.experimental.conjugate_gradient(tf.linalg.LinearOperatorFullMatrix(p, is_self_adjoint=True, is_positive_definite=True), v, max_iter=2)
+tf.linalg.experimental.conjugate_gradient(tf.linalg.LinearOperatorFullMatrix(p, is_self_adjoint=True, is_positive_definite=True), v)[1]
+tf.linalg.experimental.conjugate_gradient(tf.linalg.LinearOperatorFullMatrix(p, is_self_adjoint=True, is_positive_definite=True), tf.stack([v, d]), tol=0.01).x
+tf.linalg.experimental.conjugate_gradient(tf.linalg.LinearOperatorFullMatrix(p, is_self_adjoint=True, is_positive_definite=True), v, preconditioner=tf.linalg.LinearOperatorDiag(1.0 / tf.linalg.diag_part(p), is_self_adjoint=True, is_positive_definite=True), x=d, max_iter=2)
+tf.linalg.experimental.conjugate_gradient(tf.linalg.LinearOperatorFullMatrix(m), v)
 tf.linalg.LinearOperatorHouseholder(v).cond()
 tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorDiag(c), cx).matmul(cx, adjoint=True)
 tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorDiag(c), cx, c[:2], cm[:, 1:]).solve(cx, adjoint=True)

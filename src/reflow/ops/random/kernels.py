@@ -123,7 +123,7 @@ def uniform_int(
     low, high = (xp.reshape(xp.asarray(v, dtype), (1,)).astype(unsigned) for v in (minval, maxval))
     bits = uniform_full_int(xp, key, counter, shape, unsigned)
     place = remainder32(xp, bits, high - low) if unsigned is np.uint32 else bits % (high - low)
-    return (place + low).astype(dtype)
+    return xp.reshape((place + low).astype(dtype), tuple(shape))  # scalars, too
 
 
 def remainder32(xp: Any, bits: Any, modulus: Any) -> Any:

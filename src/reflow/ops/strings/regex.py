@@ -16,14 +16,8 @@ from reflow.lang import errors
 from reflow.lang.export import export
 from reflow.ops import shape_rules
 from reflow.ops.define import op
+from reflow.ops.strings.regex_classes import posix_class, unicode_class
 from reflow.ops.strings.string_ops import mapped, measured
-
-_CLASSES = {
-    "alnum": "0-9A-Za-z", "alpha": "A-Za-z", "ascii": "\\x00-\\x7F", "blank": "\\t ",
-    "cntrl": "\\x00-\\x1F\\x7F", "digit": "0-9", "graph": "!-~", "lower": "a-z", "print": " -~",
-    "punct": "!-/:-@\\[-`{-~", "space": "\\t\\n\\v\\f\\r ", "upper": "A-Z", "word": "0-9A-Za-z_",
-    "xdigit": "0-9A-Fa-f",
-}  # fmt: skip
 
 
 def _translated(pattern: str) -> str:
@@ -35,8 +29,14 @@ def _translated(pattern: str) -> str:
         char = pattern[i]
         if char == "\\" and i + 1 < len(pattern):
             after = pattern[i + 1]
-            if after in "pPCX":
+            if after in "CX":
                 raise errors.UnimplementedError(None, None, f"\\{after} in a regular expression")
+            named = re.match(r"\\[pP](?:\{(\^?\w+)\}|(\w))", pattern[i:])
+            if named:
+                inner = unicode_class(pattern, after, named[1] or named[2])
+                out.append(inner if in_class else f"[{inner}]")
+                i += named.end()
+                continue
             if after.isdigit() and after != "0":
                 raise errors.InvalidArgumentError(
                     None,
@@ -60,11 +60,7 @@ def _translated(pattern: str) -> str:
         if in_class:
             named = re.match(r"\[:(\^?)(\w+):\]", pattern[i:])
             if named:
-                if named[2] not in _CLASSES or named[1]:
-                    raise errors.UnimplementedError(
-                        None, None, f"{named[0]} in a regular expression"
-                    )
-                out.append(_CLASSES[named[2]])
+                out.append(posix_class(pattern, named[2], bool(named[1])))
                 i += named.end()
                 continue
             in_class = char != "]"
