@@ -540,8 +540,8 @@ def test_print_may_print_values_when_the_graph_runs(capsys, name):
     assert capsys.readouterr().out.splitlines() == ["i =|0|x =|[1. 3.]", "i =|1|x =|[1. 3.]"]
 
 
-def test_assert_is_checked_when_the_graph_runs_if_the_feature_is_on():
-    @tf.function(experimental_autograph_options=tf.autograph.experimental.Feature.ASSERT_STATEMENTS)
+def test_assert_is_checked_when_the_graph_runs():
+    @tf.function
     def f(x):
         assert x > 0.0, "not positive"
         return x

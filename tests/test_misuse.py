@@ -104,18 +104,8 @@ def endless(x):
     return endless(x + 1)
 
 
-def assert_in_a_function():
-    @tf.function
-    def f(x):
-        assert x[0] > 0
-        return x
-
-    f(X)
-
-
 WRONG = [
     (lambda: endless(X), RecursionError, "has no end while tf.function traces endless.*while_loop"),
-    (assert_in_a_function, tf.errors.OperatorNotAllowedInGraphError, "tf.debugging.Assert"),
     (
         lambda: tf.function(lambda x: [v + 1 for v in x])(X),
         tf.errors.OperatorNotAllowedInGraphError,

@@ -27,7 +27,6 @@ class Options(NamedTuple):
     equality: bool = False
     lists: bool = False
     prints: bool = False
-    asserts: bool = False
 
 
 _MARK = "made by the conversion of a function"  # the last constant of generated code
@@ -81,7 +80,6 @@ def tree_of(function: types.FunctionType, options: Options) -> ast.FunctionDef |
         options.equality,
         options.lists,
         options.prints,
-        options.asserts,
     )
     tree: Any = parse(function)
     return rewriter.entity(tree)

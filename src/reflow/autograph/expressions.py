@@ -57,7 +57,6 @@ class ExpressionRewriter(ast.NodeTransformer):
       equality: whether `==` and `!=` become operators too.
       lists: whether lists were asked to become lists of tensors, which is refused.
       prints: whether `print` is converted.
-      asserts: whether `assert` is converted.
     """
 
     def __init__(
@@ -68,7 +67,6 @@ class ExpressionRewriter(ast.NodeTransformer):
         equality: bool = False,
         lists: bool = False,
         prints: bool = False,
-        asserts: bool = False,
     ):
         self._namespace = namespace
         self._free = set(free)
@@ -76,7 +74,6 @@ class ExpressionRewriter(ast.NodeTransformer):
         self._equality = equality
         self._lists = lists
         self._prints = prints
-        self._asserts = asserts
         self._names = Names()
         self._scope: Any = None
         self._shadowed: list[set[str]] = []  # parameters of lambdas, targets of comprehensions

@@ -50,10 +50,9 @@ class Feature(enum.Enum):
     `EQUALITY_OPERATORS` converts `==` and `!=`, which only makes a difference after
     `tf.compat.v1.disable_tensor_equality()`. `BUILTIN_FUNCTIONS` converts `print`, which then prints
     values when the graph runs, rather than symbolic tensors when it is traced; the other built-in
-    functions are converted always. `ASSERT_STATEMENTS` converts `assert`, which may be of tensors then.
-    Control dependencies are automatic, and name scopes are those of the program: these features are
-    accepted and change nothing. `LISTS`, alone or in `ALL`, is refused in a function that it would
-    change.
+    functions are converted always. So are assertions, control dependencies are automatic, and name
+    scopes are those of the program: these features are accepted and change nothing. `LISTS`, alone or
+    in `ALL`, is refused in a function that it would change.
 
     >>> import reflow as tf
     >>> tf.autograph.experimental.Feature.LISTS.value

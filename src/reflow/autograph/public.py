@@ -224,5 +224,4 @@ def _options(recursive: bool, features: Any) -> Options:
         equality=every or Feature.EQUALITY_OPERATORS in features,
         lists=every or Feature.LISTS in features,
         prints=every or Feature.BUILTIN_FUNCTIONS in features,
-        asserts=every or Feature.ASSERT_STATEMENTS in features,
     )

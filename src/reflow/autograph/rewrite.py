@@ -363,8 +363,6 @@ class Rewriter(ExpressionRewriter):
         return node
 
     def visit_Assert(self, node: ast.Assert) -> Any:
-        if not self._asserts:
-            return self.generic_visit(node)
         message = self.visit(node.msg) if node.msg is not None else constant("Assertion error")
         if isinstance(message, ast.Constant) or not has_walrus(message):
             call = operator("assert_stmt", self.visit(node.test), thunk(message))

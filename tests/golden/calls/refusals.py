@@ -82,23 +82,13 @@ def words(tf, np):
 
 
 def in_graphs(tf, np):
-    """What is not converted: comprehensions, assertions, unpacking."""
-
-    def checked(v):
-        assert v > 0, "no"
-        return v
-
-    def asserted(x):
-        assert x[0] > 0
-        return x
+    """What is not converted: comprehensions, unpacking."""
 
     def unpacked(x):
         a, b = x
         return a + b
 
     functions = {
-        "assert in a call": lambda x: [checked(v) for v in [x[0], x[1]]],
-        "assert": asserted,
         "list": lambda x: [v * 2 for v in x],
         "condition": lambda x: [v for v in [1, 2] if x[0] > v],
         "generator": lambda x: sum(v * 2 for v in x),
