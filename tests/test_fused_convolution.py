@@ -250,3 +250,9 @@ def test_vectors_of_a_normalization_are_looked_at():
         y = normalized(flat(*given[:2]), *given[2:])
         with pytest.raises(tf.errors.InvalidArgumentError, match="variance"):
             session.run(y, dict(zip(given, arrays)))
+
+
+def test_an_empty_batch_is_normalized_by_its_nodes():
+    arrays = normal(0, 8, 8, 4), normal(3, 3, 4, 6), *vectors(6)
+    got = run(lambda x, w, *rest: tf.nn.relu(normalized(flat(x, w), *rest)), *arrays)
+    assert got.shape == (0, 8, 8, 6) and not taken(", scale, bias and Relu")
