@@ -166,3 +166,93 @@ def test_references_are_read_where_they_were():
         got = session.run(r)
     want = run(lambda x, w, b: tf.nn.relu(flat(x, w) + b), *arrays)
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+EPSILON = 1e-3
+
+
+def normalized(y, scale, offset, mean, variance, data_format="NHWC"):
+    """A normalization by given means and variances; of float64 by the plain nodes."""
+    if y.dtype == tf.float32:
+        return tf.nn.fused_batch_norm(
+            *(y, scale, offset, mean, variance), EPSILON, data_format, is_training=False
+        )[0]
+    if data_format == "NCHW":
+        scale, offset, mean, variance = (
+            tf.reshape(v, [-1, 1, 1]) for v in (scale, offset, mean, variance)
+        )
+    return (y - mean) * tf.rsqrt(variance + EPSILON) * scale + offset
+
+
+def vectors(filters):
+    rng = np.random.default_rng(1)
+    some = [rng.standard_normal(filters) for _ in range(3)]
+    return [each.astype(np.float32) for each in (*some, rng.uniform(0.1, 2.0, filters))]
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+@pytest.mark.parametrize("case", [name for name in CASES if name != "volumes"])
+def test_a_normalization_by_given_moments_is_done_too(case, bound):
+    convolve, images, window, filters = CASES[case]
+    arrays = normal(*images), normal(*window), *vectors(filters)
+    make = lambda x, w, *rest: BOUNDS[bound](normalized(convolve(x, w), *rest))  # noqa: E731
+    check(make, arrays, ", scale" + TAKEN[bound])
+
+
+@pytest.mark.parametrize("bytes_", [16, 32, 64])
+@pytest.mark.parametrize("filters", [16, 23, 64])
+def test_normalizations_with_vectors_of_any_width(limit_vectors, bytes_, filters):
+    limit_vectors(bytes_)
+    rows = 16 + bytes_ // 16  # another shape: kernels are chosen when an executable is made
+    arrays = normal(3, rows, 19, 48), normal(3, 3, 48, filters), *vectors(filters)
+    make = lambda x, w, *rest: tf.nn.relu(normalized(flat(x, w), *rest))  # noqa: E731
+    check(make, arrays, ", scale, bias and Relu")
+
+
+def test_a_normalization_may_have_its_channels_first():
+    arrays = normal(3, 5, 9, 11), normal(3, 3, 5, 7), *vectors(7)
+
+    def make(x, w, *rest):
+        return tf.nn.relu(normalized(flat(x, w, data_format="NCHW"), *rest, "NCHW"))
+
+    check(make, arrays, ", scale, bias and Relu")
+
+
+def test_a_normalization_of_something_else_stays_with_its_nodes():
+    x, w, rest = normal(2, 8, 8, 4), normal(3, 3, 4, 6), vectors(6)
+
+    def own(x, w, scale, offset, *_):  # the moments of the batch
+        return tf.nn.fused_batch_norm(flat(x, w), scale, offset, epsilon=EPSILON)[0]
+
+    got = run(own, x, w, *rest)
+    y = run(flat, x, w)
+    np.testing.assert_allclose(got.mean((0, 1, 2)), rest[1], atol=1e-5)
+
+    def both(x, w, *rest):
+        y = flat(x, w)
+        return [y, normalized(y, *rest)]
+
+    got, _ = run(both, x, w, *rest)
+    np.testing.assert_array_equal(got, y)
+
+    def moments(x, w, *rest):
+        return tf.nn.fused_batch_norm(flat(x, w), *rest, EPSILON, is_training=False)
+
+    _, mean, variance = run(moments, x, w, *rest)
+    np.testing.assert_allclose([mean, variance], rest[2:], rtol=1e-6)
+    assert not taken(", scale, bias")
+
+
+def test_vectors_of_a_normalization_are_looked_at():
+    arrays = normal(2, 8, 8, 4), normal(3, 3, 4, 6), *vectors(6)[:3], normal(5)
+    with tf.Graph().as_default(), tf.Session() as session:
+        given = [tf.placeholder(tf.float32) for _ in arrays]
+        y = normalized(flat(*given[:2]), *given[2:])
+        with pytest.raises(tf.errors.InvalidArgumentError, match="variance"):
+            session.run(y, dict(zip(given, arrays)))
+
+
+def test_an_empty_batch_is_normalized_by_its_nodes():
+    arrays = normal(0, 8, 8, 4), normal(3, 3, 4, 6), *vectors(6)
+    got = run(lambda x, w, *rest: tf.nn.relu(normalized(flat(x, w), *rest)), *arrays)
+    assert got.shape == (0, 8, 8, 6) and not taken(", scale, bias and Relu")

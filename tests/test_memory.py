@@ -96,6 +96,36 @@ def test_memory_that_no_run_uses_again_goes_back():
     assert after[11] - before[12] > 2 * most
 
 
+AT_THE_END = """
+import ctypes
+from reflow.compiler import memory
+from reflow.platform.allocator import KEPT
+libc = ctypes.CDLL(None)
+libc.malloc.restype = libc.sbrk.restype = ctypes.c_void_p
+
+def left():
+    # How much longer the heap is for a block that has been there.
+    begin = libc.sbrk(0)
+    libc.free(ctypes.c_void_p(libc.malloc(ctypes.c_size_t(KEPT + (256 << 20)))))
+    return (libc.sbrk(0) - begin) >> 20
+
+before = left()
+runs = memory.Runs(1 << 30)
+print(before, left())
+"""
+
+
+@pytest.mark.skipif(not is_glibc(), reason="settings of glibc")
+def test_what_large_runs_need_stays_at_the_end_of_the_heap():
+    given = {k: v for k, v in os.environ.items() if k not in ("GLIBC_TUNABLES", "LD_PRELOAD")}
+    done = subprocess.run(
+        [sys.executable, "-c", AT_THE_END], capture_output=True, text=True, env=given
+    )
+    assert done.returncode == 0, done.stderr
+    before, after = map(int, done.stdout.split())
+    assert before < 1024 < after
+
+
 def test_an_interpreted_run_keeps_nothing_longer_than_needed(monkeypatch):
     monkeypatch.setattr(policy, "forced", [policy.INTERPRET])
     tf = reflow.compat.v1

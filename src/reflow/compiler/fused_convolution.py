@@ -1,13 +1,13 @@
-"""Convolutions with the bias and the Relu that follow: one native call on the CPU.
+"""Convolutions with what follows them for each filter: one native call on the CPU.
 
-A convolution's results are then finished while they lie in the cache, instead of in a loop over all of them, which
-XLA would compile as well. It is done where nothing else takes the results of the convolution, or of the bias.
-Where there is no native kernel, the nodes run one by one.
+That is a bias, or a normalization by given means and variances, and then perhaps a Relu. A convolution's results are
+finished while they lie in the cache, instead of in a loop over all of them, which XLA would compile as well. It is
+done where nothing else takes what is between. Where there is no native kernel, the nodes run one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,25 +18,31 @@ from reflow.kernels.kernel import BIAS, RELU, RELU6
 
 _CONVOLUTIONS = ("Conv2D", "Conv3D", "DepthwiseConv2dNative")
 _BIASES = ("BiasAdd", "AddV2", "Add")
+_NORMALIZATIONS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _BOUNDS = {"Relu": RELU, "Relu6": RELU6}
 _FIRST = ("NCHW", "NCDHW")
 
+# What is added for each filter, and what it is multiplied by before, if by anything, from the values of slots; or
+# None where they are of another kind.
+_Ending = Callable[[Any, Sequence[Any]], "tuple[Any, Any] | None"]
+
 
 class FusedConvolution:
-    """The steps of a program that are a convolution, the sum with a bias, and perhaps a bound."""
+    """The steps of a program that are a convolution, what is done for each filter, and perhaps a bound."""
 
-    def __init__(self, steps: Sequence[Any], bias: int, after: int):
+    def __init__(self, steps: Sequence[Any], ending: _Ending, after: int):
         self._convolution, *self._rest = steps
-        self._bias = bias  # a slot
+        self._ending = ending
         self._after = after
 
     def run(self, tracer: Any, env: list[Any]) -> None:
         """Puts the results into `env`: as `Tracer.trace_step` does for one step."""
-        bias = env[self._bias]
         outer = tracer.xp
         epilogue = None
-        if getattr(bias, "dtype", None) == np.float32 and len(bias.shape) == 1:
-            epilogue = Epilogue(bias, self._after)
+        found = self._ending(outer, env)
+        if found is not None:
+            bias, scale = found
+            epilogue = Epilogue(bias, self._after, scale)
             tracer.xp = outer.with_epilogue(epilogue)
         try:
             tracer.trace_step(self._convolution, env)
@@ -55,24 +61,65 @@ def find_convolutions(wiring: Wiring, put: dict[int, Any], gone: set[int]) -> No
     for first in range(len(steps)):
         if not wiring.is_a(first, _CONVOLUTIONS):
             continue
-        last = wiring.only_user(wiring.result(first), _BIASES)
-        if last is None or not _adds_a_bias(steps[first], steps[last]):
+        result = wiring.result(first)
+        last = wiring.only_user(result, (*_BIASES, *_NORMALIZATIONS))
+        if last is None:
             continue
-        bias = wiring.other(last, wiring.result(first))
+        if wiring.is_a(last, _NORMALIZATIONS):
+            ending = _normalization(wiring, first, last)
+        else:
+            ending = _bias(wiring, first, last)
+        if ending is None:
+            continue
         parts, after = [first, last], BIAS
         bound = wiring.only_user(wiring.result(last), tuple(_BOUNDS))
         if bound is not None:
             after = _BOUNDS[steps[bound][0].type]
             parts.append(bound)
         # References are read where their step stands: such steps stay there.
-        if bias >= 0 and all(steps[i][5] is None for i in parts):
-            put[parts[-1]] = FusedConvolution([steps[i] for i in parts], bias, after)
+        if all(steps[i][5] is None for i in parts):
+            put[parts[-1]] = FusedConvolution([steps[i] for i in parts], ending, after)
             gone.update(parts)
 
 
-def _adds_a_bias(convolution: Any, total: Any) -> bool:
-    """Whether one number for each filter is added, if what is added is a vector."""
-    channels_first = convolution[4]["data_format"] in _FIRST
-    if total[0].type == "BiasAdd":
-        return (total[4]["data_format"] == "NCHW") == channels_first
-    return not channels_first
+def _is_vector(value: Any) -> bool:
+    return getattr(value, "dtype", None) == np.float32 and len(value.shape) == 1
+
+
+def _bias(wiring: Wiring, convolution: int, total: int) -> _Ending | None:
+    """Where one number for each filter is added, if what is added is a vector."""
+    step = wiring.steps[total]
+    channels_first = wiring.steps[convolution][4]["data_format"] in _FIRST
+    if step[0].type == "BiasAdd":
+        if (step[4]["data_format"] == "NCHW") != channels_first:
+            return None
+    elif channels_first:
+        return None
+    slot = wiring.other(total, wiring.result(convolution))
+    if slot < 0:
+        return None
+
+    def ending(xp: Any, env: Sequence[Any]) -> tuple[Any, Any] | None:
+        return (env[slot], None) if _is_vector(env[slot]) else None
+
+    return ending
+
+
+def _normalization(wiring: Wiring, convolution: int, normalization: int) -> _Ending | None:
+    """Where a normalization has its means and variances given, and nothing takes them from it."""
+    _, _, (images, *slots), (_, *others), attrs, *_ = wiring.steps[normalization]
+    if images != wiring.result(convolution) or any(wiring.users(slot) for slot in others):
+        return None
+    channels_first = wiring.steps[convolution][4]["data_format"] in _FIRST
+    if attrs["is_training"] or (attrs["data_format"] in _FIRST) != channels_first:
+        return None
+    epsilon = np.float32(attrs["epsilon"])
+
+    def ending(xp: Any, env: Sequence[Any]) -> tuple[Any, Any] | None:
+        vectors = scale, offset, mean, variance = [env[slot] for slot in slots]
+        if not all(map(_is_vector, vectors)) or len({v.shape for v in vectors}) > 1:
+            return None
+        factor = xp.rsqrt(variance + epsilon) * scale
+        return offset - mean * factor, factor
+
+    return ending

@@ -4,7 +4,7 @@ What the allocator keeps (platform/allocator.py) must be what is used again. A b
 a few bytes too small for the next run, since glibc hands out what lay around it; XLA's threads may give a
 block back a moment after the next run has begun; and LLVM leaves hundreds of megabytes of small pieces behind.
 So free memory goes back to the system after a compilation that took long, before the first runs of a large
-executable, and later when the process holds half as much again as the runs of all large executables were seen
+executable, and later when the process holds twice as much as the runs of all large executables were seen
 to need.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from reflow.platform.allocator import give_back, is_kept, resident
+from reflow.platform.allocator import give_back, is_kept, keep_all, resident
 
 # Bytes of intermediate arrays from which on it is worth looking after the runs of an executable.
 LARGE = 32 << 20
@@ -36,6 +36,7 @@ class Runs:
         self.begun = 0
         self._next = 1  # the first run before which memory may go back again
         _all.add(self)
+        keep_all()
 
     def begin(self) -> None:
         """To be called before each run."""
@@ -48,7 +49,7 @@ class Runs:
         _last.run = None
         if self.begun < self._next:
             return
-        if self.begun <= 3 or held > _last.least + 3 * sum(r.need for r in set(_all)) // 2:
+        if self.begun <= 3 or held > _last.least + 2 * sum(r.need for r in set(_all)):
             give_back()
             _last.run, _last.least = self, resident()
             self._next = self.begun + (_PAUSE if self.begun >= 3 else 1)

@@ -12,6 +12,7 @@ from reflow.kernels.kernel import (
     FILTER_GRADIENT,
     FORWARD,
     INPUT_GRADIENT,
+    NOTHING,
     RELU6,
     WINOGRAD,
     Kernel,
@@ -28,21 +29,27 @@ class Epilogue:
     Attributes:
       bias: a float32 array with a number for each filter.
       after: BIAS, RELU or RELU6.
+      scale: None, or such an array, by which the results are multiplied before.
       done: whether a kernel does it.
     """
 
-    __slots__ = ("bias", "after", "done")
+    __slots__ = ("bias", "after", "scale", "done")
 
-    def __init__(self, bias: Any, after: int):
+    def __init__(self, bias: Any, after: int, scale: Any = None):
         self.bias = bias
         self.after = after
+        self.scale = scale
         self.done = False
 
-    def of(self, xp: Any, y: Any, bias: Any, channels_first: bool) -> Any:
+    def operand(self, xp: Any) -> Any:
+        """Bias and scale as the kernel takes them."""
+        return self.bias if self.scale is None else xp.stack([self.bias, self.scale])
+
+    def of(self, xp: Any, y: Any, operand: Any, channels_first: bool) -> Any:
         """The results `y` of a convolution with this done to them, where no kernel does it."""
         if channels_first:
-            bias = bias.reshape(-1, *(1,) * (y.ndim - 2))
-        y = y + bias
+            operand = operand.reshape(*operand.shape, *(1,) * (y.ndim - 2))
+        y = y + operand if self.scale is None else y * operand[1] + operand[0]
         if self.after != BIAS:
             y = xp.maximum(y, np.float32(0))
         return xp.minimum(y, np.float32(6)) if self.after == RELU6 else y
@@ -124,12 +131,21 @@ def _winograd_is_better(shape: Shape, vector_bytes: int) -> bool:
     return 16 * tiles + _TRANSFORM[vector_bytes][shape.kind] < _GAIN * 9 * pixels
 
 
+# Pixels of a convolution with windows of one element, alone and with something that follows, from which on bringing
+# the filter into order is small beside the rest.
+_FEWEST_PIXELS = {False: 4096, True: 1024}
+
+
 def _xla_is_as_good(shape: Shape) -> bool:
     """Where the native kernels were measured to gain nothing (docs/decisions.md)."""
     geometry = shape.geometry
     if shape.groups == 1:
-        if all(n == 1 for n in (*geometry.kernel, *geometry.strides)):
-            return shape.kind != FILTER_GRADIENT and not shape.channels_first  # a matrix product
+        if all(n == 1 for n in (*geometry.kernel, *geometry.strides)):  # a matrix product
+            if shape.kind == FILTER_GRADIENT or shape.channels_first:
+                return False
+            return (
+                shape.batch * math.prod(geometry.outputs) < _FEWEST_PIXELS[shape.after != NOTHING]
+            )
         return shape.kind == INPUT_GRADIENT and shape.channels <= 8
     apart = shape.groups == shape.channels
     return shape.kind == FILTER_GRADIENT and apart and max(geometry.kernel) > 3

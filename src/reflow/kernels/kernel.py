@@ -42,6 +42,7 @@ class Shape(NamedTuple):
     geometry: Any  # `ops.conv_kernels.Geometry`
     channels_first: bool = False  # images are [batch, channels, spatial...]
     after: int = NOTHING  # what is done to the results of a convolution
+    scaled: bool = False  # whether they are multiplied by a number for each filter before
 
     def numbers(self) -> np.ndarray:
         """The shape as the library reads it (native/spec.h)."""
@@ -52,6 +53,7 @@ class Shape(NamedTuple):
         numbers = [
             *(self.kind, _TYPES[self.dtype.name], int(self.channels_first), self.batch),
             *(self.groups, self.channels, self.filters, len(geo.kernel), self.after),
+            int(self.scaled),
         ]
         for size, kernel, output, stride, dilation, (lo, hi) in axes:
             numbers += [size, kernel, output, stride, dilation, lo, hi]
@@ -72,7 +74,8 @@ class Shape(NamedTuple):
             if any(n != 1 for n in numbers):
                 text += f", {name} {_sizes(numbers)}"
         text += f", {self.groups} groups" if self.groups > 1 else ""
-        return text + (", channels first" if self.channels_first else "") + _AFTER[self.after]
+        text += ", channels first" if self.channels_first else ""
+        return text + (", scale" if self.scaled else "") + _AFTER[self.after]
 
 
 def _sizes(numbers: Any) -> str:

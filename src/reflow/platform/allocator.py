@@ -59,6 +59,16 @@ def is_glibc() -> bool:
         return False
 
 
+def keep_all() -> None:
+    """From now on memory goes back in `give_back` alone, if freed memory is kept at all.
+
+    glibc gives back all that is free at the end of the heap once it is more than KEPT: where runs need about as
+    much as that, it did so between any two of them.
+    """
+    if _kept[0]:
+        ctypes.CDLL(None).mallopt(_M_TRIM_THRESHOLD, -1)
+
+
 def give_back() -> None:
     """Gives all memory that is free back to the system, if freed memory is kept at all."""
     if _kept[0]:

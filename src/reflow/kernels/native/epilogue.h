@@ -5,8 +5,8 @@
 
 namespace reflow {
 
-// Adds `bias`, a number for each filter, to `count` pixels, and bounds them below, and above, where the spec says
-// so. What is no number stays so.
+// Adds `bias`, a number for each filter, to `count` pixels, multiplies them before by what follows the bias, and
+// bounds them below, and above, where the spec says so. What is no number stays so.
 void finish_pixels(const Spec& spec, const float* bias, float* pixels, int64_t count);
 
 }  // namespace reflow

@@ -41,7 +41,9 @@ std::vector<Buffer> buffers_of(const Spec& spec) {
   const Buffer means{spec.channels, Type::kFloat32}, sums{2 * spec.channels, Type::kFloat32};
   switch (spec.kind) {
     case Kind::kForward:
-      if (spec.after != After::kNothing) return {input, filter, {spec.filters, Type::kFloat32}, output};
+      if (spec.after != After::kNothing) {
+        return {input, filter, {spec.filters * (spec.scaled ? 2 : 1), Type::kFloat32}, output};
+      }
       return {input, filter, output};
     case Kind::kInputGradient:
       return {filter, output, input};

@@ -6,7 +6,7 @@
 namespace reflow {
 namespace {
 
-constexpr std::size_t kHead = 9;
+constexpr std::size_t kHead = 10;
 constexpr std::size_t kPerAxis = 7;
 constexpr int64_t kMost = int64_t{1} << 31;
 
@@ -35,6 +35,8 @@ Spec::Spec(const int64_t* numbers, std::size_t count) : flat(numbers, numbers + 
   after = static_cast<After>(numbers[8]);
   require(after == After::kNothing || (kind == Kind::kForward && type == Type::kFloat32),
           "an epilogue that they do not have");
+  scaled = numbers[9] != 0;
+  require(!scaled || after != After::kNothing, "factors without a bias");
   channels_first = numbers[2] != 0;
   batch = numbers[3];
   groups = numbers[4];

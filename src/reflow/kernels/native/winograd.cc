@@ -247,6 +247,7 @@ void convolve_with(const Filter& filter, const Convolution& work, const Pool& po
       const int64_t width = std::min(filters, last * kPanel) - filter_at;
       winograd::Epilogue ending = epilogue;
       if (ending.bias != nullptr) ending.bias += filter_at;
+      if (ending.scale != nullptr) ending.scale += filter_at;
       float* pixels[kTile * kTile];
       Tile done(work, begin);
       for (int64_t i = 0; i < count; ++i, done.next()) {
@@ -378,7 +379,8 @@ void filter_gradient(const Convolution& work, const Pool& pool, const float* ima
 winograd::Epilogue epilogue_of(const Spec& spec, const float* bias) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const float low = spec.after == After::kBias ? -kInfinity : 0.0f;
-  return {spec.after == After::kNothing ? nullptr : bias, low, spec.after == After::kRelu6 ? 6.0f : kInfinity};
+  const float high = spec.after == After::kRelu6 ? 6.0f : kInfinity;
+  return {spec.after == After::kNothing ? nullptr : bias, spec.scaled ? bias + spec.filters : nullptr, low, high};
 }
 
 }  // namespace

@@ -32,9 +32,10 @@ struct Strip {
   int64_t panel;
 };
 
-// What is done to outputs: a bias is added, and they are bounded. Without a bias nothing is.
+// What is done to outputs: they are multiplied, if there are factors, a bias is added, and they are bounded. Without
+// a bias nothing is.
 struct Epilogue {
-  const float* bias;
+  const float *bias, *scale;
   float low, high;
 };
 

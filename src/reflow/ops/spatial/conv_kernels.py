@@ -190,11 +190,13 @@ def kernel_of(
     geometry: Geometry,
     channels_first: bool = False,
     after: int = NOTHING,
+    scaled: bool = False,
 ) -> Kernel | None:
     """A native kernel; of the shapes of images and filter the outer dimensions count."""
     batch, channels, filters = x_shape[0], x_shape[-1], w_shape[-1]
     groups = channels // w_shape[-2]
-    shape = Shape(kind, dtype, batch, groups, channels, filters, geometry, channels_first, after)
+    images = kind, dtype, batch, groups, channels, filters
+    shape = Shape(*images, geometry, channels_first, after, scaled)
     return convolution(shape, not xp.is_numpy)
 
 
@@ -216,14 +218,14 @@ def forward_natively(
     shape = xp, FORWARD, x.dtype, x_shape, w_shape, geometry, channels_first
     epilogue = xp.epilogue
     if epilogue is not None and not epilogue.done and epilogue.bias.shape == (w_shape[-1],):
-        kernel = kernel_of(*shape, epilogue.after)
+        kernel = kernel_of(*shape, epilogue.after, epilogue.scale is not None)
         if kernel is not None:
             epilogue.done = True
 
-            def both(x: Any, w: Any, bias: Any) -> Any:
-                return epilogue.of(xp, otherwise(x, w), bias, channels_first)
+            def both(x: Any, w: Any, operand: Any) -> Any:
+                return epilogue.of(xp, otherwise(x, w), operand, channels_first)
 
-            return natively(xp, kernel, both, x, w, epilogue.bias)
+            return natively(xp, kernel, both, x, w, epilogue.operand(xp))
     return natively(xp, kernel_of(*shape), otherwise, x, w)
 
 
