@@ -11,6 +11,7 @@ to need.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 from reflow.platform.allocator import give_back, is_kept, resident
@@ -37,8 +38,16 @@ class Runs:
         self._next = 1  # the first run before which memory may go back again
         _all.add(self)
 
-    def begin(self) -> None:
-        """To be called before each run."""
+    def begin(self, arguments: Sequence[Any]) -> None:
+        """To be called before each run.
+
+        It waits for the arguments: XLA runs in the calling thread only what has them, and else in another one, whose
+        heap does not keep large blocks.
+        """
+        for argument in arguments:
+            wait = getattr(argument, "block_until_ready", None)
+            if wait is not None:
+                wait()
         self.begun += 1
         if not is_kept():
             return
