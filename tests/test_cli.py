@@ -72,6 +72,9 @@ def test_run_as_a_module(program, tmp_path):
     done = reflow("run", "--tf1", "-m", "mine", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("[2.0, 4.0]")
+    program("import sys; print(sys.argv[1:])", "arguments.py")
+    done = reflow("run", "-m", "arguments", "-q", "--tf1", "x", cwd=tmp_path)
+    assert done.stdout == "['-q', '--tf1', 'x']\n"
 
 
 def test_exit_codes_are_the_programs(program):

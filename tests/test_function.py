@@ -656,6 +656,28 @@ def test_methods_with_a_signature():
         tf.function(lambda: 1, input_signature=[tf.TensorSpec([])])()
 
 
+def test_a_function_takes_what_a_decorator_makes_of_it_before_the_first_trace():
+    def in_scope(method):
+        def called(self, x):
+            with tf.name_scope("inside"):
+                return method(self, x)
+
+        return called
+
+    class Twice:
+        @tf.function
+        def __call__(self, x):
+            return tf.identity(x * 2.0, name="result")
+
+    Twice.__call__._decorate(in_scope)
+    twice = Twice()
+    assert float(twice(tf.constant(3.0))) == 6.0
+    graph = Twice.__call__._of(twice).get_concrete_function(tf.constant(3.0)).graph
+    assert "inside/result" in [op.name for op in graph.get_operations()]
+    with pytest.raises(RuntimeError, match="called before"):
+        Twice.__call__._decorate(in_scope)
+
+
 def test_the_handle_of_eager_state_is_a_scalar():
     variable = tf.Variable(np.zeros((2, 3)))
     assert variable.handle.shape == () and variable.shape == (2, 3)

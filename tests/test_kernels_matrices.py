@@ -231,7 +231,9 @@ def test_what_products_with_panels_are_left_to_xla(a, wherever_possible):
 
 @needs_kernels
 @pytest.mark.parametrize("shape", [(1, 1), (1, 70), (16, 16), (37, 50), (300, 17), (33, 2000)])
-def test_transposed_matrices_are_the_same_numbers(shape, wherever_possible):
+@pytest.mark.parametrize("vectors", [16, 32, 64])
+def test_transposed_matrices_are_the_same_numbers(shape, vectors, wherever_possible, limit_vectors):
+    limit_vectors(vectors)
     x = normal(np.random.default_rng(0), *shape)
     for got in both_ways(transposition(x), x):
         np.testing.assert_array_equal(got, x.T)

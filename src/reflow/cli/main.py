@@ -52,7 +52,14 @@ def _program(parser: argparse.ArgumentParser) -> None:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--tf1", action="store_true", help="it is a TF 1 program (graphs, sessions)")
     mode.add_argument("--tf2", action="store_true", help="it is a TF 2 program (eager)")
-    parser.add_argument("-m", dest="module", metavar="MODULE", help="run a module, like python -m")
+    # What follows the module is its own, as with python -m.
+    parser.add_argument(
+        "-m",
+        dest="module",
+        nargs=argparse.REMAINDER,
+        metavar="MODULE",
+        help="run a module, like python -m",
+    )
     parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="script.py ...")
 
 

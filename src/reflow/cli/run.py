@@ -17,11 +17,13 @@ def main(args: Any, explain: bool, usage: Callable[[str], Any]) -> int:
     rest = list(args.rest)
     if args.module is None and rest[:1] == ["--"]:
         rest = rest[1:]
-    if args.module is None and not rest:
+    module, *of_module = args.module or (None,)
+    if module is None and not rest:
         usage("which program? reflow run script.py, or reflow run -m module")
-    if args.module is not None:
-        space, why = _mode_of_module(args.module)
-        program = args.module
+    if module is not None:
+        rest = of_module
+        space, why = _mode_of_module(module)
+        program = module
     else:
         program, *rest = rest
         if not os.path.exists(program):
@@ -39,9 +41,9 @@ def main(args: Any, explain: bool, usage: Callable[[str], Any]) -> int:
     sys.argv = [program, *rest]
     code = 0
     try:
-        if args.module is not None:
+        if module is not None:
             sys.path.insert(0, os.getcwd())
-            runpy.run_module(args.module, run_name="__main__", alter_sys=True)
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
         else:
             sys.path.insert(0, os.path.dirname(os.path.abspath(program)))
             _run_path(program)

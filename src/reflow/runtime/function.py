@@ -317,6 +317,21 @@ class Function:
             self._attributes,
         )
 
+    def _decorate(self, decorator: Callable[[Callable], Callable]) -> None:
+        """Takes what `decorator` makes of the Python function in its place, before the first trace.
+
+        TensorFlow's, by this name; libraries of modules enter their name scopes so.
+
+        Raises:
+          RuntimeError: if the function was traced before.
+        """
+        if self._traces or len(self._by_instance):
+            raise RuntimeError(
+                f"{errors.user_site()}: {self._name} was called before, and cannot be decorated any more."
+            )
+        self._python_function = decorator(self._python_function)
+        self._parameters = Parameters(self._python_function, self._name)
+
     def __deepcopy__(self, memo: Any) -> Function:
         return self._clone(self._python_function)
 

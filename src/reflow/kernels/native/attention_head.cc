@@ -15,6 +15,7 @@
 #include <cstring>
 #include <limits>
 
+#include "packing.h"
 #include "processor.h"
 #include "scratch.h"
 

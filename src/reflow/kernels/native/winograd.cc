@@ -10,6 +10,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "packing.h"
 #include "processor.h"
 #include "scratch.h"
 #include "winograd_loops.h"
@@ -171,7 +172,7 @@ struct Filter {
         const int64_t channel = panel * kPanel, width = std::min(kPanel, channels - channel);
         for (int64_t i = 0; i < kTaps; ++i) {
           const float* from = data + ((kTaps - 1 - i) * channels + channel) * filters + first;
-          winograd::transpose(from, filters, width, count, ordered[i][0], kPanel);
+          transpose(from, width, count, filters, ordered[i][0], kPanel);
         }
         const Panels there{to.at(0, panel), to.place, to.panel};
         for (int64_t row = 0; row < count; ++row) {

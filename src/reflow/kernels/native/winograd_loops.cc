@@ -39,47 +39,7 @@ REFLOW_TARGET REFLOW_INLINE void put_first(float* x, int64_t count, Vector value
   _mm256_maskstore_ps(x, first(count), value);
 }
 
-// 8 vectors of 8 numbers.
-REFLOW_TARGET REFLOW_INLINE void transpose_square(Vector* x) {
-  Vector pairs[8], fours[8];
-#pragma GCC unroll 4
-  for (int i = 0; i < 8; i += 2) {
-    pairs[i] = _mm256_unpacklo_ps(x[i], x[i + 1]);
-    pairs[i + 1] = _mm256_unpackhi_ps(x[i], x[i + 1]);
-  }
-#pragma GCC unroll 2
-  for (int i = 0; i < 8; i += 4) {
-#pragma GCC unroll 2
-    for (int j = 0; j < 2; ++j) {
-      fours[i + 2 * j] = _mm256_shuffle_ps(pairs[i + j], pairs[i + j + 2], _MM_SHUFFLE(1, 0, 1, 0));
-      fours[i + 2 * j + 1] = _mm256_shuffle_ps(pairs[i + j], pairs[i + j + 2], _MM_SHUFFLE(3, 2, 3, 2));
-    }
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    x[i] = _mm256_permute2f128_ps(fours[i], fours[i + 4], 0x20);
-    x[i + 4] = _mm256_permute2f128_ps(fours[i], fours[i + 4], 0x31);
-  }
-}
-
 #include "winograd_loops.inc"
-
-// Not wider where there are wider vectors: what it takes is small.
-REFLOW_TARGET void transpose(const float* from, int64_t from_step, int64_t rows, int64_t columns, float* to,
-                             int64_t to_step) {
-  for (int64_t row = 0; row < rows; row += kLanes) {
-    for (int64_t column = 0; column < columns; column += kLanes) {
-      const int64_t count = std::min(kLanes, columns - column);
-      Vector x[kLanes];
-      for (int64_t i = 0; i < kLanes; ++i) {
-        // Those that are missing are taken from the last one.
-        x[i] = first_at(from + std::min(row + i, rows - 1) * from_step + column, count);
-      }
-      transpose_square(x);
-      for (int64_t i = 0; i < count; ++i) put(to + (column + i) * to_step + row, x[i]);
-    }
-  }
-}
 
 #undef REFLOW_TARGET
 
@@ -112,10 +72,5 @@ REFLOW_TARGET REFLOW_INLINE void put_first(float* x, int64_t count, Vector value
 }  // namespace
 
 const Loops& loops() { return vector_bytes() == kAvx512 ? avx512::kLoops : avx2::kLoops; }
-
-void transpose(const float* from, int64_t from_step, int64_t rows, int64_t columns, float* to,
-               int64_t to_step) {
-  avx2::transpose(from, from_step, rows, columns, to, to_step);
-}
 
 }  // namespace reflow::winograd

@@ -65,9 +65,4 @@ struct Loops {
 // Those of the widest vectors that there are.
 const Loops& loops();
 
-// to [columns, rows] = the transpose of from [rows, columns]; steps are from row to row. There must be room
-// for multiples of 8 rows.
-void transpose(const float* from, int64_t from_step, int64_t rows, int64_t columns, float* to,
-               int64_t to_step);
-
 }  // namespace reflow::winograd
