@@ -72,7 +72,7 @@ def garbage(count):
 runs = memory.Runs(32 << 20)  # a run is seen to need 64
 held = []
 for run in range(13):
-    runs.begin()
+    runs.begin([])
     held.append(memory.resident())
     garbage({1: 64, 11: 160}.get(run, 1))
     held.append(memory.resident())

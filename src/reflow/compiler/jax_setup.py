@@ -7,6 +7,7 @@ perhaps in another thread: a seeded program would go on with other numbers.
 
 import contextlib
 import functools
+import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -38,6 +39,11 @@ with _draws_of_its_own(), postponed:
     import jax
 
 record("cache", **cache_directory.use(jax.config))
+
+# XLA's CPU client is to run an executable in the thread that calls it, where memory is kept and no other thread has to
+# wake up, unless the user has decided it. It counts when the client is made.
+if "JAX_CPU_ENABLE_ASYNC_DISPATCH" not in os.environ:
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 # TensorFlow has 64-bit types, and JAX has them where it is told so: `with wide_types():` around all that
 # makes arrays, traces or calls executables. A program that uses JAX itself keeps its own setting.

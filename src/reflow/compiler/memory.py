@@ -11,6 +11,7 @@ to need.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 from reflow.platform.allocator import give_back, is_kept, keep_all, resident
@@ -38,8 +39,16 @@ class Runs:
         _all.add(self)
         keep_all()
 
-    def begin(self) -> None:
-        """To be called before each run."""
+    def begin(self, arguments: Sequence[Any]) -> None:
+        """To be called before each run.
+
+        It waits for the arguments: XLA runs in the calling thread only what has them, and else in another one, whose
+        heap does not keep large blocks.
+        """
+        for argument in arguments:
+            wait = getattr(argument, "block_until_ready", None)
+            if wait is not None:
+                wait()
         self.begun += 1
         if not is_kept():
             return

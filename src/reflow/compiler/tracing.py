@@ -22,6 +22,7 @@ from reflow.compiler.list_buffer import ListBuffer
 from reflow.compiler.memory import runs_of
 from reflow.lang.collector import postponed
 from reflow.lang.tensor_list import TensorList
+from reflow.platform.alignment import COPIED_ELSEWHERE, aligned
 
 MANY = 100  # nodes: from here on it is worth asking how much XLA should optimise
 _SMALL = 64  # elements
@@ -99,11 +100,15 @@ def _build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
 
     runs = None if cluster.accelerated else runs_of(compiled)
 
-    def call(*arguments: Any) -> Any:
+    def call(donated: Sequence[Any], read: Sequence[Any], arguments: Sequence[Any]) -> Any:
+        arguments = [
+            aligned(a) if type(a) is np.ndarray and a.nbytes >= COPIED_ELSEWHERE else a
+            for a in arguments
+        ]
         if runs is not None:
-            runs.begin()
+            runs.begin(jax.tree.leaves((donated, read, arguments)))
         with wide_types():
-            return compiled(*arguments)
+            return compiled(donated, read, arguments)
 
     return Executable(
         call, donated, given, found["written"], dynamic, found["layout"], found["checks"]

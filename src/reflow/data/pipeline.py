@@ -26,6 +26,7 @@ from reflow.lang.dtypes import DType
 from reflow.lang.func_graph import FuncGraph, functions_of
 from reflow.lang.resource import ResourceHandle
 from reflow.lang.shapes import TensorShape
+from reflow.platform.alignment import out_of
 
 INFINITE = -1
 UNKNOWN = -2
@@ -314,4 +315,5 @@ def take_rows(array: np.ndarray, rows: Sequence[int]) -> np.ndarray:
         first = rows[0]
         if all(row == first + i for i, row in enumerate(rows)):
             return array[first : first + count]
-    return array.take(np.fromiter(rows, np.intp, count), 0)
+    result = out_of((count, *array.shape[1:]), array.dtype)
+    return array.take(np.fromiter(rows, np.intp, count), 0, result, "clip")

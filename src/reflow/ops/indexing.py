@@ -19,6 +19,7 @@ from reflow.lang.static_value import constant_value, static_int
 from reflow.lang.tensor import Tensor
 from reflow.ops import array, joining
 from reflow.ops.define import op
+from reflow.platform.alignment import out_of
 
 # Indices out of range are errors in NumPy's form. The compiled form cannot raise one: it does as
 # TensorFlow's kernels for accelerators do. What is gathered from nowhere is zero, and what is
@@ -49,7 +50,9 @@ def _take(xp: Any, params: Any, indices: Any, axis: int) -> Any:
             return np.zeros(
                 (*params.shape[:axis], *indices.shape, *params.shape[axis + 1 :]), params.dtype
             )
-        return np.take(params, indices, axis, mode="clip")  # checked; "raise" makes a copy more
+        shape = (*params.shape[:axis], *indices.shape, *params.shape[axis + 1 :])
+        # They have been checked; "raise" makes a copy more.
+        return np.take(params, indices, axis, out_of(shape, params.dtype), "clip")
     if axis == 0 and params.ndim > 1:
         return rows_at(xp, params, indices)
     return xp.take(params, _wide(xp, indices, limit), axis, mode="fill", fill_value=0)

@@ -16,7 +16,6 @@ KEPT = 1 << 30
 # glibc's numbers, of malloc.h.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
-_M_ARENA_MAX = -8
 # What says that the user has settings of their own.
 _OF_THE_USER = (
     *("GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_"),
@@ -27,8 +26,8 @@ _OF_THE_USER = (
 def keep_freed_memory() -> bool:
     """Lets large blocks come from the heap and stay there when they are free; whether it did.
 
-    To be called before the process has a second thread. A thread that allocates gets a heap of its own, and
-    keeps it whatever is set later: the large blocks of what it runs are mapped anew each time.
+    Threads have heaps of their own, in which blocks beyond 64 MiB are mapped anew whatever is set, but not the
+    first one. One heap for all (M_ARENA_MAX) would make the threads that compile wait for each other.
 
     It leaves everything as it is with another C library, where the environment has settings of the
     allocator, or another allocator, and with REFLOW_KEEP_MEMORY=0.
@@ -38,7 +37,7 @@ def keep_freed_memory() -> bool:
     if not is_glibc():
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    settings = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: KEPT, _M_ARENA_MAX: 1}
+    settings = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: KEPT}
     _kept[0] = all(mallopt(which, value) for which, value in settings.items())
     return _kept[0]
 
