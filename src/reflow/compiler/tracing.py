@@ -15,6 +15,7 @@ from reflow.compiler import targets
 from reflow.compiler.cluster import Cluster, Executable
 from reflow.compiler.evaluate import Tracer, Unusual
 from reflow.compiler.fused_loops import with_fused_loops
+from reflow.compiler.fused_rows import with_fused_rows
 from reflow.compiler.fused_updates import with_fused_updates
 from reflow.compiler.jax_namespace import jax_namespace
 from reflow.compiler.jax_setup import wide_types
@@ -127,14 +128,13 @@ def _fused(
     results, new_state, _ = staged.out_info
     arguments = _positions(present, state)
     made = _positions(written, new_state, len(jax.tree.leaves(results)))
-    loops = with_fused_loops(staged.jaxpr)
-    run = with_fused_updates(
-        loops or staged.jaxpr, [(i, arguments.get(handle)) for handle, i in made.items()]
-    )
-    if run is None and loops is not None:
-        run = jaxpr_as_fun(loops)
+    traced = with_fused_rows(staged.jaxpr) or staged.jaxpr
+    traced = with_fused_loops(traced) or traced
+    run = with_fused_updates(traced, [(i, arguments.get(handle)) for handle, i in made.items()])
     if run is None:
-        return None
+        if traced is staged.jaxpr:
+            return None
+        run = jaxpr_as_fun(traced)
     structure = jax.tree.structure(staged.out_info)
 
     def fused(*arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-// Element-wise operations on matrices of one shape, all of them in one pass over memory.
+// Element-wise operations on matrices of one shape, and what is reduced over their rows, in one pass over memory.
 #pragma once
 
 #include <cstddef>
@@ -32,6 +32,10 @@ enum class Operation : int64_t {
   kLessOrEqual,
   kGreater,
   kGreaterOrEqual,
+  kLogarithm,
+  kRowSum,  // a number of each row from all of its elements
+  kRowMaximum,
+  kSpread,  // the elements of each row from its number
 };
 
 // An array that is given, or comes out.
@@ -41,22 +45,28 @@ struct ElementArray {
   bool is_mask;  // bytes, 0 or 1; else float32
 };
 
-// What to do with each element. Values have numbers: first what is read, then constants, what is written, and
-// temporary values.
+// What to do with each element and each row. Values have numbers: first what is read, then constants, what is
+// written, temporary values, and those that last.
+//
+// A row that is reduced is gone over again for what takes its sum: in each pass, all steps on elements are done
+// block by block, then those on the numbers of rows. A value of elements that a later pass takes lasts: it has
+// memory for all blocks.
 struct ElementProgram {
   // A matrix within an array, which may be one of several that lie behind each other.
   struct View {
     int64_t array, offset, row, column;  // steps from row to row and from column to column
     int64_t index, step, count;          // the number of the index that says which, or -1; how many there are
+    int64_t per_row;                     // 1 if it is a number of each row
 
     const void* at(const ElementArray& from, const int64_t* indices) const;
   };
   struct Step {
+    int64_t pass, per_row;
     Operation operation;
     int64_t result, first, second, third;  // an operation of fewer operands has the first one again
   };
 
-  int64_t rows, columns, arrays, indices, results, temporaries;
+  int64_t rows, columns, arrays, indices, results, temporaries, lasting;
   std::vector<float> constants;
   std::vector<View> inputs, outputs;
   std::vector<Step> steps;
@@ -69,7 +79,10 @@ struct ElementProgram {
   void run(const Pool& pool, const ElementArray* given, const int64_t* places, const ElementArray* made) const;
 
  private:
+  struct Pass;
+
   void check(const std::vector<View>& views, const ElementArray* arrays) const;
+  std::vector<Pass> passes() const;
 };
 
 }  // namespace reflow
