@@ -56,7 +56,7 @@ def test_a_run_finds_the_memory_of_the_last_one():
 
 AFTER_COMPILING = """
 import ctypes
-from reflow.compiler import memory
+from reflow.compiler import jax_setup, memory
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 
@@ -98,7 +98,7 @@ def test_memory_that_no_run_uses_again_goes_back():
 
 AT_THE_END = """
 import ctypes
-from reflow.compiler import memory
+from reflow.compiler import jax_setup, memory
 from reflow.platform.allocator import KEPT
 libc = ctypes.CDLL(None)
 libc.malloc.restype = libc.sbrk.restype = ctypes.c_void_p

@@ -3,11 +3,9 @@
 from typing import Any
 
 from reflow.lang.errors import install_hook as _install_hook
-from reflow.platform.allocator import keep_freed_memory as _keep_freed_memory
 
-_keep_freed_memory()  # here, as it must precede the first thread
 _install_hook()
-del _install_hook, _keep_freed_memory
+del _install_hook
 
 
 def __getattr__(name: str) -> Any:

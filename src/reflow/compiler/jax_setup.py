@@ -17,6 +17,7 @@ import numpy as np
 from reflow.compiler import cache_directory
 from reflow.compiler.stats import record
 from reflow.lang.collector import postponed
+from reflow.platform.allocator import keep_freed_memory
 
 
 @contextlib.contextmanager
@@ -34,6 +35,8 @@ def _draws_of_its_own() -> Iterator[None]:
     finally:
         np.random.rand = drawn_by_all
 
+
+keep_freed_memory()
 
 with _draws_of_its_own(), postponed:
     import jax
