@@ -108,3 +108,33 @@ def test_slices_read_as_tensorflows():
         "IndexedSlices(indices=tf.Tensor([0], shape=(1,), dtype=int32), values=tf.Tensor([[1. 1.]], "
         "shape=(1, 2), dtype=float32), dense_shape=tf.Tensor([3 2], shape=(2,), dtype=int32))"
     )
+
+
+def test_integer_attributes_take_whatever_has_an_integer():
+    assert tf.random.uniform([2], seed=3.0).shape == (2,)
+    assert tf.raw_ops.Unpack(value=[[1.0, 2.0]], num=1.0, axis=0)[0].shape == (2,)
+    with pytest.raises(TypeError, match="'num' .int. cannot be '1'"):
+        tf.raw_ops.Unpack(value=[[1.0, 2.0]], num="1", axis=0)
+
+
+def test_a_class_of_variables_may_register_its_own_conversion():
+    class Held(tf.Variable):
+        def __init__(self, value):  # holds a tensor, and is no variable of the runtime
+            self.held = value
+
+        shape = property(lambda self: self.held.shape)
+        dtype = property(lambda self: self.held.dtype)
+        name = "held"
+
+    held = Held(tf.constant([[2.0]]))
+    with pytest.raises(ValueError, match="Failed to convert a Held"):
+        tf.matmul([[3.0]], held)
+    tf.register_tensor_conversion_function(
+        Held, lambda value, dtype=None, name=None, as_ref=False: value.held
+    )
+    assert tf.matmul([[3.0]], held).numpy() == 6.0
+
+
+def test_structures_may_have_references_as_keys():
+    values = {tf.Variable(float(i)).ref(): i for i in range(4)}
+    assert tf.nest.map_structure(lambda i: i + 1, values) == {k: i + 1 for k, i in values.items()}

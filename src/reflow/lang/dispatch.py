@@ -340,7 +340,9 @@ def normal_attr(attr: Attr, value: Any, opdef: OpDef) -> Any:
 
 
 def _as_int(value: Any) -> int:
-    return value if type(value) is int else int(value.__index__())
+    if isinstance(value, (str, bytes)):
+        raise TypeError("it is no number")
+    return value if type(value) is int else int(value)
 
 
 _FLOAT32 = struct.Struct("f")

@@ -97,6 +97,12 @@ class Reference:
     def __eq__(self, other: Any) -> bool:
         return isinstance(other, Reference) and self._wrapped is other._wrapped
 
+    def __lt__(self, other: Any) -> bool:
+        """In some order, so that dictionaries with references as keys can be sorted."""
+        if not isinstance(other, Reference):
+            return NotImplemented
+        return id(self._wrapped) < id(other._wrapped)
+
     def __hash__(self) -> int:
         return id(self._wrapped)
 

@@ -359,7 +359,8 @@ class Variable(CoreTensor, Trackable, metaclass=VariableMetaclass):
                     tape.watch_variable(self)
 
     def _to_tensor(self, dtype: Any = None, name: str | None = None, as_ref: bool = False) -> Any:
-        raise NotImplementedError(type(self).__name__)
+        """As a tensor; NotImplemented for a class that registers a conversion of its own."""
+        return NotImplemented
 
     def _check_conversion(self, dtype: Any) -> None:
         if dtype is not None and not dtype.is_compatible_with(self.dtype):
