@@ -47,29 +47,8 @@ class Packer {
   std::size_t taken_ = 0;
 };
 
-namespace plain {
-#define REFLOW_TARGET
-#define REFLOW_LANES 4
-#include "attention_loops.inc"
-#undef REFLOW_TARGET
-#undef REFLOW_LANES
-}  // namespace plain
-
-namespace avx2 {
-#define REFLOW_TARGET __attribute__((target("avx2,fma")))
-#define REFLOW_LANES 8
-#include "attention_loops.inc"
-#undef REFLOW_TARGET
-#undef REFLOW_LANES
-}  // namespace avx2
-
-namespace avx512 {
-#define REFLOW_TARGET __attribute__((target("avx512f,avx2,fma")))
-#define REFLOW_LANES 16
-#include "attention_loops.inc"
-#undef REFLOW_TARGET
-#undef REFLOW_LANES
-}  // namespace avx512
+#define REFLOW_LOOPS "attention_loops.inc"
+#include "every_vector.inc"
 
 struct Loops {
   const char* name;
