@@ -169,7 +169,8 @@ class GradientTape:
         """
         self._use(unconnected_gradients)
         wholes = [composite.inner(t) for t in nest.flatten(target)]
-        flat_targets = [_value_of(t) for t in wholes]
+        # As the function that is traced sees them, like the sources.
+        flat_targets = [convert_to_tensor(t) for t in wholes]
         given_sources = nest.flatten(sources)
         flat_sources = [composite.inner(s) for s in given_sources]
         points = [_source_of(s) for s in flat_sources]
@@ -424,11 +425,7 @@ def _one_value(target: Any) -> Any:
         raise TypeError(
             f"{errors.user_site()}: the target of a jacobian must be one tensor, got {target!r:.80}"
         )
-    return _value_of(target)
-
-
-def _value_of(target: Any) -> Any:
-    return convert_to_tensor(target)  # as the function that is traced sees it, like the sources
+    return convert_to_tensor(target)
 
 
 def _start_of(target: Any, value: Any) -> Any:

@@ -46,11 +46,9 @@ def _take(xp: Any, params: Any, indices: Any, axis: int) -> Any:
     limit = params.shape[axis]
     if xp.is_numpy:
         check_range(indices, limit)
-        if not limit:
-            return np.zeros(
-                (*params.shape[:axis], *indices.shape, *params.shape[axis + 1 :]), params.dtype
-            )
         shape = (*params.shape[:axis], *indices.shape, *params.shape[axis + 1 :])
+        if not limit:
+            return np.zeros(shape, params.dtype)
         # They have been checked; "raise" makes a copy more.
         return np.take(params, indices, axis, out_of(shape, params.dtype), "clip")
     if axis == 0 and params.ndim > 1:

@@ -6,6 +6,7 @@ thread copy a large one: then what runs on it waits for that thread, and runs in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,9 +19,7 @@ COPIED_ELSEWHERE = 100 << 10  # bytes from which on another thread copies
 def empty(shape: Sequence[int], dtype: Any) -> np.ndarray:
     """An array of no particular values that begins where XLA wants it."""
     dtype = np.dtype(dtype)
-    size = dtype.itemsize
-    for n in shape:
-        size *= n
+    size = dtype.itemsize * math.prod(shape)
     memory = np.empty(size + ALIGNMENT, np.uint8)
     first = -memory.ctypes.data % ALIGNMENT
     return memory[first : first + size].view(dtype).reshape(shape)
@@ -28,10 +27,8 @@ def empty(shape: Sequence[int], dtype: Any) -> np.ndarray:
 
 def out_of(shape: Sequence[int], dtype: np.dtype) -> np.ndarray | None:
     """Where NumPy is to write a result that an executable may take: None where it does not matter."""
-    size = dtype.itemsize
-    for n in shape:
-        size *= n
-    return None if size < COPIED_ELSEWHERE or dtype.hasobject else empty(shape, dtype)
+    small = dtype.itemsize * math.prod(shape) < COPIED_ELSEWHERE
+    return None if small or dtype.hasobject else empty(shape, dtype)
 
 
 def aligned(array: np.ndarray) -> np.ndarray:
