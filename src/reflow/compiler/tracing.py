@@ -12,6 +12,11 @@ import numpy as np
 from jax.extend.core import jaxpr_as_fun
 
 from reflow.compiler import targets
+from reflow.compiler.apart import (
+    WITHOUT_REDUCTIONS,
+    reduces_many_dimensions,
+    with_products_apart,
+)
 from reflow.compiler.cluster import Cluster, Executable
 from reflow.compiler.evaluate import Tracer, Unusual
 from reflow.compiler.fused_loops import with_fused_loops
@@ -119,7 +124,7 @@ def _build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
 def _fused(
     staged: Any, state: Sequence[Any], present: Sequence[Any], written: Sequence[Any]
 ) -> Any:
-    """The traced function with native calls in loops and for updates; None if there are none.
+    """The traced function with native calls in loops and for updates, and products apart; None if it stays as it is.
 
     Args:
       state: the shapes of the variables `present`, which are the first arguments.
@@ -130,6 +135,7 @@ def _fused(
     made = _positions(written, new_state, len(jax.tree.leaves(results)))
     traced = with_fused_rows(staged.jaxpr) or staged.jaxpr
     traced = with_fused_loops(traced) or traced
+    traced = with_products_apart(traced) or traced
     run = with_fused_updates(traced, [(i, arguments.get(handle)) for handle, i in made.items()])
     if run is None:
         if traced is staged.jaxpr:
@@ -159,7 +165,8 @@ def _options(cluster: Cluster, jaxpr: Any) -> dict[str, Any]:
     if cluster.accelerated:
         return {}
     quick = len(cluster.nodes) >= MANY and _is_small(jaxpr)
-    return (_QUICKLY if quick else {}) | (_IN_PLACE if cluster.writes else {})
+    options = (_QUICKLY if quick else {}) | (_IN_PLACE if cluster.writes else {})
+    return options | (WITHOUT_REDUCTIONS if reduces_many_dimensions(jaxpr) else {})
 
 
 def _is_small(jaxpr: Any) -> bool:
