@@ -10,7 +10,8 @@ has been compiled, compiling it for a further signature is at the cost of what r
 has been compiled for two, or has been seen with many, because its shapes depend on data, one more has to come
 up for twice as long, and so on: in the end a ninth of the time goes into compiling. The second one, usually
 the last batch of an epoch, is compiled sooner where the program leaves a processor idle: when the first one is
-run again, as then there is a next epoch.
+run again, as then there is a next epoch. What was compiled with little optimisation is compiled again, in the
+background, by the same rule: what it costs the program is weighed against what calls would take less.
 
 Interpreting goes on at the cost of the compilation, which has work for all processors, and takes three times as long
 meanwhile. Products of matrices are then done at half their speed, which is worth it; loops, each of whose
@@ -40,6 +41,8 @@ WAIT_SHARE = 0.02  # a run of loops that takes such a part of it waits for it
 BUSY_SHARE = 1.0  # the same where what is compiled already runs meanwhile, on the same processors
 SECOND_SHARE = 0.01  # of a second signature, where a processor is idle
 IDLE = 0.75  # of a processor
+LONGER = 3.0  # times: compiling with all optimisations
+GAIN = 0.25  # of the time that calls take, by them
 # Elements in inputs and state from which the BLAS may use threads, and memory counts.
 THREADED = 1 << 16
 LARGE = 1 << 26  # elements in a cluster's inputs and state above which NumPy is not tried
@@ -84,6 +87,15 @@ def choose(nodes: int, interpretable: bool, has_loops: bool, entry: Any, kind: A
         return INTERPRET
     waits = has_loops and not kind.compiled and entry.best >= WAIT_SHARE * cost
     return COMPILE if waits else BACKGROUND
+
+
+def until_improved(seconds: float) -> float:
+    """Seconds that calls of an executable may take before it is compiled again, with all optimisations.
+
+    Args:
+      seconds: how long compiling it without them took.
+    """
+    return IDLE_SHARE * LONGER * seconds / GAIN
 
 
 def is_worth_trying(nodes: int, entry: Any, kind: Any, busy: float) -> bool:

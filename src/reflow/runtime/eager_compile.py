@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from reflow.compiler.apart import MOST_DIMENSIONS, WITHOUT_REDUCTIONS
 from reflow.compiler.jax_namespace import jax_namespace
 from reflow.compiler.jax_setup import wide_types
 from reflow.lang.opdef import OpDef, ValueNeeded, arg_length, group_inputs
@@ -35,7 +36,8 @@ def compiled_call(
             raise ValueNeeded(min(needed))
         static = _static_positions(opdef, attrs, opdef.static | needed)
         known = tuple((i, _Frozen(np.asarray(args[i]))) for i in static)
-        function = _compiled(opdef, known, lengths, frozen)
+        deep = any(np.ndim(a) > MOST_DIMENSIONS for a in args)
+        function = _compiled(opdef, known, lengths, frozen, deep)
         try:
             with wide_types():
                 return function([a for i, a in enumerate(args) if i not in static])
@@ -59,7 +61,7 @@ def _static_positions(opdef: OpDef, attrs: dict[str, Any], names: frozenset[str]
 
 
 @lru_cache(maxsize=1024)
-def _compiled(opdef: OpDef, known: Any, lengths: Any, keywords: Any) -> Any:
+def _compiled(opdef: OpDef, known: Any, lengths: Any, keywords: Any, deep: bool) -> Any:
     def run(dynamic: list[Any]) -> Any:
         fixed = {i: frozen.value for i, frozen in known}
         rest = iter(dynamic)
@@ -71,7 +73,7 @@ def _compiled(opdef: OpDef, known: Any, lengths: Any, keywords: Any) -> Any:
         attrs = {k: n if opdef.attrs[k].type == "int" else (None,) * n for k, n in counts.items()}
         return opdef.lower(jax_namespace, *group_inputs(opdef, flat, attrs), **keywords.value)
 
-    return jax.jit(run)
+    return jax.jit(run, compiler_options=WITHOUT_REDUCTIONS if deep else None)
 
 
 class _Frozen:
