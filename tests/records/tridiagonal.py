@@ -42,3 +42,22 @@ record(
         bad(superdiag=f64(4), maindiag=f64(1, 4), subdiag=f64(1, 4), rhs=f64(4, 2), match="rank"),
     ],
 )  # fmt: skip
+
+WELL = f64(3, 5) + [[4.0], [0.0], [4.0]]  # regular as a lower triangle and as an upper one
+record(
+    "BandedTriangularSolve",
+    sample(matrix=WELL, rhs=f64(5, 2)),
+    sample(matrix=WELL, rhs=f64(5, 2), lower=False),
+    sample(matrix=WELL, rhs=f64(5, 2), adjoint=True),
+    sample(matrix=WELL, rhs=f64(2, 5, 1), lower=False, adjoint=True),
+    sample(matrix=WELL.astype(np.float32)[None], rhs=f32(2, 5, 3)),
+    sample(matrix=(WELL + 1j).astype(np.complex64), rhs=c64(5, 2), adjoint=True),
+    sample(matrix=WELL[:1], rhs=f64(5, 2)),
+    bad=[
+        bad(matrix=f64(2, 4), rhs=f64(3, 2), match="must be equal|mismatch"),
+        bad(matrix=f64(4), rhs=f64(4, 2), match="ndims must be|at least rank 2"),
+        bad(matrix=f64(2, 4), rhs=f64(4), match="ndims must be|at least rank 2"),
+        bad(matrix=f64(2, 4), rhs=np.zeros((4, 0)), match="must not be an empty tensor"),
+        bad(matrix=np.zeros((2, 4)), rhs=f64(4, 2), match="not invertible"),
+    ],
+)

@@ -306,7 +306,7 @@ class LinearOperatorDiag(LinearOperator):
         return LinearOperatorDiag(conj(self._diag), **self._hints())
 
     def _inverse(self) -> LinearOperator:
-        return LinearOperatorDiag(1.0 / self._diag, **{**self._hints(), "is_non_singular": True})
+        return LinearOperatorDiag(1.0 / self._diag, **self._hints())
 
     def _cholesky(self) -> LinearOperator:
         return LinearOperatorDiag(
@@ -596,7 +596,7 @@ class LinearOperatorScaledIdentity(_Multiple):
         return self._like(conj(self._multiplier), self.is_non_singular)
 
     def _inverse(self) -> LinearOperator:
-        return self._like(1.0 / self._multiplier, True)
+        return self._like(1.0 / self._multiplier, self.is_non_singular)
 
     def _cholesky(self) -> LinearOperator:
         return LinearOperatorScaledIdentity(

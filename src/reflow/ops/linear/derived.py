@@ -17,7 +17,7 @@ from reflow.ops.array import shape as shape_of
 from reflow.ops.cast import cast
 from reflow.ops.constant import constant
 from reflow.ops.filling import broadcast_dynamic_shape, broadcast_to, zeros
-from reflow.ops.joining import concat, split
+from reflow.ops.joining import concat
 from reflow.ops.linalg.matmul import adjoint as adjoint_of
 from reflow.ops.linalg.norms import l2_normalize
 from reflow.ops.linear.operator import LinearOperator, check_dtype, check_rank, maybe_adjoint
@@ -42,14 +42,14 @@ def product(left: LinearOperator, right: LinearOperator) -> LinearOperator:
     return found if found is not None else LinearOperatorComposition([left, right])
 
 
-def _of_all(operators: Sequence[LinearOperator], hint: str, given: Hint) -> Hint:
+def of_all(operators: Sequence[LinearOperator], hint: str, given: Hint) -> Hint:
     """What is `given`; else True if all operators are so. False never follows."""
     if given is None:
         return True if all(getattr(each, hint) for each in operators) else None
     return given
 
 
-def _checked(operators: Any, what: str) -> list[LinearOperator]:
+def checked_operators(operators: Any, what: str) -> list[LinearOperator]:
     operators = list(operators)
     if not operators:
         raise ValueError(
@@ -61,7 +61,9 @@ def _checked(operators: Any, what: str) -> list[LinearOperator]:
     return operators
 
 
-def _hints(non_singular: Hint, self_adjoint: Hint, definite: Hint, square: Hint) -> dict[str, Hint]:
+def as_hints(
+    non_singular: Hint, self_adjoint: Hint, definite: Hint, square: Hint
+) -> dict[str, Hint]:
     return {
         "is_non_singular": non_singular,
         "is_self_adjoint": self_adjoint,
@@ -70,11 +72,11 @@ def _hints(non_singular: Hint, self_adjoint: Hint, definite: Hint, square: Hint)
     }
 
 
-def _common_batch(operators: Sequence[LinearOperator]) -> TensorShape:
+def common_batch(operators: Sequence[LinearOperator]) -> TensorShape:
     return functools.reduce(shapes.broadcast, (each.batch_shape for each in operators))
 
 
-def _common_batch_tensor(operators: Sequence[LinearOperator]) -> Any:
+def common_batch_tensor(operators: Sequence[LinearOperator]) -> Any:
     return functools.reduce(
         broadcast_dynamic_shape, (each._known_shape_tensor()[:-2] for each in operators)
     )
@@ -109,16 +111,17 @@ class LinearOperatorComposition(LinearOperator):
         is_square: Hint = None,
         name: str | None = None,
     ):
-        parts = _checked(operators, "operators")
+        given = as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square)
+        parts = checked_operators(operators, "operators")
         for first, second in zip(parts, parts[1:]):
             first._check_fit(second.shape, -2, first._size(-1))
-        is_non_singular = _of_all(parts, "is_non_singular", is_non_singular)
+        is_non_singular = of_all(parts, "is_non_singular", is_non_singular)
         self._operators = parts
         super().__init__(
             parts[0].dtype,
             name="_o_".join(each.name for each in parts) if name is None else name,
-            parameters={"operators": operators, "name": name},
-            **_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square),
+            parameters={"operators": operators, **given, "name": name},
+            **as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square),
         )
 
     @property
@@ -129,12 +132,12 @@ class LinearOperatorComposition(LinearOperator):
     def _shape(self) -> TensorShape:
         first, last = self._operators[0], self._operators[-1]
         sizes = shapes.of((first._size(-2), last._size(-1)))
-        return _common_batch(self._operators).concatenate(sizes)
+        return common_batch(self._operators).concatenate(sizes)
 
     def _shape_tensor(self) -> Any:
         first, last = self._operators[0], self._operators[-1]
         sizes = [first._known_shape_tensor()[-2:-1], last._known_shape_tensor()[-1:]]
-        return concat([_common_batch_tensor(self._operators), *sizes], 0)
+        return concat([common_batch_tensor(self._operators), *sizes], 0)
 
     def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
         order = self._operators if adjoint else self._operators[::-1]
@@ -167,6 +170,7 @@ class _OfOne(LinearOperator):
     """What is made of one operator."""
 
     def __init__(self, operator: LinearOperator, hints: dict[str, Hint], name: str, suffix: str):
+        given = dict(hints)
         for key in ("is_non_singular", "is_self_adjoint", "is_positive_definite", "is_square"):
             known = getattr(operator, key)
             if hints[key] is None:
@@ -177,7 +181,7 @@ class _OfOne(LinearOperator):
         super().__init__(
             operator.dtype,
             name=operator.name + suffix if name is None else name,
-            parameters={"operator": operator, "name": name},
+            parameters={"operator": operator, **given, "name": name},
             **hints,
         )
 
@@ -214,7 +218,7 @@ class LinearOperatorAdjoint(_OfOne):
         is_square: Hint = None,
         name: str | None = None,
     ):
-        hints = _hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square)
+        hints = as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square)
         super().__init__(operator, hints, name, "_adjoint")
 
     def _shape(self) -> TensorShape:
@@ -277,7 +281,7 @@ class LinearOperatorInversion(_OfOne):
             raise ValueError("An inverse is square and non-singular.")
         if operator.is_non_singular is False or operator.is_square is False:
             raise ValueError(f"The operator {operator.name} has no inverse: it is singular.")
-        hints = _hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square)
+        hints = as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square)
         super().__init__(operator, hints, name, "_inv")
 
     def _shape(self) -> TensorShape:
@@ -340,17 +344,18 @@ class LinearOperatorKronecker(LinearOperator):
         is_square: Hint = None,
         name: str | None = None,
     ):
-        parts = _checked(operators, "operators")
-        is_square = _of_all(parts, "is_square", is_square)
-        is_non_singular = _of_all(parts, "is_non_singular", is_non_singular)
-        is_self_adjoint = _of_all(parts, "is_self_adjoint", is_self_adjoint)
-        is_positive_definite = _of_all(parts, "is_positive_definite", is_positive_definite)
+        given = as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square)
+        parts = checked_operators(operators, "operators")
+        is_square = of_all(parts, "is_square", is_square)
+        is_non_singular = of_all(parts, "is_non_singular", is_non_singular)
+        is_self_adjoint = of_all(parts, "is_self_adjoint", is_self_adjoint)
+        is_positive_definite = of_all(parts, "is_positive_definite", is_positive_definite)
         self._operators = parts
         super().__init__(
             parts[0].dtype,
             name="_x_".join(each.name for each in parts) if name is None else name,
-            parameters={"operators": operators, "name": name},
-            **_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square),
+            parameters={"operators": operators, **given, "name": name},
+            **as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square),
         )
 
     @property
@@ -363,17 +368,17 @@ class LinearOperatorKronecker(LinearOperator):
         for axis in (-2, -1):
             each = [part._size(axis) for part in self._operators]
             sizes.append(None if None in each else functools.reduce(operators_of.mul, each))
-        return _common_batch(self._operators).concatenate(shapes.of(tuple(sizes)))
+        return common_batch(self._operators).concatenate(shapes.of(tuple(sizes)))
 
     def _shape_tensor(self) -> Any:
         sizes = functools.reduce(
             operators_of.mul, (part._known_shape_tensor()[-2:] for part in self._operators)
         )
-        return concat([_common_batch_tensor(self._operators), sizes], 0)
+        return concat([common_batch_tensor(self._operators), sizes], 0)
 
     def _applied(self, x: Any, call: Callable, adjoint: bool, backwards: bool) -> Any:
         """`call(operator, rows)` along one factor of the rows of `x` after the other."""
-        batch = broadcast_dynamic_shape(shape_of(x)[:-2], _common_batch_tensor(self._operators))
+        batch = broadcast_dynamic_shape(shape_of(x)[:-2], common_batch_tensor(self._operators))
         x = broadcast_to(x, concat([batch, shape_of(x)[-2:]], 0))
         columns = shape_of(x)[-1:]
         sizes = [part._known_shape_tensor()[-2:] for part in self._operators]
@@ -449,148 +454,6 @@ def _swapped_back(x: Any, batch: Any, left: Any) -> Any:
     return reshape(x, concat([batch, shape_of(x)[1:]], 0))
 
 
-@export("linalg.LinearOperatorBlockDiag")
-class LinearOperatorBlockDiag(LinearOperator):
-    """Operators along the diagonal of a larger one.
-
-    Args:
-      operators: a list of operators.
-      is_non_singular, is_self_adjoint, is_positive_definite, is_square: what is known of it.
-      name: of its name scopes; by default the names of the operators with `_ds_` between.
-
-    Raises:
-      TypeError: if the dtypes differ.
-      ValueError: if there are none.
-
-    >>> import reflow as tf
-    >>> flip = tf.linalg.LinearOperatorFullMatrix([[0.0, 1.0], [1.0, 0.0]])
-    >>> twice = tf.linalg.LinearOperatorDiag([2.0])
-    >>> print(tf.linalg.LinearOperatorBlockDiag([flip, twice]).matvec([1.0, 2.0, 3.0]).numpy())
-    [2. 1. 6.]
-    """
-
-    def __init__(
-        self,
-        operators: Any,
-        is_non_singular: Hint = None,
-        is_self_adjoint: Hint = None,
-        is_positive_definite: Hint = None,
-        is_square: Hint = True,
-        name: str | None = None,
-    ):
-        parts = _checked(operators, "operators")
-        is_non_singular = _of_all(parts, "is_non_singular", is_non_singular)
-        is_self_adjoint = _of_all(parts, "is_self_adjoint", is_self_adjoint)
-        is_positive_definite = _of_all(parts, "is_positive_definite", is_positive_definite)
-        if not all(each.is_square for each in parts):
-            is_square = None
-        self._operators = parts
-        super().__init__(
-            parts[0].dtype,
-            name="_ds_".join(each.name for each in parts) if name is None else name,
-            parameters={"operators": operators, "name": name},
-            **_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square),
-        )
-
-    @property
-    def operators(self) -> list[LinearOperator]:
-        """The operators."""
-        return list(self._operators)
-
-    def _shape(self) -> TensorShape:
-        sizes: list[int | None] = []
-        for axis in (-2, -1):
-            each = [part._size(axis) for part in self._operators]
-            sizes.append(None if None in each else sum(each))
-        return _common_batch(self._operators).concatenate(shapes.of(tuple(sizes)))
-
-    def _shape_tensor(self) -> Any:
-        sizes = functools.reduce(
-            operators_of.add, (part._known_shape_tensor()[-2:] for part in self._operators)
-        )
-        return concat([_common_batch_tensor(self._operators), sizes], 0)
-
-    def matmul(
-        self, x: Any, adjoint: bool = False, adjoint_arg: bool = False, name: str = "matmul"
-    ) -> Any:
-        """The product with matrices, with a list of one for each block, or with another operator.
-
-        The arguments are those of `tf.linalg.LinearOperator.matmul`; for a list the result is one.
-        """
-        if not isinstance(x, (list, tuple)) or len(x) != len(self._operators) or _is_matrix(x):
-            return super().matmul(x, adjoint=adjoint, adjoint_arg=adjoint_arg, name=name)
-        return [
-            part.matmul(each, adjoint=adjoint, adjoint_arg=adjoint_arg)
-            for part, each in zip(self._operators, x)
-        ]
-
-    def solve(
-        self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False, name: str = "solve"
-    ) -> Any:
-        """What has to be multiplied with this operator to give `rhs`, which may be a list for the blocks.
-
-        The arguments are those of `tf.linalg.LinearOperator.solve`; for a list the result is one.
-        """
-        if (
-            not isinstance(rhs, (list, tuple))
-            or len(rhs) != len(self._operators)
-            or _is_matrix(rhs)
-        ):
-            return super().solve(rhs, adjoint=adjoint, adjoint_arg=adjoint_arg, name=name)
-        return [
-            part.solve(each, adjoint=adjoint, adjoint_arg=adjoint_arg)
-            for part, each in zip(self._operators, rhs)
-        ]
-
-    def _blocks(self, x: Any, call: Callable, axis: int) -> Any:
-        sizes = [part._known_shape_tensor()[axis] for part in self._operators]
-        known = [part._size(axis) for part in self._operators]
-        pieces = split(x, sizes if None in known else known, axis=-2)
-        results = [call(part, piece) for part, piece in zip(self._operators, pieces)]
-        batch = functools.reduce(broadcast_dynamic_shape, [shape_of(each)[:-2] for each in results])
-        return concat(
-            [broadcast_to(each, concat([batch, shape_of(each)[-2:]], 0)) for each in results], -2
-        )
-
-    def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        x = maybe_adjoint(x, adjoint_arg)
-        axis = -2 if adjoint else -1
-        return self._blocks(x, lambda part, y: part._matmul(y, adjoint=adjoint), axis)
-
-    def _solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
-        rhs = maybe_adjoint(rhs, adjoint_arg)
-        axis = -1 if adjoint else -2
-        return self._blocks(rhs, lambda part, y: part._solve(y, adjoint=adjoint), axis)
-
-    def _determinant(self) -> Any:
-        return functools.reduce(operators_of.mul, (part._determinant() for part in self._operators))
-
-    def _log_abs_determinant(self) -> Any:
-        return functools.reduce(
-            operators_of.add, (part._log_abs_determinant() for part in self._operators)
-        )
-
-    def _trace(self) -> Any:
-        return functools.reduce(operators_of.add, (part._trace() for part in self._operators))
-
-    def _adjoint(self) -> LinearOperator:
-        return LinearOperatorBlockDiag([part.adjoint() for part in self._operators])
-
-    def _inverse(self) -> LinearOperator:
-        return LinearOperatorBlockDiag([part.inverse() for part in self._operators])
-
-    def _cholesky(self) -> LinearOperator:
-        return LinearOperatorBlockDiag([part.cholesky() for part in self._operators])
-
-
-def _is_matrix(x: Any) -> bool:
-    """Whether a list is a matrix of numbers, rather than one of matrices."""
-    return all(
-        isinstance(row, (list, tuple)) and not any(isinstance(v, (list, tuple)) for v in row)
-        for row in x
-    )
-
-
 @export("linalg.LinearOperatorHouseholder")
 class LinearOperatorHouseholder(LinearOperator):
     """The reflection at the hyperplane that is orthogonal to a vector.
@@ -617,6 +480,7 @@ class LinearOperatorHouseholder(LinearOperator):
         is_square: Hint = None,
         name: str = "LinearOperatorHouseholder",
     ):
+        given = as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square)
         if is_self_adjoint is False:
             raise ValueError("A Householder operator is always self adjoint.")
         if is_positive_definite:
@@ -629,8 +493,8 @@ class LinearOperatorHouseholder(LinearOperator):
         super().__init__(
             self._reflection_axis.dtype,
             name=name,
-            parameters={"reflection_axis": reflection_axis, "name": name},
-            **_hints(is_non_singular, True, False, True),
+            parameters={"reflection_axis": reflection_axis, **given, "name": name},
+            **as_hints(is_non_singular, True, False, True),
         )
 
     @property

@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from reflow.lang import errors, shapes
 from reflow.lang.dtypes import BOOL, COMPLEX, INTEGER, STRING, as_dtype, float32
 from reflow.lang.dtypes import variant as variant_dtype
 from reflow.lang.export import export
 from reflow.ops import shape_rules
 from reflow.ops.define import op
 from reflow.ops.public import public
+from reflow.ops.shape_rules import constant_value
 from reflow.ops.strings.hashes import fingerprint64, murmur64, siphash
 from reflow.ops.strings.string_ops import mapped, measured
 
@@ -226,6 +228,73 @@ def string_to_hash_bucket_v1(
     """
     given = _either("input", input, "string_tensor", string_tensor)
     return string_to_hash_bucket_op(given, num_buckets=num_buckets, name=name)
+
+
+# Fingerprints -------------------------------------------------------------------------------------
+
+
+def _fingerprint_shape(data, method):
+    rows = data._shape.with_rank_at_least(1)
+    known = constant_value(method)
+    if known is not None and bytes(known.item()) != b"farmhash64":
+        raise ValueError(f"Unsupported method: {known.item().decode()}")
+    return shapes.of((None if rows.rank is None else rows._dims[0], 8))
+
+
+@op(
+    "Fingerprint(data: T, method: string, *, T: type) -> fingerprint: uint8",
+    shape=_fingerprint_shape,
+    grad=None,
+    compile=False,
+)
+def fingerprint_op(xp, data, method):
+    """FarmHash's Fingerprint64 of each row, as 8 bytes; of rows of strings, that of theirs in a row."""
+    if not data.shape:
+        raise errors.InvalidArgumentError(
+            None, None, "`data` should have at least one dimension: []"
+        )
+    if method.shape:
+        raise errors.InvalidArgumentError(
+            None, None, f"`method` should be a scalar string: {list(method.shape)}"
+        )
+    if method.item() != b"farmhash64":
+        raise errors.InvalidArgumentError(
+            None, None, f"Unsupported fingerprint method: {method.item().decode()}"
+        )
+    if data.dtype == object:
+        texts = data.reshape(len(data), -1) if data.size else np.empty((len(data), 0), object)
+        prints = [[fingerprint64(text).to_bytes(8, "little") for text in row] for row in texts]
+        rows = [row[0] if len(row) == 1 else _of_row(b"".join(row)) for row in prints]
+    else:
+        rows = [_of_row(np.ascontiguousarray(row).tobytes()) for row in data]
+    return np.frombuffer(b"".join(rows), np.uint8).reshape(-1, 8).copy()
+
+
+def _of_row(data: bytes) -> bytes:
+    return fingerprint64(data).to_bytes(8, "little")
+
+
+@export("fingerprint")
+def fingerprint(data: Any, method: Any = "farmhash64", name: str | None = None) -> Any:
+    """A fingerprint of each row of a tensor: equal rows have equal ones, others hardly ever.
+
+    Args:
+      data: a tensor of any dtype and at least one dimension.
+      method: "farmhash64", a scalar string.
+      name: the name of the node.
+
+    Returns:
+      uint8, of shape `[rows, 8]`.
+
+    Raises:
+      InvalidArgumentError: for a scalar, or another method; ValueError in a graph.
+
+    >>> import reflow as tf
+    >>> print(tf.fingerprint(["a", "b"]).numpy())
+    [[227 117 223 182 101  66  69 179]
+     [ 22 241 200  94  33  96 178 163]]
+    """
+    return fingerprint_op(data, method, name=name)
 
 
 # Base 64 ------------------------------------------------------------------------------------------
