@@ -8,6 +8,7 @@ import reflow as tf
 
 LOADED = load("refusals")
 X = tf.constant([1.0, 2.0])
+tnp = tf.experimental.numpy
 INVALID = tf.errors.InvalidArgumentError
 
 
@@ -179,6 +180,9 @@ WRONG = [
         "Dtype of argument `keys`",
     ),
     (lambda: tf.compat.v1.placeholder(tf.float32), RuntimeError, "not compatible with eager"),
+    (lambda: tnp.matmul(tnp.ones([2, 3]), tnp.ones([2, 3])), ValueError, "inner dimensions"),
+    (lambda: tf.distribute.get_strategy().reduce("AVG", X, None), ValueError, "not a valid"),
+    (lambda: tf.experimental.dlpack.from_dlpack(3), TypeError, "takes a DLPack capsule, not 3"),
     (python_fails, tf.errors.UnknownError, r"IndexError: .* \(raised at .*test_misuse.py:\d+\)"),
     (python_fails_in_a_function, tf.errors.UnknownError, "KeyError: 'k'"),
     (python_gives_a_string, INVALID, "TypeError: .* Cannot convert 'a' to .* float32"),
