@@ -180,6 +180,11 @@ WRONG = [
         "Dtype of argument `keys`",
     ),
     (lambda: tf.compat.v1.placeholder(tf.float32), RuntimeError, "not compatible with eager"),
+    (
+        lambda: tf.vectorized_map(lambda x: x[0] + x[1], (tf.ones([3]), tf.ones([4]))),
+        INVALID,
+        r"the same first dimension, got \[3, 4\]",
+    ),
     (lambda: tnp.matmul(tnp.ones([2, 3]), tnp.ones([2, 3])), ValueError, "inner dimensions"),
     (lambda: tf.distribute.get_strategy().reduce("AVG", X, None), ValueError, "not a valid"),
     (lambda: tf.experimental.dlpack.from_dlpack(3), TypeError, "takes a DLPack capsule, not 3"),
