@@ -397,8 +397,12 @@ def test_eager_tensor_array():
     assert kept.stack().numpy().tolist() == [0.0, 0.0, 1.0]
     assert kept.size().numpy() == 3
     assert reflow.TensorArray.stack(kept).numpy().tolist() == [0.0, 0.0, 1.0]  # as libraries map it
-    parts = reflow.TensorArray(reflow.int32, 2, infer_shape=False).split([1, 2, 3], [1, 2])
+    parts = reflow.TensorArray(reflow.int32, 2).split([1, 2, 3], [1, 2])
     assert parts.concat().numpy().tolist() == [1, 2, 3]
+    with pytest.raises(errors.InvalidArgumentError, match=r"size of lengths \(3 vs. 2\)"):
+        reflow.TensorArray(reflow.int32, 3).split([1, 2, 3], [1, 2])
+    grown = reflow.TensorArray(reflow.int32, 0, dynamic_size=True).split([1, 2, 3], [1, 2])
+    assert grown.size().numpy() == 2 and grown.read(1).numpy().tolist() == [2, 3]
     rows = reflow.TensorArray(reflow.int32, 3, clear_after_read=False).unstack([1, 2, 3])
     assert rows.gather([2, 0]).numpy().tolist() == [3, 1]
     assert rows.scatter([0], [9]).read(0).numpy() == 9

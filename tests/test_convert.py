@@ -12,7 +12,6 @@ import reflow as tf
         (np.array([1.5]), "int32", [1]),
         (np.array([True]), "float32", [1.0]),
         (np.array([2]), "bool", [True]),
-        (np.array([1 + 2j]), "float32", [1.0]),
         (np.float32(1.5), "int64", 1),
         (True, "float32", 1.0),
         ([True, False], "int32", [1, 0]),
@@ -24,6 +23,12 @@ import reflow as tf
 def test_values_of_a_dtype(value, dtype, expected):
     tensor = tf.convert_to_tensor(value, dtype)
     assert tensor.dtype.name == dtype and tensor.numpy().tolist() == expected
+
+
+def test_numpy_warns_of_imaginary_parts_that_are_lost():
+    with pytest.warns(np.exceptions.ComplexWarning):
+        tensor = tf.convert_to_tensor(np.array([1 + 2j]), "float32")
+    assert tensor.numpy().tolist() == [1]
 
 
 @pytest.mark.parametrize(

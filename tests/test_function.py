@@ -2,6 +2,7 @@
 
 import collections
 import gc
+import warnings
 import weakref
 
 import numpy as np
@@ -803,3 +804,87 @@ Captures:
 def test_parameters_of_all_kinds_in_signatures(function, args, kwargs, line):
     concrete = tf.function(function, autograph=False).get_concrete_function(*args, **kwargs)
     assert concrete.pretty_printed_signature(verbose=False) == line
+
+
+def _retracing_warnings(caplog, calls):
+    caplog.clear()
+    calls()
+    told = [r.getMessage() for r in caplog.records]
+    return [message.split(" calls")[0] for message in told if "retracing" in message]
+
+
+def test_retracing_is_told_of_twice_for_a_function(caplog):
+    f = tf.function(lambda x: x + 1)
+
+    def calls():
+        for n in range(1, 13):
+            f(tf.ones([n]))
+            f(tf.ones([n]))
+
+    assert _retracing_warnings(caplog, calls) == ["5 out of the last 9", "6 out of the last 11"]
+
+
+def test_functions_made_in_a_loop_are_told_of(caplog):
+    class Model:
+        @tf.function
+        def __call__(self, x):
+            return x
+
+    def made():
+        for n in range(12):
+            tf.function(lambda x: x + n)(tf.constant(1))  # noqa: B023
+
+    def methods():
+        for _ in range(12):
+            Model()(tf.constant(1))
+
+    for calls in (made, methods):
+        assert _retracing_warnings(caplog, calls) == ["5 out of the last 5", "6 out of the last 6"]
+
+
+def test_recursion_and_traces_in_a_function_are_no_retracing(caplog):
+    @tf.function
+    def factorial(n):
+        return factorial(n - 1) * n if n > 0 else tf.constant(1)
+
+    @tf.function
+    def inner(x):
+        return x * 2
+
+    @tf.function
+    def outer(x):
+        for n in range(1, 20):
+            inner(tf.ones([n]))
+        return x
+
+    fails = tf.function(lambda n: [][n])
+
+    def calls():
+        assert factorial(12).numpy() == 479001600
+        outer(tf.constant(1))
+        for n in range(10):
+            inner.get_concrete_function(tf.TensorSpec([n, n]))
+            with pytest.raises(IndexError):
+                fails(n)
+
+    assert _retracing_warnings(caplog, calls) == []
+
+
+def test_compiling_does_not_make_python_forget_what_it_warned_of():
+    def warned():
+        warnings.warn("of the program", stacklevel=1)
+
+    v = tf.Variable(tf.ones([100]))
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("default")
+        for i in range(3):
+
+            @tf.function(jit_compile=True)
+            def step(x):
+                v.assign_add(x * i)  # noqa: B023
+                return tf.reduce_sum(v)
+
+            step(tf.ones([100]))
+            tf.constant(np.array([1.5, 2.5]), tf.int32)
+            warned()
+    assert [str(each.message) for each in shown] == ["of the program"]

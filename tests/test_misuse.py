@@ -8,6 +8,7 @@ import reflow as tf
 
 LOADED = load("refusals")
 X = tf.constant([1.0, 2.0])
+tnp = tf.experimental.numpy
 INVALID = tf.errors.InvalidArgumentError
 
 
@@ -92,6 +93,20 @@ def too_few_specs():
 def call_a_trace_with_another_dtype():
     double = tf.function(lambda a: a + a)
     double.get_concrete_function(tf.TensorSpec([], tf.string))(tf.constant(1))
+
+
+def assign_an_item():
+    @tf.function
+    def f(x):
+        x[0] = 1.0
+        return x
+
+    f(X)
+
+
+def on_a_device_of_no_name():
+    with tf.device("/nope:0"):
+        pass
 
 
 def iterate_a_scalar():
@@ -179,6 +194,25 @@ WRONG = [
         "Dtype of argument `keys`",
     ),
     (lambda: tf.compat.v1.placeholder(tf.float32), RuntimeError, "not compatible with eager"),
+    (
+        lambda: tf.vectorized_map(lambda x: x[0] + x[1], (tf.ones([3]), tf.ones([4]))),
+        INVALID,
+        r"the same first dimension, got \[3, 4\]",
+    ),
+    (lambda: X.__setitem__(0, 1.0), TypeError, "item assignment.*tensor_scatter_nd_update"),
+    (lambda: tf.Variable(X).__setitem__(0, 1.0), TypeError, r"variable\[...\].assign"),
+    (assign_an_item, TypeError, "'SymbolicTensor' object does not support item assignment"),
+    (
+        lambda: tf.function(lambda i: [1, 2][i])(tf.constant(1)),
+        TypeError,
+        r"symbolic tensor \(i:0\) has no value .* tf.gather takes from a list",
+    ),
+    (lambda: tf.einsum("ij,jk>ik", X, X), ValueError, "'jk>ik' is not letters"),
+    (lambda: tf.strings.format("{} {}", X), ValueError, r"1 input tensor\(s\) != 2"),
+    (on_a_device_of_no_name, ValueError, "Unknown attribute 'nope:0'"),
+    (lambda: tnp.matmul(tnp.ones([2, 3]), tnp.ones([2, 3])), ValueError, "inner dimensions"),
+    (lambda: tf.distribute.get_strategy().reduce("AVG", X, None), ValueError, "not a valid"),
+    (lambda: tf.experimental.dlpack.from_dlpack(3), TypeError, "takes a DLPack capsule, not 3"),
     (python_fails, tf.errors.UnknownError, r"IndexError: .* \(raised at .*test_misuse.py:\d+\)"),
     (python_fails_in_a_function, tf.errors.UnknownError, "KeyError: 'k'"),
     (python_gives_a_string, INVALID, "TypeError: .* Cannot convert 'a' to .* float32"),

@@ -251,3 +251,59 @@ def test_gradients_that_lead_nowhere_are_not_computed(monkeypatch):
     assert len(calls) == 2
     tape.gradient(y, [x, w])
     assert len(calls) == 4
+
+
+def test_symbolic_gradients_in_a_function_of_what_eager_code_made():
+    variable, constant = tf.Variable([1.0, 2.0]), tf.constant([3.0, 4.0])
+
+    @tf.function
+    def f():
+        y = tf.reduce_sum(variable * variable * constant)
+        inner = tf.function(lambda: tf.gradients(tf.reduce_sum(variable**3), variable)[0])
+        return [*tf.gradients(y, [variable, constant]), inner(), tf.gradients(y, tf.constant(1.0))]
+
+    of_variable, of_constant, of_inner, of_nothing = f()
+    assert of_variable.numpy().tolist() == [6, 16]
+    assert of_constant.numpy().tolist() == [1, 4]
+    assert of_inner.numpy().tolist() == [3, 12]
+    assert of_nothing == [None]
+
+
+@pytest.mark.parametrize("call", [lambda f: f, tf.function])
+def test_recompute_grad(call):
+    w, u = tf.Variable(2.0), tf.Variable(3.0)
+    runs = []
+
+    @tf.recompute_grad
+    def f(x, y):
+        runs.append(1)
+        return tf.tanh(w * x), y + 0.0 * u * x
+
+    def gradients(x, y):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape(persistent=True) as tape:
+                tape.watch([x, y])
+                h, _ = f(x, y)
+                twice, _ = f(x, x)
+            first = [tape.gradient(h, each) for each in (x, y, w, u)]
+            total = tape.gradient(twice, x)
+        return [*first, total, outer.gradient(total, x)]
+
+    x, y = tf.constant(0.3), tf.constant(0.4)
+    found = [g.numpy() for g in call(gradients)(x, y)]
+    slope = 1 - np.tanh(0.6) ** 2
+    second = -8 * np.tanh(0.6) * slope
+    np.testing.assert_allclose(found, [2 * slope, 0, 0.3 * slope, 0, 2 * slope, second], rtol=1e-5)
+    assert len(runs) > 2  # more than the calls: for the gradient too
+
+
+def test_gradients_within_a_persistent_tape_are_warned_of_once_for_a_line(caplog):
+    x = tf.constant(2.0)
+    for _ in range(3):
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            first = tape.gradient(x**3, x)
+        assert tape.gradient(first, x).numpy() == 12
+    told = [r.getMessage() for r in caplog.records if "persistent tape" in r.getMessage()]
+    assert len(told) == 1

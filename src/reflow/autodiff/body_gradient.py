@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from reflow.autodiff import engine
 from reflow.autodiff.gradients import between
 from reflow.lang import context, dtypes, errors
@@ -207,6 +209,34 @@ def dense(gradient: Any) -> Any:
     return convert_to_tensor(gradient) if isinstance(gradient, IndexedSlices) else gradient
 
 
+def gradients_of_parts(
+    parts: Sequence[tuple[int, str]], tensors: Sequence[Any], sources: Sequence[Any]
+) -> dict[int, Any]:
+    """Gradients by the positions of their sources.
+
+    Args:
+      parts: what each of `tensors` is: the gradient of the source at a position, or, where that is sparse, its
+        "values" or "indices".
+    """
+    found: dict[int, dict[str, Any]] = {}
+    for (i, part), tensor in zip(parts, tensors):
+        found.setdefault(i, {})[part] = tensor
+    return {
+        i: each[""] if "" in each else IndexedSlices(**each, dense_shape=_shape_of(sources[i]))
+        for i, each in found.items()
+    }
+
+
+def _shape_of(source: Any) -> Any:
+    """The shape of a tensor, or of the variable behind a handle."""
+    if source.dtype is dtypes.resource:
+        dtype, shape = handle_type(source)
+        if shape.is_fully_defined():
+            return REGISTRY["Identity"](np.array(shape.as_list(), np.int32))
+        source = REGISTRY["ReadVariableOp"](source, dtype=dtype)
+    return REGISTRY["Shape"](source)
+
+
 def zeros_for(tensor: SymbolicTensor) -> Any:
     """Zeros in the shape of the gradient of `tensor`; of a handle, in that of the variable."""
     if tensor.dtype is dtypes.resource:
@@ -217,15 +247,14 @@ def zeros_for(tensor: SymbolicTensor) -> Any:
             )
         if not shape.is_fully_defined():
             return REGISTRY["ZerosLike"](REGISTRY["ReadVariableOp"](tensor, dtype=dtype))
-        return _zeros(shape, dtype)
+        return zeros(shape, dtype)
     if tensor.dtype is not dtypes.variant and tensor.shape.is_fully_defined():
-        return _zeros(tensor.shape, tensor.dtype.base_dtype)
+        return zeros(tensor.shape, tensor.dtype.base_dtype)
     return REGISTRY["ZerosLike"](tensor)
 
 
-def _zeros(shape: Any, dtype: dtypes.DType) -> Any:
-    import numpy as np
-
+def zeros(shape: Any, dtype: dtypes.DType) -> Any:
+    """Zeros of a shape that is fully known."""
     return REGISTRY["Fill"](np.array(shape.as_list(), np.int32), np.zeros((), dtype.np))
 
 

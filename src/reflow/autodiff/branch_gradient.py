@@ -10,12 +10,16 @@ from reflow.autodiff.body_gradient import (
     GradientGraph,
     append_outputs,
     dense,
+    gradients_of_parts,
+    rest_of,
     reverse,
+    zeros,
     zeros_for,
 )
 from reflow.lang.context import current_graph
 from reflow.lang.func_graph import FuncGraph, functions_of
 from reflow.lang.graph import Operation
+from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.tensor import SymbolicTensor
 from reflow.ops.control_flow.branches import add_call, base_dtypes, has_side_effects, unify_captures
@@ -30,8 +34,8 @@ _FUNCTIONS = {
 }
 
 
-def branch_gradient(op: Operation, grads: Sequence[Any]) -> list[Any]:
-    """The gradients of the inputs of a node that calls one of its functions.
+def branch_gradient(op: Operation, grads: Sequence[Any], sparse: bool = True) -> list[Any]:
+    """The gradients of the inputs of a node that calls one of its functions, also sparse ones if that may be.
 
     The gradient is a node of the same kind, which takes the branch that the node took. What it needs of
     the intermediate results becomes further outputs of the node; branches that do not compute them
@@ -55,28 +59,19 @@ def branch_gradient(op: Operation, grads: Sequence[Any]) -> list[Any]:
         with body.as_default():
             seeded = [(function.outputs[j], g) for j, g in seeds]
             gradients = reverse(function, seeded)
-            found.append(
-                {
-                    j: dense(gradients[id(t)])
-                    for j, t in enumerate(function.inputs)
-                    if id(t) in gradients
-                }
-            )
+            positions = enumerate(function.inputs)
+            found.append({j: gradients[id(t)] for j, t in positions if id(t) in gradients})
         bodies.append(body)
     wanted = sorted({j for each in found for j in each})
     if not wanted:
         return [None] * len(op.inputs)
-    for body, gradients in zip(bodies, found):
-        with body.as_default():
-            outputs = []
-            for j in wanted:
-                gradient = gradients.get(j)
-                if gradient is None:
-                    gradient = zeros_for(body.capture(inputs[j]))
-                elif gradient.op.graph is not body:
-                    gradient = body.capture(gradient)
-                outputs.append(gradient)
-            body.outputs = outputs
+    parts: list[tuple[int, str]] = []
+    for j in wanted:
+        rows = _rows_of([each[j] for each in found if j in each], len(bodies)) if sparse else None
+        parts += [(j, "")] if rows is None else [(j, "values"), (j, "indices")]
+        for body, gradients in zip(bodies, found):
+            with body.as_default():
+                body.outputs += _outputs(body, gradients.get(j), inputs[j], rows)
     _hand_out(op, functions, bodies)
     captured = unify_captures(bodies)
     shapes = []
@@ -86,10 +81,40 @@ def branch_gradient(op: Operation, grads: Sequence[Any]) -> list[Any]:
             shape = shape.most_specific_compatible_shape(each.shape)
         shapes.append(shape)
     node = _add(op, graph, bodies, captured, shapes, first)
-    results: list[Any] = [None] * len(op.inputs)
-    for j, tensor in zip(wanted, node.outputs):
-        results[first + j] = REGISTRY["Identity"](tensor)
-    return results
+    tensors = [REGISTRY["Identity"](tensor) for tensor in node.outputs]
+    sources = [t if t.op.graph is graph else graph.capture(t) for t in inputs]
+    results = gradients_of_parts(parts, tensors, sources)
+    return [None] * first + rest_of(len(inputs), results)
+
+
+def _rows_of(gradients: Sequence[Any], branches: int) -> list[tuple[Any, Any]] | None:
+    """The dtypes and shapes of a sparse gradient's values and indices; None if it becomes dense.
+
+    It does where branches differ in the number of rows: such a node could not be compiled.
+    """
+    kinds = []
+    for each in gradients:
+        if not isinstance(each, IndexedSlices):
+            return None
+        kinds.append([(t.dtype.base_dtype, t.shape) for t in (each.values, each.indices)])
+    if branches > 1 and not all(
+        dtype is kinds[0][i][0] and shape.is_fully_defined() and shape == kinds[0][i][1]
+        for kind in kinds
+        for i, (dtype, shape) in enumerate(kind)
+    ):
+        return None
+    return kinds[0]
+
+
+def _outputs(body: GradientGraph, gradient: Any, source: Any, rows: Any) -> list[Any]:
+    """What a body gives as a gradient: a tensor, or the values and the indices of `rows`."""
+    if rows is None:
+        tensors = [zeros_for(body.capture(source)) if gradient is None else dense(gradient)]
+    elif gradient is None:  # zeros at row 0
+        tensors = [zeros(shape, dtype) for dtype, shape in rows]
+    else:
+        tensors = [gradient.values, gradient.indices]
+    return [t if t.op.graph is body else body.capture(t) for t in tensors]
 
 
 def _hand_out(

@@ -14,6 +14,7 @@ from reflow.autodiff import engine
 from reflow.autodiff.branch_gradient import branch_gradient
 from reflow.lang import dtypes, shapes
 from reflow.lang.func_graph import FuncGraph, functions_of
+from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.resource import handle_type
 from reflow.lang.tensor import SymbolicTensor
@@ -28,14 +29,15 @@ class Backward:
       sources: where the inputs of `function` come from: ("input", i), ("output", i) of the forward
         function, ("gradient", i) that arrives at the i-th of its outputs, or ("outside", tensor) of eager
         code, which a gradient of the user's reads and the forward function does not.
-      targets: which inputs of the forward function the outputs of `function` are the gradients of.
+      targets: which inputs of the forward function the outputs of `function` are the gradients of, and
+        which part of a sparse one: see `gradients_of_parts`.
     """
 
     def __init__(
         self,
         function: FuncGraph | None,
         sources: Sequence[tuple[str, Any]] = (),
-        targets: Sequence[int] = (),
+        targets: Sequence[tuple[int, str]] = (),
     ):
         self.function = function
         self.sources = sources
@@ -79,29 +81,31 @@ def backward(function: FuncGraph, seeds: tuple[int, ...]) -> tuple[Backward, tup
     return cache[seeds]
 
 
-def differentiated(function: FuncGraph, seeds: Sequence[int]) -> tuple[FuncGraph, Backward]:
+def differentiated(
+    function: FuncGraph, seeds: Sequence[int], sparse: bool = True
+) -> tuple[FuncGraph, Backward]:
     """The function with its residuals as further outputs, and the gradient that takes them."""
-    call = _Call(function, seeds)
+    call = _Call(function, seeds, sparse)
     rewritten = call.node.attrs["f"]
     if not call.targets:
         return rewritten, Backward(None)
-    node = call.found[call.targets[0]].op.inputs[0].op
+    node = call.results[0].op.inputs[0].op
     (body,) = functions_of(node)
     at: dict[int, tuple[str, Any]] = {id(t): ("input", i) for i, t in enumerate(call.inputs)}
     at |= {id(t): ("gradient", i) for i, t in call.arriving.items()}
     at |= {id(t): ("output", i) for i, t in enumerate(call.node.outputs)}
     at |= {id(inner): ("outside", outer) for outer, inner in call.graph.captures}
-    order = [call.found[i].op.inputs[0].value_index for i in call.targets]
+    order = [tensor.op.inputs[0].value_index for tensor in call.results]
     gradient = body.variant(outputs=[body.outputs[i] for i in order])
     return rewritten, Backward(gradient, [at[id(t)] for t in node.inputs], call.targets)
 
 
 def recomputing(function: FuncGraph, seeds: Sequence[int]) -> Backward:
     """The gradient of a function that runs the function once more, and needs no residuals."""
-    call = _Call(function, seeds)
+    call = _Call(function, seeds, sparse=False)
     if not call.targets:
         return Backward(None)
-    call.graph.outputs = [call.found[i] for i in call.targets]
+    call.graph.outputs = call.results
     sources: list[tuple[str, Any]] = [("input", i) for i in range(len(call.inputs))]
     sources += [("gradient", i) for i in call.arriving]
     sources += [("outside", outer) for outer in call.graph.external_captures]
@@ -115,10 +119,10 @@ class _Call:
       node: the call.
       inputs, arriving: the arguments of the graph: of the function, and the gradients of the outputs
         `seeds` by position.
-      found: the gradient of each input, or None; `targets` are those that have one.
+      results: the gradients of the inputs, or the parts of sparse ones; `targets` says which is which.
     """
 
-    def __init__(self, function: FuncGraph, seeds: Sequence[int]):
+    def __init__(self, function: FuncGraph, seeds: Sequence[int], sparse: bool):
         self.graph = caller = FuncGraph(f"{function.name}_call", None)
         with caller.as_default():
             self.inputs = [_argument(caller, t) for t in function.inputs]
@@ -131,8 +135,17 @@ class _Call:
                 [t.shape for t in function.outputs],
             )
             count = len(function.outputs)
-            self.found = branch_gradient(self.node, [self.arriving.get(i) for i in range(count)])
-        self.targets = [i for i, gradient in enumerate(self.found) if gradient is not None]
+            arriving = [self.arriving.get(i) for i in range(count)]
+            found = branch_gradient(self.node, arriving, sparse)
+        self.targets: list[tuple[int, str]] = []
+        self.results: list[Any] = []
+        for i, gradient in enumerate(found):
+            if isinstance(gradient, IndexedSlices):
+                self.targets += [(i, "values"), (i, "indices")]
+                self.results += [gradient.values, gradient.indices]
+            elif gradient is not None:
+                self.targets.append((i, ""))
+                self.results.append(gradient)
 
 
 def _argument(graph: FuncGraph, like: SymbolicTensor) -> SymbolicTensor:

@@ -182,19 +182,25 @@ def recompute_grad(f: Callable) -> Callable:
         def grad(*dys: Any, variables: Any = None) -> Any:
             from reflow.autodiff.gradients import gradients
 
-            sources = [*nest.flatten(list(args)), *(variables or [])]
+            flat = nest.flatten(list(args))
+            zero = {"unconnected_gradients": "zero"}
             if context.current_graph() is None:
                 from reflow.autodiff.tape import GradientTape
 
                 with GradientTape() as again:
-                    again.watch([s for s in sources if hasattr(s, "dtype")])
-                    value = f(*args, **kwargs)
-                found = again.gradient(value, sources, output_gradients=list(dys))
+                    own = [REGISTRY["Identity"](a) for a in flat]  # apart, if one is given twice
+                    again.watch([a for a in own if engine.is_trainable(a)])
+                    value = f(*nest.pack_sequence_as(list(args), own), **kwargs)
+                sources = [*own, *(variables or [])]
+                found = again.gradient(value, sources, output_gradients=list(dys), **zero)
             else:
                 with graph_control(dys):
-                    value = f(*[REGISTRY["Identity"](a) for a in args], **kwargs)
-                found = gradients(nest.flatten(value), sources, list(dys))
-            n = len(nest.flatten(list(args)))
+                    own = [REGISTRY["Identity"](a) for a in flat]
+                    value = f(*nest.pack_sequence_as(list(args), own), **kwargs)
+                sources = [*own, *(variables or [])]
+                found = gradients(nest.flatten(value), sources, list(dys), **zero)
+            found = [convert_to_tensor(g) for g in found]  # sparse ones become dense
+            n = len(flat)
             return (found[:n], found[n:]) if variables is not None else found
 
         return result, grad

@@ -123,9 +123,9 @@ def gradients(
     ys, xs, grad_ys = ([composite.inner(each) for each in given] for given in (ys, xs, grad_ys))
     with name_scope(name, "gradients") as scope:
         ys = [_differentiable(y, graph) for y in ys]
-        sources = [_source(x) for x in xs]
+        sources = [_source(x, graph) for x in xs]
         seeds = [(y, _seed(y, given, i)) for i, (y, given) in enumerate(zip(ys, grad_ys))]
-        stopped = frozenset(id(_source(t)) for t in stop)
+        stopped = frozenset(id(_source(t, graph)) for t in stop)
         found = _walk(graph, seeds, sources, stopped, colocate_gradients_with_ops, scope)
         result = [found.get(id(source)) for source in sources]
         if unconnected_gradients == UnconnectedGradients.ZERO:
@@ -177,16 +177,25 @@ def variable_source(x: Any) -> Any:
     return x.handle if getattr(x, "_should_act_as_resource_variable", False) else None
 
 
-def _source(x: Any) -> SymbolicTensor:
-    """The tensor at which the gradient of `x` arrives: for a variable its handle or reference."""
+def _source(x: Any, graph: Graph) -> Any:
+    """The tensor at which the gradient of `x` arrives: for a variable its handle or reference.
+
+    For what eager code made it is the placeholder that stands for it in the function around.
+    """
     if isinstance(x, SymbolicTensor):
         return x
     source = variable_source(x)
-    if source is not None:
-        return source
-    if hasattr(x, "values") and hasattr(x, "indices"):
-        return x.values
-    return convert_to_tensor(x)
+    if source is None:
+        source = (
+            x.values if hasattr(x, "values") and hasattr(x, "indices") else convert_to_tensor(x)
+        )
+    around: Any = None if isinstance(source, SymbolicTensor) else graph
+    while around is not None:
+        found = getattr(around, "_captures", {}).get(id(source))
+        if found is not None:
+            return found[1]
+        around = getattr(around, "outer_graph", None)
+    return source
 
 
 def _differentiable(y: Any, graph: Graph) -> SymbolicTensor:
@@ -286,7 +295,7 @@ def _walk(
     through = _outside(wanted) if hasattr(graph, "_outer_of") else _no_further
     seeds = [(through(y), seed) for y, seed in seeds]
     nodes = between([y for y, _ in seeds], sources, stop, through)
-    producers = {s.op for s in sources}
+    producers = {s.op for s in sources if isinstance(s, SymbolicTensor)}  # others lead nowhere
 
     def around(op: Operation) -> Any:
         if colocate:

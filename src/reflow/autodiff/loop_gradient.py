@@ -2,7 +2,8 @@
 
 The forward loop pushes the residuals of each iteration onto lists, one for each, and the gradient's loop
 takes them off again. What the loop captured, such as weights, gets the sum of the gradients of all
-iterations; sparse gradients are collected rather than added.
+iterations. Sparse gradients are collected in TF 1's graphs, and added up to a dense one in functions, as
+TensorFlow's loops do: norms of gradients and optimizers tell the two apart.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ from reflow.autodiff.body_gradient import (
     GradientGraph,
     append_outputs,
     dense,
+    gradients_of_parts,
     in_graph_of,
     reverse,
     zeros_for,
 )
 from reflow.lang import dtypes
-from reflow.lang.context import current_graph
+from reflow.lang.context import current_graph, executing_eagerly_outside_functions
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.func_graph import BodyGraph, FuncGraph
 from reflow.lang.graph import Operation
 from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import REGISTRY
-from reflow.lang.resource import handle_type
 from reflow.lang.shapes import SCALAR
 from reflow.lang.slices import is_pure, slice_of
 from reflow.lang.tensor import SymbolicTensor
@@ -200,32 +201,34 @@ class _LoopGradient:
             value = found.get(id(self.body.inputs[i]))
             if value is None:
                 continue
-            source = self._here(self.op.inputs[i])
-            if isinstance(value, IndexedSlices):
+            sparse = isinstance(value, IndexedSlices)
+            if sparse and not executing_eagerly_outside_functions():
                 sums += _collected(gradient, i, value)
                 continue
-            start = zeros_for(source)
+            start = zeros_for(self._here(self.op.inputs[i]))
             held = gradient.add_input(start.dtype, start.shape, f"sum_{i}")
             with gradient.as_default():
-                value = _inside(gradient, value)
-                sums.append(_Sum(i, start, engine.add_up([held, value]), ""))
+                if sparse:
+                    rows = (_inside(gradient, t) for t in (value.indices, value.values))
+                    after = _with_rows(held, *rows)
+                else:
+                    after = engine.add_up([held, _inside(gradient, value)])
+                sums.append(_Sum(i, start, after, ""))
         return sums
 
     def _summed(self, sums: Sequence[_Sum], outputs: Sequence[Any]) -> dict[int, Any]:
-        results: dict[int, Any] = {}
-        parts: dict[int, dict[str, Any]] = {}
+        tensors = []
         for each, tensor in zip(sums, outputs):
-            if not each.part:
-                results[each.position] = REGISTRY["Identity"](tensor)
-                continue
-            joined, _ = REGISTRY["TensorListConcatV2"](
-                tensor, each.element_shape, np.zeros(0, np.int64), element_dtype=each.element_dtype
-            )
-            parts.setdefault(each.position, {})[each.part] = joined
-        for i, slices in parts.items():
-            source = self._here(self.op.inputs[i])
-            results[i] = IndexedSlices(slices["values"], slices["indices"], _dense_shape(source))
-        return results
+            if each.part:
+                tensor, _ = REGISTRY["TensorListConcatV2"](
+                    *(tensor, each.element_shape, np.zeros(0, np.int64)),
+                    element_dtype=each.element_dtype,
+                )
+            else:
+                tensor = REGISTRY["Identity"](tensor)
+            tensors.append(tensor)
+        sources = {i: self._here(self.op.inputs[i]) for i in self.constant}
+        return gradients_of_parts([(each.position, each.part) for each in sums], tensors, sources)
 
     # Residuals -----------------------------------------------------------------------------------
 
@@ -359,6 +362,11 @@ class _Sum:
         self.element_dtype: Any = None
 
 
+def _with_rows(held: Any, indices: Any, values: Any) -> Any:
+    """A sum after the rows of a sparse gradient."""
+    return REGISTRY["TensorScatterAdd"](held, REGISTRY["ExpandDims"](indices, -1), values)
+
+
 def _collected(gradient: GradientGraph, position: int, value: IndexedSlices) -> list[_Sum]:
     """Lists of the values and of the indices of a sparse gradient."""
     sums = []
@@ -387,15 +395,6 @@ def _shape_input(sizes: Any) -> np.ndarray:
     if sizes is None:
         return np.array(-1, np.int32)
     return np.array([-1 if d is None else d for d in sizes], np.int32)
-
-
-def _dense_shape(source: SymbolicTensor) -> Any:
-    if source.dtype is dtypes.resource:
-        dtype, shape = handle_type(source)
-        if shape.is_fully_defined():
-            return REGISTRY["Identity"](np.array(shape.as_list(), np.int32))
-        source = REGISTRY["ReadVariableOp"](source, dtype=dtype)
-    return REGISTRY["Shape"](source)
 
 
 def _is_steady(body: FuncGraph, tensor: SymbolicTensor) -> bool:

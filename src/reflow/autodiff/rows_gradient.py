@@ -30,7 +30,7 @@ def rows_gradient(op: Any, grads: Sequence[Any]) -> list[Any]:
     if not arriving:
         return results
     by_row = len(op.attrs["Targuments"])
-    rewritten, backward = differentiated(function, tuple(arriving))
+    rewritten, backward = differentiated(function, tuple(arriving), sparse=False)
     residuals = rewritten.outputs[len(op.outputs) :]
     if isinstance(op, Operation) and not any(t.dtype is dtypes.variant for t in residuals):
         _hand_out(op, rewritten, residuals)
@@ -42,7 +42,7 @@ def rows_gradient(op: Any, grads: Sequence[Any]) -> list[Any]:
         backward = recomputing(function, tuple(arriving))
     if backward.function is None:
         return results
-    for i, gradient in zip(backward.targets, _applied(op, backward, arriving, by_row)):
+    for (i, _), gradient in zip(backward.targets, _applied(op, backward, arriving, by_row)):
         results[i] = gradient if i < by_row else REGISTRY["Sum"](gradient, 0)
     return results
 

@@ -167,6 +167,15 @@ class GradientTape:
           RuntimeError: on the second call of a tape that is not persistent.
           ValueError: if `unconnected_gradients` is neither.
         """
+        if self._recording and self._persistent:
+            from reflow.platform import tf_logging
+
+            tf_logging.log_first_n(
+                tf_logging.WARN,
+                "GradientTape.gradient is called within the context of a persistent tape, which then records the "
+                "gradient too: call it after the `with`, unless you want derivatives of it.",
+                1,
+            )
         self._use(unconnected_gradients)
         wholes = [composite.inner(t) for t in nest.flatten(target)]
         # As the function that is traced sees them, like the sources.

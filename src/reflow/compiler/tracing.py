@@ -91,8 +91,8 @@ def _build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
         [_spec(store.get(h), sharding) for h in read],
         [_spec(values[i], sharding) for i in dynamic],
     )
-    with warnings.catch_warnings(), postponed:
-        warnings.filterwarnings("ignore", message="Some donated buffers were not usable")
+    _ignore_unused_donations()
+    with postponed:
         given_away: tuple[int, ...] = (0,)
         staged = jax.jit(traced, donate_argnums=given_away).trace(*specs)
         if any(kind is Unusual for _, kind, _ in found["checks"]):
@@ -129,6 +129,20 @@ def _build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
     return Executable(
         call, donated, given, found["written"], dynamic, found["layout"], found["checks"]
     )
+
+
+_UNUSED_DONATIONS = "Some donated buffers were not usable"
+
+
+def _ignore_unused_donations() -> None:
+    """Keeps JAX from telling programs of variables that no result can take the memory of.
+
+    `warnings.catch_warnings` is no way to do so: Python forgets what it showed of the program's own
+    warnings, and shows them again; and other threads may be compiling.
+    """
+    first = warnings.filters[0][1] if warnings.filters else None
+    if getattr(first, "pattern", None) != _UNUSED_DONATIONS:
+        warnings.filterwarnings("ignore", message=_UNUSED_DONATIONS)
 
 
 def _fused(

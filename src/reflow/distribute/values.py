@@ -22,10 +22,16 @@ def as_reduce_op(value: Any) -> ReduceOp:
     """A `ReduceOp` from itself or from its name, in any case.
 
     Raises:
-      TypeError: if it is neither.
+      ValueError: if it is another word.
+      TypeError: if it is something else.
     """
     if isinstance(value, str):
-        value = {"SUM": ReduceOp.SUM, "MEAN": ReduceOp.MEAN}.get(value.upper(), value)
+        named = {"SUM": ReduceOp.SUM, "MEAN": ReduceOp.MEAN}.get(value.upper())
+        if named is None:
+            raise ValueError(
+                f"{errors.user_site()}: {value!r} is not a valid ReduceOp: 'SUM' or 'MEAN'"
+            )
+        return named
     if isinstance(value, ReduceOp):
         return value
     raise TypeError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -406,8 +405,7 @@ def _from_numpy(array: np.ndarray, dtype: DType | None) -> np.ndarray:
             f"{errors.user_site()}: Failed to convert a NumPy array of {array.dtype} to a Tensor "
             f"of {dtype.name}."
         )
-    with np.errstate(invalid="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+    with np.errstate(invalid="ignore"):
         return array.astype(_plain(dtype))  # numbers of any kind are cast, as TensorFlow does
 
 

@@ -9,6 +9,8 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from reflow.lang import errors
+
 _PART = re.compile(r"^(?:(job|replica|task|device):(.+)|(cpu|gpu|tpu|CPU|GPU|TPU)(?::(\d+|\*))?)$")
 
 
@@ -50,7 +52,8 @@ class DeviceSpec:
             match = _PART.match(part)
             if match is None:
                 raise ValueError(
-                    f"Unknown attribute '{part}' is encountered while parsing the device name '{spec}'."
+                    f"{errors.user_site()}: Unknown attribute '{part}' is encountered while parsing the "
+                    f"device name '{spec}'."
                 )
             key, value, kind, index = match.groups()
             if key == "job":

@@ -69,6 +69,12 @@ class Tensor(CoreTensor):
     def _rank(self) -> int | None:
         return self.shape.rank
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise TypeError(
+            f"{errors.user_site()}: {type(self).__name__!r} object does not support item assignment: a tensor "
+            "does not change. Use x = tf.tensor_scatter_nd_update(x, indices, updates), or tf.where."
+        )
+
     def ref(self) -> Reference:
         """A hashable stand-in for this tensor, for sets and dictionary keys."""
         return Reference(self)
@@ -201,7 +207,10 @@ class SymbolicTensor(Tensor):
         )
 
     def __float__(self) -> float:
-        raise TypeError(f"a symbolic tensor ({self.name}) has no value to convert to a number")
+        raise TypeError(
+            f"{errors.user_site()}: a symbolic tensor ({self.name}) has no value to convert to a number. "
+            "Compute with the tensor itself; tf.cast changes its dtype, tf.gather takes from a list."
+        )
 
     __int__ = __index__ = __float__
 

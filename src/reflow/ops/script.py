@@ -610,7 +610,7 @@ def string_format(
         inputs = [inputs]
     if template.count(placeholder) != len(inputs):
         raise ValueError(
-            f"{len(inputs)} input tensor(s) != {template.count(placeholder)} placeholder(s)"
+            f"{errors.user_site()}: {len(inputs)} input tensor(s) != {template.count(placeholder)} placeholder(s)"
         )
     tensors = [convert_to_tensor(x) for x in inputs]
     return string_format_op(

@@ -297,6 +297,7 @@ def vectorized_map(
 
     Raises:
       TypeError: if `fn` is not callable.
+      InvalidArgumentError: if first dimensions differ.
       ValueError: if `elems` holds a scalar, or an op needs the fallback that is not allowed.
 
     >>> import reflow as tf
@@ -326,6 +327,12 @@ def _vectorized(fn: Callable[..., Any], elems: Any, fallback: bool, site: str) -
                 f"{site}: Elements in elems must be 1+ dimensional Tensors, not scalars"
             )
         sizes = [t.shape[0] if t.shape.rank else None for t in tensors]
+        if len({size for size in sizes if size not in (None, 1)}) > 1:
+            raise errors.InvalidArgumentError(
+                None,
+                None,
+                f"{site}: Elements in elems must have the same first dimension, got {sizes}",
+            )
         count = _count(tensors, sizes)
         alone = [size == 1 and not (isinstance(count, int) and count == 1) for size in sizes]
         rows = []

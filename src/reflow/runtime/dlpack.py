@@ -43,8 +43,18 @@ def from_dlpack(dlcapsule: Any) -> EagerTensor:
 
     Args:
       dlcapsule: what `to_dlpack` of a framework gave, of memory of the CPU; or any array.
+
+    Raises:
+      TypeError: if it is neither.
     """
-    source = dlcapsule if hasattr(dlcapsule, "__dlpack__") else _Capsule(dlcapsule)
+    if type(dlcapsule).__name__ == "PyCapsule":
+        source = _Capsule(dlcapsule)
+    elif hasattr(dlcapsule, "__dlpack__"):
+        source = dlcapsule
+    else:
+        raise TypeError(
+            f"{errors.user_site()}: from_dlpack takes a DLPack capsule, not {dlcapsule!r:.80}"
+        )
     if source.__dlpack_device__()[0] == _CPU:
         value = np.from_dlpack(source)
         return EagerTensor(value, as_dtype(value.dtype))

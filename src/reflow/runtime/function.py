@@ -23,11 +23,11 @@ from reflow.lang.services import service
 from reflow.lang.tensor import SymbolicTensor
 from reflow.ops.control_flow.cond import cond
 from reflow.ops.variables.ops import var_is_initialized_op
+from reflow.runtime import retracing
 from reflow.runtime.concrete_function import ConcreteFunction
 from reflow.runtime.function_type import ArgumentTypes, Keying, Parameters, Typing
 
 _eagerly = [False]
-_RETRACES = 5  # within as many calls more than this many traces deserve a warning
 
 
 @export("config.run_functions_eagerly", "config.experimental_run_functions_eagerly")
@@ -79,7 +79,7 @@ class Function:
         self._traces: list[tuple[Any, ArgumentTypes, ConcreteFunction]] = []
         self._created_variables = False
         self._tracing_count = 0
-        self._recent = [0, 0]  # calls and traces, for the warning
+        self._history = retracing.history_of(python_function)
 
     @functools.cached_property
     def _signature_types(self) -> ArgumentTypes:
@@ -122,12 +122,18 @@ class Function:
         keying = Keying()
         key = (*[keying.key(value) for value in values], _context_key())
         concrete = self._by_key.get(key)
-        self._recent[0] += 1
+        eager = context.state.graph is None
         if concrete is None:
+            traces = self._tracing_count
             concrete, tensors = self._find_or_trace(key, values)
+            if eager and traces < self._tracing_count:
+                retracing.traced(self._history, self)
             if tensors is not None:
                 return concrete._call_flat(tensors)
-        elif self._input_signature is not None:
+            return concrete._call_flat(keying.tensors)
+        if eager:
+            self._history[-1] += 1
+        if self._input_signature is not None:
             return concrete._call_flat(self._cast(values))
         return concrete._call_flat(keying.tensors)
 
@@ -151,7 +157,7 @@ class Function:
                 tensors = self._cast(values)
                 concrete = self._trace_for(self._signature_types)
             else:
-                concrete = self._trace_for(self._types_of(values), warn=True)
+                concrete = self._trace_for(self._types_of(values))
             later = concrete._set_up if context.executing_eagerly() else None
             self._by_key[key] = later or concrete
             return concrete, tensors
@@ -161,7 +167,7 @@ class Function:
         typing = Typing()
         return ArgumentTypes([typing.type_of(v, n) for v, n in zip(values, self._parameters.names)])
 
-    def _trace_for(self, wanted: ArgumentTypes, warn: bool = False) -> ConcreteFunction:
+    def _trace_for(self, wanted: ArgumentTypes) -> ConcreteFunction:
         """A trace that serves for arguments of these types: one that is there, or a new one."""
         where = _context_key()
         serving = [
@@ -176,27 +182,9 @@ class Function:
             for at, types, _ in self._traces:
                 if at == where:
                     wanted = wanted.common_supertype(types) or wanted
-        if warn:
-            self._warn_of_retracing()
         concrete = self._trace(wanted)
         self._traces.append((where, wanted, concrete))
         return concrete
-
-    def _warn_of_retracing(self) -> None:
-        calls = self._recent
-        calls[1] += 1
-        if calls[1] >= _RETRACES and calls[1] > calls[0] / 2:
-            from reflow.platform import tf_logging
-
-            tf_logging.warning(
-                "%d out of the last %d calls to %r triggered tf.function retracing. Tracing is "
-                "expensive: create the tf.function outside of loops, pass tensors rather than Python "
-                "numbers, or use reduce_retracing=True for shapes that change.",
-                calls[1],
-                calls[0],
-                self,
-            )
-            calls[:] = [0, 0]
 
     # Tracing -------------------------------------------------------------------------------------
 

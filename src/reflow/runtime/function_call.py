@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reflow.autodiff import call_gradient
-from reflow.autodiff.body_gradient import dense
+from reflow.autodiff.body_gradient import dense, gradients_of_parts, rest_of
 from reflow.compiler.partition import plan_of
 from reflow.lang import context
 from reflow.lang.func_graph import FuncGraph
@@ -63,12 +63,11 @@ class CallRecord:
         arriving = {i: dense(g) for i, g in enumerate(grads) if g is not None}
         found, zeros = call_gradient.backward(self.function, tuple(arriving))
         arriving |= {i: zeros_like(self.outputs[i]) for i in zeros}
-        result: list[Any] = [None] * len(self.inputs)
-        if found.function is not None:
-            inputs = found.arguments(self.inputs, self.outputs, arriving)
-            for i, gradient in zip(found.targets, call_function(found.function, inputs)):
-                result[i] = gradient
-        return result
+        if found.function is None:
+            return [None] * len(self.inputs)
+        inputs = found.arguments(self.inputs, self.outputs, arriving)
+        tensors = call_function(found.function, inputs)
+        return rest_of(len(self.inputs), gradients_of_parts(found.targets, tensors, self.inputs))
 
 
 def _recorded(function: FuncGraph, inputs: Sequence[Any], tapes: Sequence[Any]) -> Sequence[Any]:

@@ -510,16 +510,17 @@ class _EagerTensorArray(TensorArray):
     def split(self, value: Any, lengths: Any, name: str | None = None) -> TensorArray:
         tensor = self._value(value)
         sizes = np.asarray(lengths).ravel()
-        if len(sizes) > len(self._items):
-            if not self._dynamic_size:
-                raise ValueError(
-                    f"{errors.user_site()}: Cannot split into {len(sizes)} parts in a "
-                    f"TensorArray of size {len(self._items)}"
-                )
-            self._extend(len(sizes))
+        if len(sizes) != len(self._items) and not self._dynamic_size:
+            raise errors.InvalidArgumentError(
+                None,
+                None,
+                f"{errors.user_site()}: TensorArray's size is not equal to the size of lengths "
+                f"({len(self._items)} vs. {len(sizes)}), and it is not marked as dynamically resizeable.",
+            )
+        self._extend(max(len(sizes), len(self._items)))
         parts = REGISTRY["SplitV"](tensor, sizes.astype(np.int64), 0, num_split=len(sizes))
-        for i, part in enumerate(parts):
-            self.write(i, part)
+        self._items[: len(sizes)] = parts  # of different lengths, so that no shape is inferred
+        self._read[: len(sizes)] = [False] * len(sizes)
         return self
 
     def size(self, name: str | None = None) -> Any:

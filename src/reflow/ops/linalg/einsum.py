@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import shapes
+from reflow.lang import errors, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
@@ -30,7 +30,9 @@ def labels_of(subscript: str) -> Labels:
       ValueError: for anything but letters and one ellipsis.
     """
     if not re.fullmatch(r"[A-Za-z]*(\.\.\.)?[A-Za-z]*", subscript):
-        raise ValueError(f"Invalid equation: the subscript {subscript!r} is not letters and '...'")
+        raise ValueError(
+            f"{errors.user_site()}: Invalid equation: the subscript {subscript!r} is not letters and '...'"
+        )
     return re.findall(r"\.\.\.|[A-Za-z]", subscript)
 
 

@@ -24,6 +24,7 @@ from reflow.ops.linalg.matrix_diag import (
     matrix_set_diag,
 )
 from reflow.ops.math import conj, neg
+from reflow.ops.math.complex import complex, imag, real
 from reflow.ops.public import public
 from reflow.ops.reduce import accumulator
 
@@ -134,13 +135,19 @@ determinant_op, batch_determinant_op = (
 )
 
 
+def _log_determinant_grad(g_sign, g_log_abs_determinant, input, sign):
+    """Of complex matrices the sign is a phase that turns with them, which TensorFlow's gradient leaves out."""
+    g = g_log_abs_determinant
+    if input.dtype.base_dtype.is_complex:
+        g = complex(real(g), imag(g_sign * conj(sign)))
+    return _as_column(g) * matrix_inverse_op(input, adjoint=True)
+
+
 @op(
     "LogMatrixDeterminant(input: T, *, T: {half,float,double,complex64,complex128})"
     " -> sign: T, log_abs_determinant: T",
     shape=lambda input: [batch_shape(input), batch_shape(input)],
-    grad=lambda g_log_abs_determinant, input: (
-        _as_column(g_log_abs_determinant) * matrix_inverse_op(input, adjoint=True)
-    ),
+    grad=_log_determinant_grad,
 )
 def log_determinant_op(xp, input):
     """The signs and the logarithms of the absolute values of the determinants of square matrices."""

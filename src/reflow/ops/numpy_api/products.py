@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from reflow.lang import errors
 from reflow.ops import array as array_ops
 from reflow.ops import math
 from reflow.ops.indexing import packed, sizes_of
@@ -26,7 +27,7 @@ def matmul(x1: Any, x2: Any) -> Any:
       x2: likewise.
 
     Raises:
-      ValueError: if one is a scalar.
+      ValueError: if one is a scalar, or the shapes do not fit.
 
     >>> import reflow as tf
     >>> print(tf.experimental.numpy.matmul([1, 2], [3, 4]).numpy())
@@ -36,13 +37,16 @@ def matmul(x1: Any, x2: Any) -> Any:
     left, right = static_rank(x1), static_rank(x2)
     if 0 in (left, right):
         raise ValueError("matmul takes no scalars: use multiply")
-    if left == right == 1:
-        return matmul_ops.tensordot(x1, x2, 1)
-    if right == 1:
-        return matmul_ops.matvec(x1, x2)
-    if left == 1:
-        return array_ops.squeeze(matmul_ops.matmul(array_ops.expand_dims(x1, 0), x2), [-2])
-    return matmul_ops.matmul(x1, x2)
+    try:
+        if left == right == 1:
+            return matmul_ops.tensordot(x1, x2, 1)
+        if right == 1:
+            return matmul_ops.matvec(x1, x2)
+        if left == 1:
+            return array_ops.squeeze(matmul_ops.matmul(array_ops.expand_dims(x1, 0), x2), [-2])
+        return matmul_ops.matmul(x1, x2)
+    except errors.InvalidArgumentError as error:  # NumPy's class
+        raise ValueError(str(error)) from None
 
 
 @published()

@@ -598,6 +598,12 @@ class Variable(CoreTensor, Trackable, metaclass=VariableMetaclass):
 
         return getitem(self.value(), key, var=self)
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise TypeError(
+            f"{errors.user_site()}: {type(self).__name__!r} object does not support item assignment: "
+            "variable[...].assign(value) changes a part of it"
+        )
+
     def _strided_slice_assign(self, begin, end, strides, value, name, **masks):
         """What `variable[...].assign(value)` does."""
         value = convert_to_tensor(value, self.dtype.base_dtype)
