@@ -199,7 +199,11 @@ class TestCase(ArrayAssertions, absltest.TestCase):
             yield EagerSession(self)
             return
         session = self._cached_session(graph, config, force_gpu, strict=True)
-        with session.graph.as_default(), session.as_default(), _devices(session, use_gpu, force_gpu):
+        with (
+            session.graph.as_default(),
+            session.as_default(),
+            _devices(session, use_gpu, force_gpu),
+        ):
             yield session
 
     def test_session(
@@ -219,7 +223,11 @@ class TestCase(ArrayAssertions, absltest.TestCase):
     @contextlib.contextmanager
     def _test_session(self, config: Any, use_gpu: bool, force_gpu: bool) -> Iterator[Any]:
         session = self._cached_session(None, config, force_gpu, strict=False)
-        with session.graph.as_default(), session.as_default(), _devices(session, use_gpu, force_gpu):
+        with (
+            session.graph.as_default(),
+            session.as_default(),
+            _devices(session, use_gpu, force_gpu),
+        ):
             yield session
 
     def _new_session(self, graph: Any, config: Any, force_gpu: bool) -> Session:
