@@ -668,6 +668,8 @@ PURE |= {"ExperimentalGroupByReducerDataset"}
 PURE |= {"TextLineDataset", "FixedLengthRecordDatasetV2", "TFRecordDataset", "MatchingFilesDataset"}
 PURE |= {"CSVDatasetV2"}
 PURE |= {"XlaCallModule"}
+# Stateful for their random dropout, which is not there.
+PURE |= {"CudnnRNN", "CudnnRNNBackprop"}
 
 
 def argument_text(arg):

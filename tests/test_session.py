@@ -120,6 +120,26 @@ def test_eval_and_run_use_the_default_session(graph):
         assert c.op.run() is None
 
 
+def test_a_default_session_leaves_the_default_graph_alone():
+    graph = tf.Graph()
+    session = v1.Session(graph=graph)
+    with session.as_default():
+        assert v1.get_default_session() is session
+        assert v1.get_default_graph() is not graph
+        assert tf.executing_eagerly()
+    with session:
+        assert v1.get_default_session() is session
+        assert v1.get_default_graph() is graph
+        assert not tf.executing_eagerly()
+
+
+def test_leaving_a_session_again_leaves_the_one_around_it():
+    with v1.Session().as_default() as outer, v1.Session().as_default() as inner:
+        with outer.as_default():
+            assert v1.get_default_session() is outer
+        assert v1.get_default_session() is inner
+
+
 def test_many_shapes_do_not_mean_many_compilations(session):
     x = v1.placeholder(tf.float32, [None])
     y = v1.placeholder(tf.float32, [None])

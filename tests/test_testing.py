@@ -314,6 +314,24 @@ def test_every_test_begins_anew():
     context.reset_default_graph()
 
 
+def test_a_test_begins_anew_within_a_graph():
+    case = TestCase("evaluate")
+    with Graph().as_default() as graph:
+        one = constant(1.0)
+        case.setUp()
+        new = context.get_default_graph()
+        assert new is not graph and not context.executing_eagerly()
+        with case.test_session() as session:
+            two = constant(2.0)
+            assert session.run(two) == 2.0
+        assert (one.graph, two.graph) == (graph, new)
+        case.tearDown()
+    assert context.executing_eagerly()
+    case.setUp()
+    assert context.get_default_graph() is not new and context.executing_eagerly()
+    case.tearDown()
+
+
 def test_temporary_directories(case):
     one = case.get_temp_dir()
     assert one == case.get_temp_dir() and one.startswith(get_temp_dir())

@@ -3710,6 +3710,8 @@ OPS = {
     "CropAndResizeGradBoxes": "reflow.ops.image.boxes",
     "CropAndResizeGradImage": "reflow.ops.image.boxes",
     "Cross": "reflow.ops.linalg.matmul",
+    "CudnnRNN": "reflow.ops.nn.cudnn_rnn",
+    "CudnnRNNBackprop": "reflow.ops.nn.cudnn_rnn",
     "Cumprod": "reflow.ops.scan",
     "Cumsum": "reflow.ops.scan",
     "CumulativeLogsumexp": "reflow.ops.scan",

@@ -61,6 +61,20 @@ def reset_default_graph() -> None:
     _global_graph[0] = None
 
 
+def renew_default_graphs() -> None:
+    """Puts one empty graph in place of the global default graph and of those that are open here.
+
+    For the begin of a test, which may lie within `with graph.as_default():`, or follow a test that
+    left one open. Whether ops execute eagerly stays as it is.
+    """
+    _global_graph[0] = None
+    stack = state.stack
+    if any(graph is not None for graph in stack):
+        empty = global_graph()
+        stack[:] = [None if graph is None else empty for graph in stack]
+        state.graph = stack[-1]
+
+
 @contextlib.contextmanager
 def using_graph(graph: Graph | None) -> Iterator[Graph | None]:
     """Makes `graph` the current one; None makes ops execute now.
@@ -69,12 +83,15 @@ def using_graph(graph: Graph | None) -> Iterator[Graph | None]:
     thread may run. What is left is this scope, on the thread that entered it.
     """
     stack = state.stack
+    depth = len(stack)
     stack.append(graph)
     state.graph = graph
     try:
         yield graph
     finally:
-        del stack[next(i for i in reversed(range(len(stack))) if stack[i] is graph)]
+        # A graph that is no longer there was renewed, and has left its place to the new one.
+        place = next((i for i in reversed(range(len(stack))) if stack[i] is graph), depth)
+        del stack[place : place + 1]
         if state.stack is stack:
             state.graph = stack[-1] if stack else None
 

@@ -261,7 +261,10 @@ class BaseSession:
         return devices.list_devices(self._config)
 
     def as_default(self) -> Any:
-        """A context in which this is the default session (and stays open at the end)."""
+        """A context in which this is the default session (and stays open at the end).
+
+        It leaves the default graph as it is; `with session:` enters the session's graph too.
+        """
         return _as_default(self)
 
     def close(self) -> None:
@@ -342,10 +345,24 @@ class _PartialRun:
 def _as_default(session: BaseSession) -> Iterator[BaseSession]:
     _defaults.stack.append(session)
     try:
-        with context.using_graph(session.graph):
-            yield session
+        yield session
     finally:
-        _defaults.stack.remove(session)
+        _leave(session)
+
+
+@contextlib.contextmanager
+def _with_its_graph(session: BaseSession) -> Iterator[BaseSession]:
+    with context.using_graph(session.graph), _as_default(session):
+        yield session
+
+
+def _leave(session: BaseSession) -> None:
+    """Takes the innermost entry of a session away, wherever it stands: not all are left in order."""
+    stack = _defaults.stack
+    for place in reversed(range(len(stack))):
+        if stack[place] is session:
+            del stack[place]
+            return
 
 
 @export(v1=("Session",))
@@ -369,7 +386,7 @@ class Session(BaseSession):
         self._context: Any = None
 
     def __enter__(self) -> Session:
-        self._context = self.as_default()
+        self._context = _with_its_graph(self)
         return self._context.__enter__()
 
     def __exit__(self, *exc: Any) -> None:
@@ -393,7 +410,7 @@ class InteractiveSession(BaseSession):
 
     def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None):
         super().__init__(target, graph, config)
-        self._entered = self.as_default() if graph is not None else None
+        self._entered = _with_its_graph(self) if graph is not None else None
         if self._entered is not None:
             self._entered.__enter__()
         else:
@@ -404,8 +421,8 @@ class InteractiveSession(BaseSession):
         if self._entered is not None:
             self._entered.__exit__(None, None, None)
             self._entered = None
-        elif self in _defaults.stack:
-            _defaults.stack.remove(self)
+        else:
+            _leave(self)
 
 
 def eval_tensor(tensor: SymbolicTensor, feed_dict: Any, session: Any) -> Any:

@@ -136,7 +136,7 @@ class TestCase(ArrayAssertions, absltest.TestCase):
         self._clear_cached_session()
         random.seed(DEFAULT_GRAPH_SEED)
         np.random.seed(DEFAULT_GRAPH_SEED)
-        context.reset_default_graph()
+        context.renew_default_graphs()
         set_random_seed(DEFAULT_GRAPH_SEED)
 
     def tearDown(self) -> None:  # noqa: N802
@@ -199,7 +199,11 @@ class TestCase(ArrayAssertions, absltest.TestCase):
             yield EagerSession(self)
             return
         session = self._cached_session(graph, config, force_gpu, strict=True)
-        with session.as_default(), _devices(session, use_gpu, force_gpu):
+        with (
+            session.graph.as_default(),
+            session.as_default(),
+            _devices(session, use_gpu, force_gpu),
+        ):
             yield session
 
     def test_session(
@@ -219,7 +223,11 @@ class TestCase(ArrayAssertions, absltest.TestCase):
     @contextlib.contextmanager
     def _test_session(self, config: Any, use_gpu: bool, force_gpu: bool) -> Iterator[Any]:
         session = self._cached_session(None, config, force_gpu, strict=False)
-        with session.as_default(), _devices(session, use_gpu, force_gpu):
+        with (
+            session.graph.as_default(),
+            session.as_default(),
+            _devices(session, use_gpu, force_gpu),
+        ):
             yield session
 
     def _new_session(self, graph: Any, config: Any, force_gpu: bool) -> Session:
