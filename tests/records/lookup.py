@@ -15,3 +15,4 @@ tested_elsewhere(
     *("LookupTableFindV2", "LookupTableImportV2", "LookupTableInsertV2", "LookupTableRemoveV2"),
     *("LookupTableSizeV2", "LookupTableExportV2"),
 )
+tested_elsewhere("test_dataset_tables.py", "InitializeTableFromDataset")

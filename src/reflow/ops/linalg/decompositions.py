@@ -14,8 +14,10 @@ from reflow.lang.dtypes import complex64, complex128, float32
 from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
+from reflow.ops.array import shape as shape_of
 from reflow.ops.cast import cast
 from reflow.ops.define import no_gradient, op
+from reflow.ops.linalg.matmul import adjoint as adjoint_of
 from reflow.ops.linalg.matmul import matmul, product, transposed
 from reflow.ops.linalg.matrix_diag import (
     band_part_op,
@@ -39,15 +41,6 @@ from reflow.ops.public import public
 from reflow.ops.reduce import reduce_sum
 
 # Helpers of the gradients -------------------------------------------------------------------------
-
-
-def adjoint_of(x: Any) -> Any:
-    """The conjugate transposes of matrices."""
-    rank = x.shape.rank
-    if rank is None:
-        raise NotImplementedError("the gradient of this decomposition needs a known rank")
-    order = [*range(rank - 2), rank - 1, rank - 2]
-    return REGISTRY["ConjugateTranspose" if x.dtype.is_complex else "Transpose"](x, order)
 
 
 def _differences(values: Any) -> Any:
@@ -429,12 +422,14 @@ def _through_blocks(opdef: Callable[[], Any]) -> Callable:
     """
 
     def grad(g: Any, input: Any) -> Any:
-        size = _inner_sizes(input)[0]
+        size = shape_of(input)[-1]
         a = adjoint_of(input)
         concat = REGISTRY["ConcatV2"]
         top = concat([a, g], -1)
         bottom = concat([REGISTRY["ZerosLike"](g), a], -1)
-        return opdef()(concat([top, bottom], -2))[..., :size, size:]
+        corner = opdef()(concat([top, bottom], -2))[..., :size, size:]
+        corner.set_shape(input.shape)
+        return corner
 
     return grad
 

@@ -13,6 +13,7 @@ from reflow.lang.export import export
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.lang.shapes import TensorShape
+from reflow.ops.array import shape as shape_of
 from reflow.ops.cast import cast
 from reflow.ops.define import op
 from reflow.ops.linalg.matmul import matmul, product, transposed
@@ -320,15 +321,30 @@ def _least_squares(xp, matrix, rhs, l2_regularizer, *, fast):
 def _least_squares_grad(g, matrix, rhs, output, l2_regularizer, *, fast):
     if not fast:
         raise ValueError("Gradient not defined for fast=False")
-    sizes = matrix.shape.sizes
-    if sizes is None or sizes[-1] is None or sizes[-2] is None:
-        raise NotImplementedError("the gradient of MatrixSolveLs needs a known matrix size")
-    over = sizes[-2] >= sizes[-1]
+    rows, columns = (matrix.shape.sizes or (None, None))[-2:]
+    if None not in (rows, columns):
+        return _least_squares_back(g, matrix, rhs, output, l2_regularizer, rows >= columns)
+    from reflow.ops.control_flow.cond import cond
+
+    shape = shape_of(matrix)
+
+    def back(over: bool) -> list[Any]:
+        found = _least_squares_back(g, matrix, rhs, output, l2_regularizer, over)
+        return list(found[:2])
+
+    found = cond(shape[-2] >= shape[-1], lambda: back(True), lambda: back(False))
+    for each, like in zip(found, (matrix, rhs)):
+        each.set_shape(like.shape)
+    return (*found, None)
+
+
+def _least_squares_back(
+    g: Any, matrix: Any, rhs: Any, output: Any, l2_regularizer: Any, over: bool
+) -> tuple[Any, Any, None]:
+    """The gradients where there are as many rows as columns or more (`over`), or fewer."""
     gramian = matmul(matrix, matrix, adjoint_a=over, adjoint_b=not over)
-    size = min(sizes[-1], sizes[-2])
-    identity = REGISTRY["Cast"](np.eye(size, dtype=np.float32), DstT=gramian.dtype.base_dtype)
     regular = REGISTRY["Cast"](l2_regularizer, DstT=gramian.dtype.base_dtype)
-    gramian = gramian + regular * identity
+    gramian = matrix_set_diag(gramian, matrix_diag_part(gramian) + regular)
     if over:
         z = _solved(gramian, g)
         xz = matmul(output, z, adjoint_b=True)

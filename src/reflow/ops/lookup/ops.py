@@ -208,7 +208,7 @@ _READS = {"grad": None, "stateful": True, "compile": False, "reads": ["table_han
 _WRITES = {**_READS, "writes": ["table_handle"], "shape": shape_rules.none}
 
 
-def _table(ctx: Any, handle: Any) -> Any:
+def table_of(ctx: Any, handle: Any) -> Any:
     table = ctx.store.get(handle)
     if table is None:
         raise errors.NotFoundError(None, None, f"there is no table {handle!r}")
@@ -224,7 +224,7 @@ def _table(ctx: Any, handle: Any) -> Any:
     " -> ", **_WRITES)  # fmt: skip
 def initialize_table_op(ctx, table_handle, keys, values, *, Tkey, Tval):
     """Fills a static table, unless it is filled."""
-    table = _table(ctx, table_handle)
+    table = table_of(ctx, table_handle)
     table.check_dtypes(Tkey, Tval)
     if keys.shape != values.shape:
         raise invalid(f"keys of shape {keys.shape} and values of shape {values.shape}")
@@ -241,7 +241,7 @@ def initialize_table_from_text_file_op(
     ctx, table_handle, filename, *, key_index, value_index, vocab_size, delimiter, offset
 ):
     """Fills a static table, unless it is filled, with what the lines of a file say."""
-    table = _table(ctx, table_handle)
+    table = table_of(ctx, table_handle)
     for index in (key_index, value_index):
         if index < lookup_state.WHOLE_LINE:
             raise invalid(f"Value for attr of {index} must be at least minimum -2")
@@ -265,7 +265,7 @@ def initialize_table_from_text_file_op(
 )
 def lookup_table_import_op(ctx, table_handle, keys, values, *, Tin, Tout):
     """Gives a table keys and values, in place of those that it had."""
-    table = _table(ctx, table_handle)
+    table = table_of(ctx, table_handle)
     table.check_dtypes(Tin, Tout)
     table.load(np.asarray(keys), np.asarray(values))
     return ()
@@ -278,7 +278,7 @@ def lookup_table_import_op(ctx, table_handle, keys, values, *, Tin, Tout):
 )
 def lookup_table_insert_op(ctx, table_handle, keys, values, *, Tin, Tout):
     """Sets the values of keys."""
-    table = _table(ctx, table_handle)
+    table = table_of(ctx, table_handle)
     table.check_dtypes(Tin, Tout)
     table.insert(np.asarray(keys), np.asarray(values))
     return ()
@@ -287,7 +287,7 @@ def lookup_table_insert_op(ctx, table_handle, keys, values, *, Tin, Tout):
 @op("LookupTableRemoveV2(table_handle: resource, keys: Tin, *, Tin: type) -> ", **_WRITES)
 def lookup_table_remove_op(ctx, table_handle, keys, *, Tin):
     """Forgets keys."""
-    table = _table(ctx, table_handle)
+    table = table_of(ctx, table_handle)
     table.check_dtypes(Tin, table.value_dtype)
     table.remove(np.asarray(keys))
     return ()
@@ -333,7 +333,7 @@ def _found_shape(table_handle, keys, default_value):
 )
 def lookup_table_find_op(ctx, table_handle, keys, default_value, *, Tin, Tout):
     """The values of keys; `default_value` for those that a table does not have."""
-    table = _table(ctx, table_handle)
+    table = table_of(ctx, table_handle)
     table.check_dtypes(Tin, Tout)
     return table.find(np.asarray(keys), np.asarray(default_value))
 
@@ -341,7 +341,7 @@ def lookup_table_find_op(ctx, table_handle, keys, default_value, *, Tin, Tout):
 @op("LookupTableSizeV2(table_handle: resource) -> size: int64", shape=shape_rules.scalar, **_READS)
 def lookup_table_size_op(ctx, table_handle):
     """How many keys a table has."""
-    return np.array(len(_table(ctx, table_handle)), np.int64)
+    return np.array(len(table_of(ctx, table_handle)), np.int64)
 
 
 def _export_shape(table_handle):
@@ -359,6 +359,6 @@ def _export_shape(table_handle):
 )
 def lookup_table_export_op(ctx, table_handle, *, Tkeys, Tvalues):
     """All keys of a table, and their values."""
-    table = _table(ctx, table_handle)
+    table = table_of(ctx, table_handle)
     table.check_dtypes(Tkeys, Tvalues)
     return table.export()

@@ -163,10 +163,11 @@ class KeyValueTensorInitializer(TableInitializerBase):
         self._check(table)
         with name_scope(self._name, None):
             op = lookup_ops.lookup_table_import_op(table.resource_handle, self._keys, self._values)
-        return _collected(op)
+        return collected(op)
 
 
-def _collected(op: Any) -> Any:
+def collected(op: Any) -> Any:
+    """`op`, in a graph one of the initializers of its tables."""
     if not executing_eagerly():
         add_to_collection(GraphKeys.TABLE_INITIALIZERS, op)
     return op
@@ -265,7 +266,7 @@ class TextFileInitializer(TableInitializerBase):
             )
         if isinstance(filename, SymbolicTensor) and filename.op.type == "Const":
             add_to_collection(GraphKeys.ASSET_FILEPATHS, filename)
-        return _collected(op)
+        return collected(op)
 
     @property
     def _shared_name(self) -> str:
@@ -533,6 +534,11 @@ class StaticVocabularyTable(LookupInterface):
             words: Any = 0 if self._table is None else self._table.size()
             return convert_to_tensor(words, dtypes.int64) + self._num_oov_buckets
 
+    def _buckets(self, text: Any) -> Any:
+        return string_to_hash_bucket_fast(
+            text, num_buckets=self._num_oov_buckets, name="hash_bucket"
+        )
+
     def lookup(self, keys: Any, name: str | None = None) -> Any:
         """The numbers of words.
 
@@ -553,9 +559,7 @@ class StaticVocabularyTable(LookupInterface):
             values = cast(values, dtypes.int64)
         with name_scope(name, f"{self.name}_Lookup"):
             text = values if values.dtype is dtypes.string else as_string(values)
-            ids = string_to_hash_bucket_fast(
-                text, num_buckets=self._num_oov_buckets, name="hash_bucket"
-            )
+            ids = self._buckets(text)
             if table is not None:
                 known = table.lookup(values)
                 ids = add(ids, table.size())

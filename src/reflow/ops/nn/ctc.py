@@ -321,21 +321,24 @@ def ctc_loss_v2(
         classes = logits.shape.with_rank(3).sizes[2] if logits.shape.rank is not None else None
         blank = blank_index or 0
         if classes is None:
-            raise ValueError(f"The number of classes must be known. Received: logits={logits}")
-        if not -classes <= blank < classes:
+            if blank < 0:
+                blank = array.shape(logits)[2] + blank
+        elif not -classes <= blank < classes:
             raise ValueError(
                 f"`blank_index` must be within [0, {classes}). Received: {blank_index}"
             )
-        blank %= classes
+        else:
+            blank %= classes
         if is_sparse:
-            if blank != classes - 1:
+            if classes is None or blank != classes - 1:
                 logits = _reordered(logits, blank, last=True)
                 values = labels.values
-                values = REGISTRY["SelectV2"](values < blank, values, values - 1)
+                below = values < cast(blank, values.dtype)
+                values = REGISTRY["SelectV2"](below, values, values - 1)
                 labels = SparseTensor(labels.indices, values, labels.dense_shape)
             return _loss_of(labels, logits, logit_length, logits_time_major)
         labels = cast(labels, int32)
-        if blank:
+        if not isinstance(blank, int) or blank:
             logits = _reordered(logits, blank, last=False)
             labels = REGISTRY["SelectV2"](labels < blank, labels + 1, labels)
         mask = sequence_mask(cast(label_length, int32), array.shape(labels)[1])
@@ -345,7 +348,7 @@ def ctc_loss_v2(
         return _loss_of(made, logits, cast(logit_length, int32), logits_time_major, ctc_loss_v2_op)
 
 
-def _reordered(logits: Any, blank: int, last: bool) -> Any:
+def _reordered(logits: Any, blank: Any, last: bool) -> Any:
     """The logits with the blank as the last class, or the first."""
     parts = [logits[:, :, :blank], logits[:, :, blank + 1 :]]
     middle = logits[:, :, blank : blank + 1]
