@@ -8,7 +8,6 @@
 
 #include "cache.h"
 #include "engine.h"
-#include "epilogue.h"
 #include "scratch.h"
 
 namespace reflow {
@@ -472,7 +471,7 @@ struct Call {
   const Spec& spec;
   const Plan& plan;
   const void *a, *b;
-  const float* bias;
+  const Following& following;
   void* result;
 };
 
@@ -496,7 +495,10 @@ void run_part(const Call& call, int index, char* filter, char* room) {
       if (spec.after != After::kNothing) {
         stream.wait();
         const int64_t pixels = recipe.output.get_size() / sizeof(float) / spec.filters;
-        finish_pixels(spec, call.bias, static_cast<float*>(y.out().get_data_handle()), pixels);
+        auto* const first = static_cast<float*>(y.out().get_data_handle());
+        Following following = call.following;
+        if (spec.adds) following.added += first - static_cast<float*>(call.result);
+        finish_pixels(spec, following, first, pixels);
       }
       y.done(stream);
       break;
@@ -596,10 +598,10 @@ std::string convolution_implementation(const Spec& spec, int threads) {
   return plan_of(spec, threads)->recipes[0].name;
 }
 
-void convolve(const Spec& spec, const Pool& pool, const void* a, const void* b, const float* bias,
+void convolve(const Spec& spec, const Pool& pool, const void* a, const void* b, const Following& following,
               void* result) {
   const auto plan = plan_of(spec, pool.threads);
-  const Call call{spec, *plan, a, b, bias, result};
+  const Call call{spec, *plan, a, b, following, result};
   if (by_channels(spec, pool.threads)) {
     to_channels(call, pool);
   } else if (spec.kind == Kind::kFilterGradient) {
