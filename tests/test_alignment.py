@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import reflow as tf
-from reflow.platform import alignment
-from reflow.platform.alignment import ALIGNMENT, COPIED_ELSEWHERE
+from reflow.lang import alignment
+from reflow.lang.alignment import ALIGNMENT, COPIED_ELSEWHERE
 
 LARGE = COPIED_ELSEWHERE // 4
 
@@ -46,6 +46,16 @@ def test_large_batches_lie_where_xla_wants_them():
     shuffled = next(iter(tf.data.Dataset.from_tensor_slices(rows).shuffle(4, seed=1).batch(4)))
     np.testing.assert_array_equal(np.sort(shuffled[:, 0]), rows[:, 0])
     assert all(address(each._value) % ALIGNMENT == 0 for each in (gathered, shuffled))
+
+
+@pytest.mark.parametrize("convert", [tf.constant, tf.convert_to_tensor])
+def test_tensors_of_large_arrays_lie_where_xla_wants_them(convert):
+    given = alignment.empty((LARGE + 1,), np.float32)[1:]
+    given[...] = 3.0
+    made = [convert(given) for _ in range(4)]
+    assert all(address(each._value) % ALIGNMENT == 0 for each in made)
+    given[...] = 4.0
+    assert all(np.all(each.numpy() == 3.0) for each in made)
 
 
 def test_a_large_argument_is_not_changed_by_what_the_program_does_next(monkeypatch):

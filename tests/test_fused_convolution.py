@@ -256,3 +256,87 @@ def test_an_empty_batch_is_normalized_by_its_nodes():
     arrays = normal(0, 8, 8, 4), normal(3, 3, 4, 6), *vectors(6)
     got = run(lambda x, w, *rest: tf.nn.relu(normalized(flat(x, w), *rest)), *arrays)
     assert got.shape == (0, 8, 8, 6) and not taken(", scale, bias and Relu")
+
+
+# With a sum -------------------------------------------------------------------------------------------
+
+SUM = ", sum"
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+@pytest.mark.parametrize("case", CASES)
+def test_a_sum_is_done_too(case, bound):
+    convolve, images, window, filters = CASES[case]
+    x, w, b = arrays = normal(*images), normal(*window), normal(filters)
+    other = 3 * normal(*run(convolve, x, w).shape)[::-1]
+    choices._noted.clear()
+    kernel._choose.cache_clear()
+
+    def make(x, w, b, other):
+        return BOUNDS[bound](other + tf.nn.bias_add(convolve(x, w), b))
+
+    check(make, (*arrays, other), TAKEN[bound] + SUM)
+
+
+@pytest.mark.parametrize("bytes_", [16, 32, 64])
+@pytest.mark.parametrize("filters", [16, 23, 64])
+def test_a_sum_behind_a_normalization(limit_vectors, bytes_, filters):
+    limit_vectors(bytes_)
+    rows = 16 + bytes_ // 16  # another shape: kernels are chosen when an executable is made
+    arrays = normal(3, rows, 19, 48), normal(3, 3, 48, filters), *vectors(filters)
+
+    def make(x, w, *rest):
+        *rest, other = rest
+        return tf.nn.relu(normalized(flat(x, w), *rest) + other)
+
+    check(make, (*arrays, normal(3, rows, 19, filters)), ", scale, bias and Relu" + SUM)
+
+
+def test_of_two_convolutions_one_adds_the_other():
+    x, w, v, b, c = (
+        *(normal(2, 8, 8, 16), normal(3, 3, 16, 24), normal(1, 1, 16, 24)),
+        *(normal(24), 2 * normal(24)),
+    )
+
+    def make(x, w, v, b, c):
+        return tf.nn.relu(tf.nn.bias_add(flat(x, w), b) + tf.nn.bias_add(flat(x, v), c))
+
+    check(make, (x, w, v, b, c), ", bias and Relu" + SUM)
+    assert taken(", bias") == 1
+
+
+@pytest.mark.parametrize("shape", [(8, 24), (1, 8, 8, 24), (2, 8, 8, 1), (1, 24), (5, 2, 8, 8, 24)])
+def test_a_sum_with_another_shape_is_left_to_its_nodes(shape):
+    arrays = normal(2, 8, 8, 16), normal(3, 3, 16, 24), normal(24), normal(*shape)
+
+    def make(x, w, b, other):
+        return tf.nn.relu(tf.nn.bias_add(flat(x, w), b) + other)
+
+    check(make, arrays, ", bias")
+
+
+def test_sums_with_the_channels_first_are_left_to_their_nodes():
+    arrays = normal(3, 5, 9, 11), normal(3, 3, 5, 7), normal(7), normal(3, 7, 9, 11)
+
+    def make(x, w, b, other):
+        y = tf.nn.bias_add(flat(x, w, data_format="NCHW"), b, data_format="NCHW")
+        return tf.nn.relu(y + other)
+
+    got = run(make, *arrays)
+    assert taken(", bias") == 1 and not taken(SUM)
+    x, w, b, other = arrays
+    y = run(lambda x, w: flat(x, w, data_format="NCHW"), x, w) + b[:, None, None]
+    np.testing.assert_allclose(got, np.maximum(y + other, 0), rtol=1e-4, atol=1e-4)
+
+
+def test_gradients_through_a_sum_agree_with_the_nodes():
+    arrays = normal(2, 8, 8, 16), normal(3, 3, 16, 16), normal(16)
+
+    def make(x, w, b):
+        y = tf.nn.relu(tf.nn.bias_add(flat(x, w), b) + x)
+        return tf.gradients(tf.reduce_sum(y * y), [x, w, b])
+
+    got = run(make, *arrays)
+    assert taken(", bias and Relu" + SUM) == 1
+    for one, other in zip(got, run(make, *arrays, dtype=tf.float64)):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)

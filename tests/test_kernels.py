@@ -164,6 +164,9 @@ def test_random_convolutions_agree_with_float64(seed, dtype):
         (4, (40, 40), (1, 1), 2, [(0, 3), (0, 0)], 40, 40, 32),
         (5, (12, 30, 31), (1, 1, 1), (2, 1, 5), "SAME", 32, 32, 48),
         (2, (3000,), (1,), 7, "SAME", 130, 65, 128),
+        (2, (14, 13), (3, 3), 2, "SAME", 450, 450, 514),  # a filter larger than the images
+        (3, (15, 16), (1, 1), 2, "SAME", 460, 460, 1000),
+        (2, (4, 5, 6), (2, 1, 3), 1, "VALID", 200, 200, 330),
     ],
 )
 def test_work_is_divided_without_changing_the_result(

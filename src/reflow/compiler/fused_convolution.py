@@ -1,8 +1,9 @@
 """Convolutions with what follows them for each filter: one native call on the CPU.
 
-That is a bias, or a normalization by given means and variances, and then perhaps a Relu. A convolution's results are
-finished while they lie in the cache, instead of in a loop over all of them, which XLA would compile as well. It is
-done where nothing else takes what is between. Where there is no native kernel, the nodes run one by one.
+That is a bias, or a normalization by given means and variances, then perhaps the sum with images of the same shape, as
+in a residual block, and then perhaps a Relu. A convolution's results are finished while they lie in the cache, instead
+of in a loop over all of them, which XLA would compile as well. It is done where nothing else takes what is between.
+Where there is no native kernel, the nodes run one by one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from reflow.kernels.convolution import Epilogue
 from reflow.kernels.kernel import BIAS, RELU, RELU6
 
 _CONVOLUTIONS = ("Conv2D", "Conv3D", "DepthwiseConv2dNative")
-_BIASES = ("BiasAdd", "AddV2", "Add")
+_SUMS = ("AddV2", "Add")
+_BIASES = ("BiasAdd", *_SUMS)
 _NORMALIZATIONS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _BOUNDS = {"Relu": RELU, "Relu6": RELU6}
 _FIRST = ("NCHW", "NCDHW")
@@ -28,30 +30,37 @@ _Ending = Callable[[Any, Sequence[Any]], "tuple[Any, Any] | None"]
 
 
 class FusedConvolution:
-    """The steps of a program that are a convolution, what is done for each filter, and perhaps a bound."""
+    """The steps of a program that are a convolution, what is done for each filter, perhaps a sum, and a bound.
 
-    def __init__(self, steps: Sequence[Any], ending: _Ending, after: int):
+    Args:
+      added: the slot of what the sum adds, if there is one.
+    """
+
+    def __init__(self, steps: Sequence[Any], ending: _Ending, after: int, added: int | None):
         self._convolution, *self._rest = steps
         self._ending = ending
         self._after = after
+        self._added = added
 
     def run(self, tracer: Any, env: list[Any]) -> None:
         """Puts the results into `env`: as `Tracer.trace_step` does for one step."""
         outer = tracer.xp
         epilogue = None
+        added = None if self._added is None else env[self._added]
         found = self._ending(outer, env)
         if found is not None:
             bias, scale = found
-            epilogue = Epilogue(bias, self._after, scale)
+            epilogue = Epilogue(bias, self._after, scale, added)
             tracer.xp = outer.with_epilogue(epilogue)
         try:
             tracer.trace_step(self._convolution, env)
         finally:
             tracer.xp = outer
+        done = 0
         if epilogue is not None and epilogue.done:
-            env[self._rest[-1][3][0]] = env[self._convolution[3][0]]
-            return
-        for step in self._rest:
+            done = len(self._rest) if epilogue.added is added else 1
+            env[self._rest[done - 1][3][0]] = env[self._convolution[3][0]]
+        for step in self._rest[done:]:
             tracer.trace_step(step, env)
 
 
@@ -71,14 +80,19 @@ def find_convolutions(wiring: Wiring, put: dict[int, Any], gone: set[int]) -> No
             ending = _bias(wiring, first, last)
         if ending is None:
             continue
-        parts, after = [first, last], BIAS
-        bound = wiring.only_user(wiring.result(last), tuple(_BOUNDS))
+        parts, after, added = [first, last], BIAS, None
+        total = wiring.only_user(wiring.result(last), _SUMS)
+        # Of two convolutions that are added up, one adds the other's results.
+        if total is not None and total not in gone:
+            added = wiring.other(total, wiring.result(last))
+            parts.append(total)
+        bound = wiring.only_user(wiring.result(parts[-1]), tuple(_BOUNDS))
         if bound is not None:
             after = _BOUNDS[steps[bound][0].type]
             parts.append(bound)
         # References are read where their step stands: such steps stay there.
         if all(steps[i][5] is None for i in parts):
-            put[parts[-1]] = FusedConvolution([steps[i] for i in parts], ending, after)
+            put[parts[-1]] = FusedConvolution([steps[i] for i in parts], ending, after, added)
             gone.update(parts)
 
 

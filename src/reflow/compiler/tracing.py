@@ -29,9 +29,9 @@ from reflow.compiler.jax_setup import wide_types
 from reflow.compiler.list_buffer import ListBuffer
 from reflow.compiler.memory import runs_of
 from reflow.compiler.tracer import Tracer
+from reflow.lang.alignment import COPIED_ELSEWHERE, aligned
 from reflow.lang.collector import postponed
 from reflow.lang.tensor_list import TensorList
-from reflow.platform.alignment import COPIED_ELSEWHERE, aligned
 
 MANY = 100  # nodes: from here on it is worth asking how much XLA should optimise
 _SMALL = 64  # elements

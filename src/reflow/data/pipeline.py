@@ -23,11 +23,11 @@ from reflow.compiler.interpreter import Interpreter
 from reflow.compiler.partition import plan_of
 from reflow.compiler.program import program_of
 from reflow.lang import errors
+from reflow.lang.alignment import out_of
 from reflow.lang.dtypes import DType
 from reflow.lang.func_graph import FuncGraph, functions_of
 from reflow.lang.resource import ResourceHandle
 from reflow.lang.shapes import TensorShape
-from reflow.platform.alignment import out_of
 
 INFINITE = -1
 UNKNOWN = -2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,26 +31,37 @@ class Epilogue:
       bias: a float32 array with a number for each filter.
       after: BIAS, RELU or RELU6.
       scale: None, or such an array, by which the results are multiplied before.
+      added: None, or a float32 array that is added after the bias, before the bound.
       done: whether a kernel does it.
     """
 
-    __slots__ = ("bias", "after", "scale", "done")
+    __slots__ = ("bias", "after", "scale", "added", "done")
 
-    def __init__(self, bias: Any, after: int, scale: Any = None):
+    def __init__(self, bias: Any, after: int, scale: Any = None, added: Any = None):
         self.bias = bias
         self.after = after
         self.scale = scale
+        self.added = added
         self.done = False
 
-    def operand(self, xp: Any) -> Any:
-        """Bias and scale as the kernel takes them."""
-        return self.bias if self.scale is None else xp.stack([self.bias, self.scale])
+    def fit(self, results: Sequence[int], channels_first: bool) -> None:
+        """Leaves the sum, and what is behind it, to others, if something else than such results is added."""
+        if self.added is not None and (channels_first or self.added.shape != tuple(results)):
+            self.added = None
+            self.after = BIAS
 
-    def of(self, xp: Any, y: Any, operand: Any, channels_first: bool) -> Any:
+    def operands(self, xp: Any) -> list[Any]:
+        """Bias with scale, and what is added, as the kernel takes them."""
+        vectors = self.bias if self.scale is None else xp.stack([self.bias, self.scale])
+        return [vectors] if self.added is None else [vectors, self.added]
+
+    def of(self, xp: Any, y: Any, operands: Sequence[Any], channels_first: bool) -> Any:
         """The results `y` of a convolution with this done to them, where no kernel does it."""
+        operand, *added = operands
         if channels_first:
             operand = operand.reshape(*operand.shape, *(1,) * (y.ndim - 2))
         y = y + operand if self.scale is None else y * operand[1] + operand[0]
+        y = y + added[0] if added else y
         if self.after != BIAS:
             y = xp.maximum(y, np.float32(0))
         return xp.minimum(y, np.float32(6)) if self.after == RELU6 else y

@@ -43,6 +43,7 @@ class Shape(NamedTuple):
     channels_first: bool = False  # images are [batch, channels, spatial...]
     after: int = NOTHING  # what is done to the results of a convolution
     scaled: bool = False  # whether they are multiplied by a number for each filter before
+    adds: bool = False  # whether images like them are added after the bias
 
     def numbers(self) -> np.ndarray:
         """The shape as the library reads it (native/spec.h)."""
@@ -53,7 +54,7 @@ class Shape(NamedTuple):
         numbers = [
             *(self.kind, _TYPES[self.dtype.name], int(self.channels_first), self.batch),
             *(self.groups, self.channels, self.filters, len(geo.kernel), self.after),
-            int(self.scaled),
+            *(int(self.scaled), int(self.adds)),
         ]
         for size, kernel, output, stride, dilation, (lo, hi) in axes:
             numbers += [size, kernel, output, stride, dilation, lo, hi]
@@ -75,7 +76,8 @@ class Shape(NamedTuple):
                 text += f", {name} {_sizes(numbers)}"
         text += f", {self.groups} groups" if self.groups > 1 else ""
         text += ", channels first" if self.channels_first else ""
-        return text + (", scale" if self.scaled else "") + _AFTER[self.after]
+        text += ", scale" if self.scaled else ""
+        return text + _AFTER[self.after] + (", sum" if self.adds else "")
 
 
 def _sizes(numbers: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from reflow.lang import dtypes, errors, shapes
+from reflow.lang.alignment import copied
 from reflow.lang.context import current_graph
 from reflow.lang.dtypes import DType, as_dtype
 from reflow.lang.opdef import REGISTRY
@@ -118,7 +119,7 @@ def convert_to_tensor(
                 pass
         return _pack(value, dtype, name)
     if array is value:
-        array = array.copy()  # the caller may go on writing into it
+        array = copied(array)  # the caller may go on writing into it
     return constant_node(array, dtype or dtype_of(array), name or "Const")
 
 

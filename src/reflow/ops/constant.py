@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from reflow.lang import errors, shapes
+from reflow.lang.alignment import copied
 from reflow.lang.context import current_graph
 from reflow.lang.convert import constant_node, convert_to_tensor, to_array
 from reflow.lang.dtypes import as_dtype
@@ -99,7 +100,7 @@ def _constant(value, dtype, shape, name, fill_last, verify_shape=False):
                 f"{sizes} has {count}."
             )
     if isinstance(value, np.ndarray) and array.flags.writeable:
-        array = np.array(array)  # the caller may go on writing into the array
+        array = copied(array)  # the caller may go on writing into the array
     return constant_node(array, wanted or as_dtype(array.dtype), name or "Const")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from reflow.kernels.rows import looking_up
 from reflow.lang import shapes
+from reflow.lang.alignment import out_of
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import int16, int32
 from reflow.lang.export import export
@@ -19,7 +20,6 @@ from reflow.lang.static_value import constant_value, static_int
 from reflow.lang.tensor import Tensor
 from reflow.ops import array, joining
 from reflow.ops.define import op
-from reflow.platform.alignment import out_of
 
 # Indices out of range are errors in NumPy's form. The compiled form cannot raise one: it does as
 # TensorFlow's kernels for accelerators do. What is gathered from nowhere is zero, and what is

@@ -8,7 +8,6 @@
 
 #include "cache.h"
 #include "engine.h"
-#include "epilogue.h"
 #include "scratch.h"
 
 namespace reflow {
@@ -25,6 +24,10 @@ constexpr double kPart = 2e7;
 constexpr int kPartsPerThread = 4;
 // Elements that a part may have when it must be copied: some images that stay in the cache.
 constexpr int64_t kCopied = int64_t{1} << 20;
+// Channels that a part has a multiple of, which oneDNN's kernels take at a time.
+constexpr int64_t kChannels = 64;
+// Elements of a filter from which on several threads bring it into order.
+constexpr int64_t kReordered = int64_t{1} << 16;
 
 memory::data_type given_type(const Spec& spec) {
   return spec.type == Type::kFloat32 ? memory::data_type::f32 : memory::data_type::bf16;
@@ -87,18 +90,19 @@ memory::desc channels_first(memory::data_type type, int64_t images, int64_t chan
   return memory::desc(dims, type, strides);
 }
 
-Dims filter_dims(const Spec& spec) {
+// The filter for some of the channels.
+Dims filter_dims(const Spec& spec, int64_t channels) {
   Dims dims;
   if (spec.groups > 1) dims.push_back(spec.groups);
   dims.push_back(spec.filters / spec.groups);
-  dims.push_back(spec.channels / spec.groups);
+  dims.push_back(channels / spec.groups);
   for (const Axis& axis : spec.axes) dims.push_back(axis.kernel);
   return dims;
 }
 
 // The filter as TensorFlow has it: [spatial..., channels of a group, groups, filters of a group].
 memory::desc given_filter(const Spec& spec) {
-  const Dims dims = filter_dims(spec);
+  const Dims dims = filter_dims(spec, spec.channels);
   Dims strides(dims.size());
   std::size_t at = 0;
   if (spec.groups > 1) strides[at++] = spec.filters / spec.groups;
@@ -119,7 +123,17 @@ struct Part {
   int64_t first_image, images;
   int64_t input_row, output_row;  // where the rows of the part begin
   Axis rows;                      // the first spatial dimension of the part
+  int64_t first_channel, channels;
 };
+
+// Whether threads share the channels for the gradient of a filter, not the images: what they compute is then not to
+// be added up. It is worth it where the filter is larger than the images, of which each copies its channels.
+bool by_channels(const Spec& spec, int threads) {
+  if (spec.kind != Kind::kFilterGradient || spec.groups > 1 || copies_images(spec)) return false;
+  const int64_t pixels = spec.batch * (thins(spec) ? spec.output_pixels() : spec.pixels());
+  return threads > 1 && spec.channels >= kChannels * threads && spec.filter_elements() > spec.channels * pixels &&
+         spec.multiplications() > kPart * threads;
+}
 
 // The part of a dimension that gives the outputs from `begin` to `end`.
 bool of_outputs(const Axis& whole, int64_t begin, int64_t end, Part* part) {
@@ -164,6 +178,14 @@ std::vector<Part> parts_of(const Spec& spec, int threads) {
                                  static_cast<double>(kPartsPerThread) * threads);
   // Each part of a filter gradient is a filter to be added up at the end: as few as there are threads.
   const bool of_filter = spec.kind == Kind::kFilterGradient;
+  if (by_channels(spec, threads)) {
+    const int64_t each = (spec.channels / threads + kChannels - 1) / kChannels * kChannels;
+    std::vector<Part> parts;
+    for (int64_t first = 0; first < spec.channels; first += each) {
+      parts.push_back(Part{0, spec.batch, 0, 0, spec.axes[0], first, std::min(each, spec.channels - first)});
+    }
+    return parts;
+  }
   const int64_t most = of_filter ? threads : kPartsPerThread * threads;
   const int64_t count = std::min(static_cast<int64_t>(wanted), most);
   std::vector<Part> parts;
@@ -176,7 +198,7 @@ std::vector<Part> parts_of(const Spec& spec, int threads) {
     bool ok = true;
     for (int64_t image = 0; image < spec.batch && ok; ++image) {
       for (int64_t begin = 0; begin < whole && ok; begin += each) {
-        Part part{image, 1, 0, 0, rows};
+        Part part{image, 1, 0, 0, rows, 0, spec.channels};
         const int64_t end = std::min(begin + each, whole);
         ok = by_input ? of_inputs(rows, begin, end, &part) : of_outputs(rows, begin, end, &part);
         parts.push_back(part);
@@ -192,12 +214,15 @@ std::vector<Part> parts_of(const Spec& spec, int threads) {
   }
   if (!of_filter) each = divisor(spec.batch, (each + 1) / 2, each);
   for (int64_t first = 0; first < spec.batch; first += each) {
-    parts.push_back(Part{first, std::min(each, spec.batch - first), 0, 0, rows});
+    parts.push_back(Part{first, std::min(each, spec.batch - first), 0, 0, rows, 0, spec.channels});
   }
   return parts;
 }
 
 // Plans ----------------------------------------------------------------------------------------------
+
+// Whether a part's images are not all that lies between its first number and its last.
+bool takes_pixels(const Spec& spec, const Part& part) { return thins(spec) || part.channels != spec.channels; }
 
 // What oneDNN needs to compute parts of one size.
 struct Recipe {
@@ -240,9 +265,9 @@ Recipe make_recipe(const Spec& spec, const Part& part, const memory::desc* agree
   SingleThreaded single;
   Recipe recipe;
   const auto type = taken_type(spec);
-  recipe.input = channels_last(type, part.images, spec.channels, sizes_of(spec, part, false));
+  recipe.input = channels_last(type, part.images, part.channels, sizes_of(spec, part, false));
   recipe.output = channels_last(type, part.images, spec.filters, sizes_of(spec, part, true));
-  memory::desc filter(filter_dims(spec), type, memory::format_tag::any);
+  memory::desc filter(filter_dims(spec, part.channels), type, memory::format_tag::any);
   if (agreed != nullptr) filter = *agreed;
   Dims strides, dilations, lo, hi;
   for (std::size_t i = 0; i < spec.axes.size(); ++i) {
@@ -255,7 +280,7 @@ Recipe make_recipe(const Spec& spec, const Part& part, const memory::desc* agree
   primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const auto direct = dnnl::algorithm::convolution_direct;
-  const memory::desc forward_filter(filter_dims(spec), type, memory::format_tag::any);
+  const memory::desc forward_filter(filter_dims(spec, part.channels), type, memory::format_tag::any);
   const dnnl::convolution_forward::primitive_desc forward(
       engine(), dnnl::prop_kind::forward_training, direct, recipe.input,
       spec.kind == Kind::kForward ? filter : forward_filter, recipe.output, strides, dilations, lo, hi,
@@ -308,24 +333,26 @@ std::shared_ptr<const Plan> make_plan(const Spec& spec, int threads) {
   std::vector<std::vector<int64_t>> seen;
   for (const Part& part : plan->parts) {
     const std::vector<int64_t> key = {part.images, part.rows.size, part.rows.output, part.rows.lo,
-                                      part.rows.hi};
+                                      part.rows.hi, part.channels};
     const auto found = std::find(seen.begin(), seen.end(), key);
     plan->recipe_of.push_back(found - seen.begin());
     if (found != seen.end()) continue;
     seen.push_back(key);
     // The filter is brought into order once: all parts take it as the first one wants it.
     plan->recipes.push_back(
-        make_recipe(spec, part, plan->recipes.empty() ? nullptr : &plan->recipes[0].filter));
+        make_recipe(spec, part, plan->recipes.empty() || by_channels(spec, threads) ? nullptr : &plan->recipes[0].filter));
     const Recipe& recipe = plan->recipes.back();
     plan->scratchpad = std::max(plan->scratchpad, aligned(recipe.scratchpad.get_size()));
-    if (copies_images(spec) || thins(spec)) {
+    if (copies_images(spec) || takes_pixels(spec, part)) {
       plan->images_in = std::max(plan->images_in, aligned(recipe.input.get_size()));
     }
     if (copies_images(spec)) {
       plan->images_out = std::max(plan->images_out, aligned(recipe.output.get_size()));
     }
   }
-  plan->filter_size = aligned(plan->recipes[0].filter.get_size());
+  for (const Recipe& recipe : plan->recipes) {
+    plan->filter_size = std::max(plan->filter_size, aligned(recipe.filter.get_size()));
+  }
   return plan;
 }
 
@@ -346,20 +373,53 @@ void reorder(dnnl::stream& stream, const memory& from, const memory& to) {
   dnnl::reorder(from, to).execute(stream, const_cast<memory&>(from), const_cast<memory&>(to));
 }
 
-// The pixels of a part's images that windows of one element take, one after the other.
+// How many filters a layout keeps together.
+int64_t filters_together(const memory::desc& layout) {
+  const Dims blocks = layout.get_inner_blks(), dims = layout.get_inner_idxs();
+  int64_t count = 1;
+  for (std::size_t i = 0; i < blocks.size(); ++i) count *= dims[i] == 0 ? blocks[i] : 1;
+  return count;
+}
+
+// Brings a filter, or its gradient, into another order: some filters in each part.
+void reorder_filter(const Spec& spec, const Pool& pool, const memory::desc& from, const void* given,
+                    const memory::desc& to, void* result) {
+  const auto one = [&](const memory::desc& a, const memory::desc& b) {
+    dnnl::stream stream(engine());
+    reorder(stream, at(a, given), at(b, result));
+    stream.wait();
+  };
+  const int64_t together = filters_together(from) * filters_together(to);  // one of them is the plain order
+  const int64_t each = (spec.filters / pool.threads + together - 1) / together * together;
+  if (spec.groups > 1 || each >= spec.filters || spec.filter_elements() < kReordered) {
+    SingleThreaded single;
+    return one(from, to);
+  }
+  const int count = static_cast<int>((spec.filters + each - 1) / each);
+  in_parts(pool, count, [&](int part, int) {
+    Dims sizes = filter_dims(spec, spec.channels), first(sizes.size(), 0);
+    first[0] = part * each;
+    sizes[0] = std::min(each, spec.filters - first[0]);
+    one(from.submemory_desc(sizes, first), to.submemory_desc(sizes, first));
+  });
+}
+
+// The channels of a part's images, pixel by pixel; of windows of one element only the pixels that they take.
 void take_pixels(const Spec& spec, const Part& part, const float* images, float* to) {
   const int64_t channels = spec.channels;
+  const Dims sizes = sizes_of(spec, part, false);
   const auto take = [&](const auto& self, std::size_t axis, const float* from) -> void {
     if (axis == spec.axes.size()) {
-      to = std::copy(from, from + channels, to);
+      to = std::copy(from, from + part.channels, to);
       return;
     }
-    int64_t step = channels * spec.axes[axis].stride;
+    int64_t step = channels * (thins(spec) ? spec.axes[axis].stride : 1);
     for (std::size_t i = axis + 1; i < spec.axes.size(); ++i) step *= spec.axes[i].size;
-    const int64_t count = axis == 0 ? part.rows.output : spec.axes[axis].output;
-    for (int64_t i = 0; i < count; ++i) self(self, axis + 1, from + i * step);
+    for (int64_t i = 0; i < sizes[axis]; ++i) self(self, axis + 1, from + i * step);
   };
-  for (int64_t image = 0; image < part.images; ++image) take(take, 0, images + image * spec.pixels() * channels);
+  for (int64_t image = 0; image < part.images; ++image) {
+    take(take, 0, images + image * spec.pixels() * channels + part.first_channel);
+  }
 }
 
 // Images of a part: as they are given, and as the primitive takes them.
@@ -377,9 +437,9 @@ class Images {
     const char* start = static_cast<const char*>(data) +
                         (part.first_image * per_image + row * per_row) * spec.item();
     copied_ = copies_images(spec);
-    const bool thin = !output && thins(spec);
-    taken_ = at(taken, copied_ || thin ? room : start);
-    if (thin) take_pixels(spec, part, reinterpret_cast<const float*>(start), reinterpret_cast<float*>(room));
+    const bool takes = !output && takes_pixels(spec, part);
+    taken_ = at(taken, copied_ || takes ? room : start);
+    if (takes) take_pixels(spec, part, reinterpret_cast<const float*>(start), reinterpret_cast<float*>(room));
     if (!copied_) return;
     const Dims sizes = sizes_of(spec, part, output);
     const auto type = given_type(spec);
@@ -411,7 +471,7 @@ struct Call {
   const Spec& spec;
   const Plan& plan;
   const void *a, *b;
-  const float* bias;
+  const Following& following;
   void* result;
 };
 
@@ -435,7 +495,10 @@ void run_part(const Call& call, int index, char* filter, char* room) {
       if (spec.after != After::kNothing) {
         stream.wait();
         const int64_t pixels = recipe.output.get_size() / sizeof(float) / spec.filters;
-        finish_pixels(spec, call.bias, static_cast<float*>(y.out().get_data_handle()), pixels);
+        auto* const first = static_cast<float*>(y.out().get_data_handle());
+        Following following = call.following;
+        if (spec.adds) following.added += first - static_cast<float*>(call.result);
+        finish_pixels(spec, following, first, pixels);
       }
       y.done(stream);
       break;
@@ -470,16 +533,30 @@ void by_filter(const Call& call, const Pool& pool) {
   const Plan& plan = call.plan;
   const int count = static_cast<int>(plan.parts.size());
   Scratch scratch(plan.filter_size + plan.room() * std::min(count, pool.threads));
-  const memory::desc& packed = plan.recipes[0].filter;
-  {
-    SingleThreaded single;
-    dnnl::stream stream(engine());
-    const void* given = call.spec.kind == Kind::kForward ? call.b : call.a;
-    reorder(stream, at(given_filter(call.spec), given), at(packed, scratch.data()));
-    stream.wait();
-  }
+  const void* given = call.spec.kind == Kind::kForward ? call.b : call.a;
+  reorder_filter(call.spec, pool, given_filter(call.spec), given, plan.recipes[0].filter, scratch.data());
   in_parts(pool, count, [&](int part, int slot) {
     run_part(call, part, scratch.data(), scratch.data() + plan.filter_size + slot * plan.room());
+  });
+}
+
+// The gradient of the filter, of which each part has the channels to itself.
+void to_channels(const Call& call, const Pool& pool) {
+  const Plan& plan = call.plan;
+  const int count = static_cast<int>(plan.parts.size());
+  const std::size_t each = plan.filter_size + plan.room();
+  Scratch scratch(each * std::min(count, pool.threads));
+  in_parts(pool, count, [&](int index, int slot) {
+    const Part& part = plan.parts[index];
+    char* gradient = scratch.data() + slot * each;
+    run_part(call, index, gradient, gradient + plan.filter_size);
+    const Dims sizes = filter_dims(call.spec, part.channels);
+    Dims first(sizes.size(), 0);
+    first[1] = part.first_channel;
+    dnnl::stream stream(engine());
+    reorder(stream, at(plan.recipes[plan.recipe_of[index]].filter, gradient),
+            at(given_filter(call.spec).submemory_desc(sizes, first), call.result));
+    stream.wait();
   });
 }
 
@@ -504,14 +581,15 @@ void to_filter(const Call& call, const Pool& pool) {
       add(reinterpret_cast<float*>(total), reinterpret_cast<float*>(next), elements);
     }
   });
-  SingleThreaded single;
-  dnnl::stream stream(engine());
-  float* total = reinterpret_cast<float*>(scratch.data());
-  for (int chain = 1; chain < chains; ++chain) {
-    add(total, reinterpret_cast<float*>(scratch.data() + chain * per_chain), elements);
-  }
-  reorder(stream, at(packed, total), at(given_filter(call.spec), call.result));
-  stream.wait();
+  const int adders = elements < kReordered ? 1 : pool.threads;
+  in_parts(pool, adders, [&](int part, int) {
+    const std::size_t first = elements * part / adders, count = elements * (part + 1) / adders - first;
+    for (int chain = 1; chain < chains; ++chain) {
+      add(reinterpret_cast<float*>(scratch.data()) + first,
+          reinterpret_cast<float*>(scratch.data() + chain * per_chain) + first, count);
+    }
+  });
+  reorder_filter(call.spec, pool, packed, scratch.data(), given_filter(call.spec), call.result);
 }
 
 }  // namespace
@@ -520,11 +598,13 @@ std::string convolution_implementation(const Spec& spec, int threads) {
   return plan_of(spec, threads)->recipes[0].name;
 }
 
-void convolve(const Spec& spec, const Pool& pool, const void* a, const void* b, const float* bias,
+void convolve(const Spec& spec, const Pool& pool, const void* a, const void* b, const Following& following,
               void* result) {
   const auto plan = plan_of(spec, pool.threads);
-  const Call call{spec, *plan, a, b, bias, result};
-  if (spec.kind == Kind::kFilterGradient) {
+  const Call call{spec, *plan, a, b, following, result};
+  if (by_channels(spec, pool.threads)) {
+    to_channels(call, pool);
+  } else if (spec.kind == Kind::kFilterGradient) {
     to_filter(call, pool);
   } else {
     by_filter(call, pool);

@@ -42,7 +42,9 @@ std::vector<Buffer> buffers_of(const Spec& spec) {
   switch (spec.kind) {
     case Kind::kForward:
       if (spec.after != After::kNothing) {
-        return {input, filter, {spec.filters * (spec.scaled ? 2 : 1), Type::kFloat32}, output};
+        const Buffer bias{spec.filters * (spec.scaled ? 2 : 1), Type::kFloat32};
+        if (spec.adds) return {input, filter, bias, output, output};
+        return {input, filter, bias, output};
       }
       return {input, filter, output};
     case Kind::kInputGradient:
@@ -63,8 +65,11 @@ std::vector<Buffer> buffers_of(const Spec& spec) {
 }
 
 // What the operands of a convolution say beside images and filter.
-const float* bias_of(const Spec& spec, const void* const* given) {
-  return spec.after == After::kNothing ? nullptr : static_cast<const float*>(given[2]);
+Following following_of(const Spec& spec, const void* const* given) {
+  Following following;
+  if (spec.after != After::kNothing) following.bias = static_cast<const float*>(given[2]);
+  if (spec.adds) following.added = static_cast<const float*>(given[3]);
+  return following;
 }
 
 // A call of any kind.
@@ -95,7 +100,7 @@ Call call_of_windows(const int64_t* numbers, std::size_t count) {
     } else if (spec.is_normalization()) {
       sum_channels(spec, pool, given, static_cast<float*>(result));
     } else {
-      convolve(spec, pool, given[0], given[1], bias_of(spec, given), result);
+      convolve(spec, pool, given[0], given[1], following_of(spec, given), result);
     }
   };
   return call;
@@ -106,7 +111,7 @@ Call call_of_winograd(const int64_t* numbers, std::size_t count) {
   Call call = call_of_buffers(spec);
   call.implementation = [spec](int) { return winograd_implementation(spec); };
   call.compute = [spec](const Pool& pool, const void* const* given, void* const* results) {
-    winograd_convolve(spec, pool, given[0], given[1], bias_of(spec, given), results[0]);
+    winograd_convolve(spec, pool, given[0], given[1], following_of(spec, given), results[0]);
   };
   return call;
 }

@@ -6,7 +6,7 @@
 namespace reflow {
 namespace {
 
-constexpr std::size_t kHead = 10;
+constexpr std::size_t kHead = 11;
 constexpr std::size_t kPerAxis = 7;
 constexpr int64_t kMost = int64_t{1} << 31;
 
@@ -38,6 +38,8 @@ Spec::Spec(const int64_t* numbers, std::size_t count) : flat(numbers, numbers + 
   scaled = numbers[9] != 0;
   require(!scaled || after != After::kNothing, "factors without a bias");
   channels_first = numbers[2] != 0;
+  adds = numbers[10] != 0;
+  require(!adds || (after != After::kNothing && !channels_first), "images that cannot be added");
   batch = numbers[3];
   groups = numbers[4];
   channels = numbers[5];

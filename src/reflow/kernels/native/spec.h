@@ -22,7 +22,8 @@ enum class Kind : int64_t {
   kGradientSums = 8,
 };
 enum class Type : int64_t { kFloat32 = 0, kBFloat16 = 1 };
-// What follows a convolution: a bias, before it perhaps a factor, and then perhaps a bound, of 0 below or of 0 and 6.
+// What follows a convolution: a bias, before it perhaps a factor, after it perhaps other images, and then perhaps a
+// bound, of 0 below or of 0 and 6.
 enum class After : int64_t { kNothing = 0, kBias = 1, kRelu = 2, kRelu6 = 3 };
 
 // One spatial dimension.
@@ -40,6 +41,7 @@ struct Spec {
   Type type;
   After after;
   bool scaled;  // whether the bias has factors behind it, which the results are multiplied by first
+  bool adds;    // whether images like the results are added to them after the bias, before the bound
   bool channels_first;
   int64_t batch, groups, channels, filters;
   std::vector<Axis> axes;

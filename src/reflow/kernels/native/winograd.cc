@@ -208,7 +208,7 @@ int64_t tiles_of_block(const winograd::Loops& loops, int64_t tiles, int64_t thre
 }
 
 void convolve_with(const Filter& filter, const Convolution& work, const Pool& pool, const float* images,
-                   const winograd::Epilogue& epilogue, float* result) {
+                   const winograd::Epilogue& epilogue, const float* added, float* result) {
   const winograd::Loops& loops = winograd::loops();
   const int64_t channels = work.inputs.channels, filters = work.outputs.channels, tiles = work.tiles();
   const int64_t each = tiles_of_block(loops, tiles, pool.threads), panels = panels_of(filters);
@@ -249,9 +249,12 @@ void convolve_with(const Filter& filter, const Convolution& work, const Pool& po
       if (ending.bias != nullptr) ending.bias += filter_at;
       if (ending.scale != nullptr) ending.scale += filter_at;
       float* pixels[kTile * kTile];
+      const float* others[kTile * kTile];
+      if (added != nullptr) ending.added = others;
       Tile done(work, begin);
       for (int64_t i = 0; i < count; ++i, done.next()) {
         done.outputs(result + filter_at, outside, pixels);
+        if (added != nullptr) done.outputs<const float>(added + filter_at, outside, others);
         loops.finish_outputs(out, i, width, ending, pixels);
       }
     }
@@ -380,7 +383,7 @@ winograd::Epilogue epilogue_of(const Spec& spec, const float* bias) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const float low = spec.after == After::kBias ? -kInfinity : 0.0f;
   const float high = spec.after == After::kRelu6 ? 6.0f : kInfinity;
-  return {spec.after == After::kNothing ? nullptr : bias, spec.scaled ? bias + spec.filters : nullptr, low, high};
+  return {bias, spec.scaled ? bias + spec.filters : nullptr, nullptr, low, high};
 }
 
 }  // namespace
@@ -396,8 +399,8 @@ std::string winograd_implementation(const Spec& spec) {
   return "Winograd's algorithm";
 }
 
-void winograd_convolve(const Spec& spec, const Pool& pool, const void* a, const void* b, const float* bias,
-                       void* result) {
+void winograd_convolve(const Spec& spec, const Pool& pool, const void* a, const void* b,
+                       const Following& following, void* result) {
   winograd_implementation(spec);
   const Axis &rows = spec.axes[0], &columns = spec.axes[1];
   const Images inputs{spec.batch, rows.size, columns.size, spec.channels};
@@ -407,12 +410,12 @@ void winograd_convolve(const Spec& spec, const Pool& pool, const void* a, const 
   switch (spec.kind) {
     case Kind::kForward:
       convolve_with({second, spec.channels, spec.filters, false}, {inputs, outputs, rows.lo, columns.lo},
-                    pool, first, epilogue_of(spec, bias), to);
+                    pool, first, epilogue_of(spec, following.bias), following.added, to);
       break;
     case Kind::kInputGradient:
       convolve_with({first, spec.channels, spec.filters, true},
                     {outputs, inputs, kWindow - 1 - rows.lo, kWindow - 1 - columns.lo}, pool, second,
-                    winograd::Epilogue{}, to);
+                    winograd::Epilogue{}, nullptr, to);
       break;
     default:
       filter_gradient({inputs, outputs, rows.lo, columns.lo}, pool, first, second, to);

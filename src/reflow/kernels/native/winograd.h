@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "epilogue.h"
 #include "spec.h"
 #include "threads.h"
 
@@ -15,7 +16,7 @@ constexpr int64_t kWinograd = 12;
 std::string winograd_implementation(const Spec& spec);
 
 // Computes what `spec` says, with the operands of `convolve`.
-void winograd_convolve(const Spec& spec, const Pool& pool, const void* a, const void* b, const float* bias,
-                       void* result);
+void winograd_convolve(const Spec& spec, const Pool& pool, const void* a, const void* b,
+                       const Following& following, void* result);
 
 }  // namespace reflow

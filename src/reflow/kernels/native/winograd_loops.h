@@ -32,10 +32,11 @@ struct Strip {
   int64_t panel;
 };
 
-// What is done to outputs: they are multiplied, if there are factors, a bias is added, and they are bounded. Without
-// a bias nothing is.
+// What is done to outputs: they are multiplied, if there are factors, a bias is added, then other pixels, if there are
+// some, one for each, and they are bounded. Without a bias nothing is.
 struct Epilogue {
   const float *bias, *scale;
+  const float* const* added;
   float low, high;
 };
 

@@ -191,12 +191,13 @@ def kernel_of(
     channels_first: bool = False,
     after: int = NOTHING,
     scaled: bool = False,
+    adds: bool = False,
 ) -> Kernel | None:
     """A native kernel; of the shapes of images and filter the outer dimensions count."""
     batch, channels, filters = x_shape[0], x_shape[-1], w_shape[-1]
     groups = channels // w_shape[-2]
     images = kind, dtype, batch, groups, channels, filters
-    shape = Shape(*images, geometry, channels_first, after, scaled)
+    shape = Shape(*images, geometry, channels_first, after, scaled, adds)
     return convolution(shape, not xp.is_numpy)
 
 
@@ -218,14 +219,17 @@ def forward_natively(
     shape = xp, FORWARD, x.dtype, x_shape, w_shape, geometry, channels_first
     epilogue = xp.epilogue
     if epilogue is not None and not epilogue.done and epilogue.bias.shape == (w_shape[-1],):
-        kernel = kernel_of(*shape, epilogue.after, epilogue.scale is not None)
+        inner = geometry.outputs if channels_first else (*geometry.outputs, w_shape[-1])
+        epilogue.fit((x_shape[0], *inner), channels_first)
+        what = epilogue.after, epilogue.scale is not None, epilogue.added is not None
+        kernel = kernel_of(*shape, *what)
         if kernel is not None:
             epilogue.done = True
 
-            def both(x: Any, w: Any, operand: Any) -> Any:
-                return epilogue.of(xp, otherwise(x, w), operand, channels_first)
+            def both(x: Any, w: Any, *operands: Any) -> Any:
+                return epilogue.of(xp, otherwise(x, w), operands, channels_first)
 
-            return natively(xp, kernel, both, x, w, epilogue.operand(xp))
+            return natively(xp, kernel, both, x, w, *epilogue.operands(xp))
     return natively(xp, kernel_of(*shape), otherwise, x, w)
 
 

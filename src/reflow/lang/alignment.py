@@ -31,6 +31,15 @@ def out_of(shape: Sequence[int], dtype: np.dtype) -> np.ndarray | None:
     return None if small or dtype.hasobject else empty(shape, dtype)
 
 
+def copied(array: np.ndarray) -> np.ndarray:
+    """A copy, which begins where XLA wants it if it is large: a value that executables may take again and again."""
+    copy = out_of(array.shape, array.dtype)
+    if copy is None:
+        return np.array(array)
+    np.copyto(copy, array)
+    return copy
+
+
 def aligned(array: np.ndarray) -> np.ndarray:
     """The array, or a copy, such that it begins where XLA wants it."""
     if array.ctypes.data % ALIGNMENT == 0 and array.flags.c_contiguous:
