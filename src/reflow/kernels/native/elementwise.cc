@@ -297,6 +297,8 @@ void fetch(const ElementProgram::View& view, const void* data, bool is_mask, con
     const auto* from = static_cast<const float*>(data) + first;
     if (view.column == 0) {
       std::fill(to, to + block.columns, *from);
+    } else if (view.column == 1) {
+      std::copy(from, from + block.columns, to);
     } else {
       for (int64_t j = 0; j < block.columns; ++j) to[j] = from[j * view.column];
     }
@@ -311,6 +313,10 @@ void bring(const ElementProgram::View& view, void* data, bool is_mask, const Blo
       for (int64_t j = 0; j < block.columns; ++j) to[j * view.column] = from[j] != 0.0f;
     } else {
       auto* to = static_cast<float*>(data) + first;
+      if (view.column == 1) {
+        std::copy(from, from + block.columns, to);
+        continue;
+      }
       for (int64_t j = 0; j < block.columns; ++j) to[j * view.column] = from[j];
     }
   }
