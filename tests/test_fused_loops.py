@@ -280,3 +280,17 @@ def test_a_gradient_of_a_masked_recurrent_network(monkeypatch):
         return [loss, *gradients]
 
     assert both(program, monkeypatch, 2e-4) >= 2
+
+
+def test_sums_over_no_dimensions_do_not_divide_a_program():
+    def body(t, x):
+        y = jnp.tanh(x) * 0.5
+        z = lax.reduce_max_p.bind(lax.reduce_sum_p.bind(y, axes=()), axes=())
+        return (jnp.exp(z) - y * x + 0.1,)
+
+    def run(x):
+        return lax.while_loop(lambda c: c[0] < STEPS, lambda c: (c[0] + 1, *body(*c)), (0, x))
+
+    closed = jax.make_jaxpr(run)(numbers(0, 33, 65))
+    assert "reduce_sum" in str(closed)
+    check(body, numbers(0, 33, 65))

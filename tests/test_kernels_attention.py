@@ -20,7 +20,8 @@ from reflow.kernels.attention import (
     attention_gradient,
     weight_labels,
 )
-from reflow.kernels.matrices import Panels, matrix_product, transposition
+from reflow.kernels.kernel import choose
+from reflow.kernels.matrices import PanelOrder, Panels, matrix_product, transposition
 from reflow.lang.numpy_namespace import numpy_namespace
 
 tf = reflow.compat.v1
@@ -239,11 +240,14 @@ def test_numbers_that_are_neither_are_refused(wherever_possible, monkeypatch):
 
     monkeypatch.setattr(library.library(), "threads", 1)
     shape = shape_for(q, q, q, 0.5, bias)
-    panels = Panels(np, q[0, 0]).kernel(bias[0, 0])  # None on processors other than those with AVX2
+    # None on processors other than those with AVX2.
+    panels = Panels(numpy_namespace, q[0, 0]).kernel(bias[0, 0])
+    turned = matrix_product(q[0, 0], q[0, 1], True, False)
     for chosen in (
         matrix_product(q, q, False, True),
         transposition(q[0, 0]),
-        *([] if panels is None else [panels]),
+        *(each for each in (panels, turned) if each is not None),
+        choose(PanelOrder(q.dtype, 8, 300, True), (19, 8, 16)),
         attention(shape),
         attention_gradient(shape),
     ):

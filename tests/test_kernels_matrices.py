@@ -192,7 +192,7 @@ def test_products_with_panels_agree_with_float64(threads, widest, wherever_possi
     sizes = itertools.product((1, 2, 5, 6, 7, 11, 13, 64), (1, 3, 100), (1, 15, 16, 17, 33, 250))
     for rows, inner, columns in [*sizes, (64, 300, 1003)]:
         a, b = normal(rng, rows, inner), normal(rng, inner, columns)
-        panels = Panels(np, b)
+        panels = Panels(numpy_namespace, b)
         want = a.astype(np.float64) @ b
         got = panels.kernel(a)(numpy_namespace, a, panels.data)
         assert got.shape == want.shape
@@ -206,7 +206,7 @@ def test_products_with_panels_from_xla(widest, wherever_possible):
 
     @jax.jit
     def product(a, b):
-        panels = Panels(jax.numpy, b)
+        panels = Panels(jax_namespace, b)
         return panels.kernel(a)(jax_namespace, a, panels.data)
 
     np.testing.assert_allclose(product(a, b), a.astype(np.float64) @ b, rtol=1e-5, atol=1e-5)
@@ -215,7 +215,7 @@ def test_products_with_panels_from_xla(widest, wherever_possible):
 @needs_panels
 @pytest.mark.parametrize(("rows", "native"), [(3, False), (4, True), (64, True), (65, False)])
 def test_where_panels_pay(rows, native):
-    panels = Panels(np, np.zeros((20, 30), np.float32))
+    panels = Panels(numpy_namespace, np.zeros((20, 30), np.float32))
     assert (panels.kernel(np.zeros((rows, 20), np.float32)) is not None) == native
 
 
@@ -223,7 +223,79 @@ def test_where_panels_pay(rows, native):
     "a", [np.zeros((0, 4), np.float32), np.zeros((8, 5), np.float32), np.zeros((8, 4))]
 )
 def test_what_products_with_panels_are_left_to_xla(a, wherever_possible):
-    assert Panels(np, np.zeros((4, 6), np.float32)).kernel(a) is None
+    assert Panels(numpy_namespace, np.zeros((4, 6), np.float32)).kernel(a) is None
+
+
+@needs_kernels
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("vectors", [16, 32, 64])
+def test_panels_are_the_columns_of_a_matrix(flip, vectors, limit_vectors, monkeypatch):
+    limit_vectors(vectors)
+    rng = np.random.default_rng(0)
+    for inner, columns in [(1, 1), (3, 15), (20, 16), (7, 33), (300, 1003)]:
+        matrix = normal(rng, columns, inner) if flip else normal(rng, inner, columns)
+        wide = np.zeros((inner, -(-columns // 16) * 16), np.float32)
+        wide[:, :columns] = flipped(matrix, flip)
+        for threads in (1, 3):
+            monkeypatch.setattr(library.library(), "threads", threads)
+            panels = Panels(numpy_namespace, matrix, flip)
+            np.testing.assert_array_equal(panels.matrix, flipped(matrix, flip))
+            np.testing.assert_array_equal(panels.data, wide.reshape(inner, -1, 16).swapaxes(0, 1))
+
+
+# Products with a transposed left side -------------------------------------------------------------
+
+
+@needs_panels
+def test_transposed_products_agree_with_float64(widest, wherever_possible, monkeypatch):
+    rng = np.random.default_rng(0)
+    sizes = itertools.product((1, 5, 13, 64), (1, 16, 100), (1, 15, 17, 33, 130))
+    for rows, inner, columns in [*sizes, (37, 1000, 300), (700, 513, 70), (200, 256, 1003)]:
+        x, y = normal(rng, inner, rows), normal(rng, inner, columns)
+        want = x.T.astype(np.float64) @ y
+        product = matrix_product(x, y, True, False)
+        results = []
+        for threads in (1, 2, 3, 16):
+            monkeypatch.setattr(library.library(), "threads", threads)
+            results.append(product(numpy_namespace, x, y))
+        assert np.abs(results[0] - want).max() < 1e-5 * max(np.abs(want).max(), 1)
+        for other in results[1:]:  # sums have one order, whoever makes them
+            np.testing.assert_array_equal(other, results[0])
+
+
+@needs_panels
+def test_products_of_two_kinds_and_the_same_sizes(wherever_possible):
+    rng = np.random.default_rng(0)
+    a, b, x = normal(rng, 9, 16), normal(rng, 16, 40), normal(rng, 16, 9)
+    panels = Panels(numpy_namespace, b)
+    in_panels, turned = panels.kernel(a), matrix_product(x, b, True, False)
+    np.testing.assert_allclose(in_panels(numpy_namespace, a, panels.data), a @ b, atol=1e-4)
+    np.testing.assert_allclose(turned(numpy_namespace, x, b), x.T @ b, atol=1e-4)
+
+
+@needs_panels
+def test_transposed_products_pass_on_what_is_no_number(widest, wherever_possible):
+    x, y = np.ones((300, 20), np.float32), np.ones((300, 40), np.float32)
+    x[299, 3], y[0, 39] = np.nan, np.inf
+    got = matrix_product(x, y, True, False)(numpy_namespace, x, y)
+    want = x.T @ y
+    np.testing.assert_array_equal(got, want)
+
+
+@needs_panels
+@pytest.mark.parametrize(
+    ("rows", "inner", "columns", "native"),
+    [
+        (32, 16, 4, True),
+        (31, 16, 4, False),
+        (32, 15, 4, False),
+        (32, 16, 3, False),
+        (784, 128, 512, True),
+    ],
+)
+def test_where_transposed_products_pay(rows, inner, columns, native):
+    x, y = np.zeros((inner, rows), np.float32), np.zeros((inner, columns), np.float32)
+    assert (matrix_product(x, y, True, False) is not None) == native
 
 
 # Transposed matrices ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import reflow
 from reflow.compiler import policy, traced_loop
 from reflow.kernels.matrices import Panels
 from reflow.lang.func_graph import functions_of
+from reflow.lang.numpy_namespace import numpy_namespace
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.verifier import verify
 
@@ -261,7 +262,8 @@ def test_a_loop_that_never_runs_has_a_gradient():
 
 LONG = 9  # iterations: for fewer, panels do not pay
 needs_panels = pytest.mark.skipif(
-    Panels(np, np.zeros((20, 20), np.float32)).kernel(np.zeros((5, 20), np.float32)) is None,
+    Panels(numpy_namespace, np.zeros((20, 20), np.float32)).kernel(np.zeros((5, 20), np.float32))
+    is None,
     reason="no kernel for panels",
 )
 

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from reflow.compiler.jax_namespace import jax_namespace
 from reflow.compiler.program import Program, body_nodes
 from reflow.compiler.trip_count import TripCount, slice_of, through
 from reflow.kernels.library import library
@@ -77,8 +78,9 @@ class _Order(NamedTuple):
     in_panels: bool
 
     def of(self, value: Any) -> Any:
-        value = jnp.swapaxes(value, -1, -2) if self.flipped else jnp.asarray(value)
-        return Panels(jnp, value) if self.in_panels else value
+        if self.in_panels:
+            return Panels(jax_namespace, jnp.asarray(value), self.flipped)
+        return jnp.swapaxes(value, -1, -2) if self.flipped else jnp.asarray(value)
 
 
 class OrderedOperands:

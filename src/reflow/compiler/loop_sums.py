@@ -13,8 +13,10 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
+from reflow.compiler.jax_namespace import jax_namespace
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.graph import Operation
+from reflow.lang.opdef import REGISTRY
 from reflow.lang.tensor import SymbolicTensor
 
 
@@ -47,6 +49,10 @@ class Product:
 
     def of(self, a: Any, b: Any) -> Any:
         """The sum of the products of operands that are stacked along a first dimension."""
+        if self.flip_a and not self.flip_b:  # their rows are those of two matrices
+            a, b = (x.reshape(-1, x.shape[-1]) for x in (a, b))
+            multiply = REGISTRY["MatMul"].lower
+            return multiply(jax_namespace, a, b, transpose_a=True, transpose_b=False)
         over = ((0, 1 if self.flip_a else 2), (0, 2 if self.flip_b else 1))
         kind = jnp.float32 if a.dtype in (jnp.bfloat16, jnp.float16) else None
         return lax.dot_general(a, b, (over, ((), ())), preferred_element_type=kind).astype(a.dtype)

@@ -29,6 +29,7 @@ ARITHMETIC = {
 }
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 LOGIC = {"and": "mul", "or": "max", "not": "eq"}
+_REDUCTIONS = ("reduce_sum", "reduce_max", "reduce_min", "reduce_prod")
 CALLS = ("jit", "pjit", "closed_call")
 
 
@@ -97,6 +98,11 @@ class Body:
                 and not inner.consts
             ):
                 known.update(zip(equation.outvars, self._take(inner.jaxpr, given)))
+                continue
+            if equation.primitive.name in _REDUCTIONS and not equation.params["axes"]:
+                known[equation.outvars[0]] = given[
+                    0
+                ]  # gradients sum over what was broadcast, if anything was
                 continue
             op = Op(equation.primitive, equation.params, given, equation)
             op.outputs = [Value(name.aval, op) for name in equation.outvars]

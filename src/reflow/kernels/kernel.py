@@ -12,11 +12,12 @@ import numpy as np
 from reflow.kernels import choices
 from reflow.kernels.library import Library, library
 
-# As in native/spec.h, native/matrices.h and native/winograd.h.
+# As in native/spec.h, native/matrices.h, native/panels.h and native/winograd.h.
 FORWARD, INPUT_GRADIENT, FILTER_GRADIENT = range(3)
 MAXIMUM, MAXIMUM_GRADIENT, AVERAGE, AVERAGE_GRADIENT = range(3, 7)
 MOMENTS, GRADIENT_SUMS = range(7, 9)
 PRODUCT, ATTENTION, PANEL_PRODUCT, WINOGRAD, ATTENTION_GRADIENT, TRANSPOSITION = range(9, 15)
+PANELS, TRANSPOSED_PRODUCT = range(15, 17)
 _NAMES = (
     *("convolution", "input gradient of a convolution", "filter gradient of a convolution"),
     *("maximum pooling", "gradient of a maximum pooling"),
@@ -143,7 +144,7 @@ def _pointer(array: np.ndarray) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=4096, typed=True)  # shapes of two kinds may have the same numbers
 def _choose(
     library: Library, shape: Any, results: tuple[tuple[int, ...], ...], dtype: np.dtype
 ) -> Kernel | None:
@@ -173,7 +174,7 @@ def choose(shape: Any, *results: tuple[int, ...], dtype: np.dtype | None = None)
     return None if found is None else _choose(found, shape, results, dtype or shape.dtype)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=4096, typed=True)
 def leave_to_xla(shape: Any) -> None:
     """No kernel, since what takes its place was measured to be as good."""
     choices.note(str(shape), "no kernel: XLA is as good")

@@ -9,7 +9,9 @@ import numpy as np
 
 from reflow.kernels.kernel import (
     PANEL_PRODUCT,
+    PANELS,
     PRODUCT,
+    TRANSPOSED_PRODUCT,
     TRANSPOSITION,
     Kernel,
     choose,
@@ -23,6 +25,8 @@ _FEW_ROWS_OF_ONE = 64
 _FEWEST_ROWS_OF_PANELS = 4  # fewer only wait for the matrix to come from memory, in any order
 _FEW_TO_TRANSPOSE = 1 << 18  # numbers: those of a smaller matrix stay in the cache
 _SMALL = 4096  # multiplications: a call of a kernel takes a few microseconds
+# Of a product with a transposed left side: the right side is copied for all rows, and a vector is filled.
+_FEWEST_TRANSPOSED = (32, 16, 4)  # rows, inner, columns
 
 
 class Product(NamedTuple):
@@ -50,6 +54,23 @@ class Product(NamedTuple):
         right = f"{self.inner}x{self.columns}" + (" (transposed)" if self.flip_b else "")
         what = f"{math.prod(self.batch)} matrix products" if self.batch else "matrix product"
         return f"{what}, {self.dtype}, {left} by {right}"
+
+
+class TransposedProduct(NamedTuple):
+    """The transpose of `[inner, rows]` by `[inner, columns]`."""
+
+    dtype: np.dtype
+    rows: int
+    inner: int
+    columns: int
+
+    def numbers(self) -> np.ndarray:
+        """The product as the library reads it (native/panels.h)."""
+        return np.array([TRANSPOSED_PRODUCT, self.rows, self.inner, self.columns], np.int64)
+
+    def __str__(self) -> str:
+        left = f"{self.rows}x{self.inner} (transposed)"
+        return f"matrix product, {self.dtype}, {left} by {self.inner}x{self.columns}"
 
 
 class Transposition(NamedTuple):
@@ -83,7 +104,13 @@ def matrix_product(x: Any, y: Any, flip_x: bool, flip_y: bool) -> Kernel | None:
     inner_y, columns = y.shape[-2:][::-1] if flip_y else y.shape[-2:]
     if inner != inner_y:
         return None
-    product = Product(np.dtype(np.float32), batch, rows, inner, columns, flip_x, flip_y)
+    dtype = np.dtype(np.float32)
+    if flip_x and not flip_y and not batch:
+        turned = TransposedProduct(dtype, rows, inner, columns)
+        if forced[0] != "native" and any(n < m for n, m in zip(turned[1:], _FEWEST_TRANSPOSED)):
+            return leave_to_xla(turned)
+        return choose(turned, (rows, columns))
+    product = Product(dtype, batch, rows, inner, columns, flip_x, flip_y)
     if forced[0] != "native" and _xla_is_as_good(product):
         return leave_to_xla(product)
     return choose(product, (*batch, rows, columns))
@@ -131,24 +158,50 @@ class PanelProduct(NamedTuple):
         return f"product, {self.dtype}, of {self.rows}x{self.inner} by panels of {self.inner}x{self.columns}"
 
 
+class PanelOrder(NamedTuple):
+    """A matrix `[inner, columns]`, which may lie transposed, brought into panels."""
+
+    dtype: np.dtype
+    inner: int
+    columns: int
+    flip: bool
+
+    def numbers(self) -> np.ndarray:
+        """The sizes as the library reads them (native/panels.h)."""
+        return np.array([PANELS, self.inner, self.columns, int(self.flip)], np.int64)
+
+    def __str__(self) -> str:
+        flip = " (transposed)" if self.flip else ""
+        return f"panels, {self.dtype}, of {self.inner}x{self.columns}{flip}"
+
+
 class Panels:
     """A float32 matrix that is the right side of many products, in order for the native kernel.
 
+    Args:
+      xp: an array namespace.
+      matrix: the matrix.
+      flip: whether it is to be transposed first.
+
     Attributes:
       matrix: the matrix `[inner, columns]`, for products that do not get the kernel.
-      data: its columns, 16 by 16, each panel `[inner, 16]`; what is missing from the last one is 0.
+      data: its columns, 16 by 16, each panel `[inner, 16]`; what is missing from the last one is 0. None where
+        there are no kernels.
     """
 
-    def __init__(self, xp: Any, matrix: Any):
-        self.matrix = matrix
-        inner, columns = matrix.shape
-        filled = xp.pad(matrix, ((0, 0), (0, -columns % _PANEL)))
-        self.data = xp.swapaxes(filled.reshape(inner, -1, _PANEL), 0, 1)
+    def __init__(self, xp: Any, matrix: Any, flip: bool = False):
+        self.matrix = xp.swapaxes(matrix, 0, 1) if flip else matrix
+        inner, columns = self.matrix.shape
+        order = PanelOrder(np.dtype(np.float32), inner, columns, flip)
+        ordered = choose(order, (-(-columns // _PANEL), inner, _PANEL))
+        self.data = None if ordered is None else ordered(xp, matrix)
 
     def kernel(self, a: Any) -> Kernel | None:
         """The kernel for the product of `a` and this matrix, or None where XLA's code is as good."""
         inner, columns = self.matrix.shape
-        if a.dtype != np.float32 or tuple(a.shape[1:]) != (inner,) or 0 in (*a.shape, columns):
+        if self.data is None or a.dtype != np.float32:
+            return None
+        if tuple(a.shape[1:]) != (inner,) or 0 in a.shape:
             return None
         product = PanelProduct(np.dtype(np.float32), a.shape[0], inner, columns)
         if forced[0] != "native" and _is_as_good_without_panels(product):

@@ -247,6 +247,45 @@ struct Block {
   int64_t row, rows, column, columns;
 };
 
+// How the matrices are gone over: in turns of one block each or, where rows are reduced, of all blocks of some rows.
+struct Turns {
+  int64_t rows, columns;
+  bool by_rows;
+  int64_t size;       // elements of a block, at the most
+  int64_t together;   // rows of a block
+  int64_t across;     // blocks of a row
+  int64_t width;      // columns of a block, at the most
+  bool are_expected;  // whether what a turn takes is fetched ahead of time: one long row is without that
+
+  Turns(int64_t rows, int64_t columns, bool by_rows)
+      : rows(rows),
+        columns(columns),
+        by_rows(by_rows),
+        size(by_rows ? kBlockOfRows : kBlock),
+        together(columns >= size ? 1 : std::min(size / columns, rows)),
+        across((columns + size - 1) / size),
+        width(std::min(columns, size)),
+        are_expected(by_rows ? across <= kExpected : rows > 1) {}
+
+  int64_t rounds() const { return by_rows ? across : 1; }  // blocks of a turn
+  int64_t count() const { return (rows + together - 1) / together * (across / rounds()); }
+
+  // The first block of a turn.
+  Block first(int64_t turn) const {
+    Block block;
+    block.row = (by_rows ? turn : turn / across) * together;
+    block.rows = std::min(together, rows - block.row);
+    move(block, by_rows ? 0 : turn % across);
+    return block;
+  }
+
+  // Goes to another block of the same rows.
+  void move(Block& block, int64_t round) const {
+    block.column = round * size;
+    block.columns = std::min(columns - block.column, size);
+  }
+};
+
 void fetch(const ElementProgram::View& view, const void* data, bool is_mask, const Block& block, float* to) {
   for (int64_t i = 0; i < block.rows; ++i, to += block.columns) {
     const int64_t first = (block.row + i) * view.row + block.column * view.column;
@@ -258,6 +297,8 @@ void fetch(const ElementProgram::View& view, const void* data, bool is_mask, con
     const auto* from = static_cast<const float*>(data) + first;
     if (view.column == 0) {
       std::fill(to, to + block.columns, *from);
+    } else if (view.column == 1) {
+      std::copy(from, from + block.columns, to);
     } else {
       for (int64_t j = 0; j < block.columns; ++j) to[j] = from[j * view.column];
     }
@@ -272,6 +313,10 @@ void bring(const ElementProgram::View& view, void* data, bool is_mask, const Blo
       for (int64_t j = 0; j < block.columns; ++j) to[j * view.column] = from[j] != 0.0f;
     } else {
       auto* to = static_cast<float*>(data) + first;
+      if (view.column == 1) {
+        std::copy(from, from + block.columns, to);
+        continue;
+      }
       for (int64_t j = 0; j < block.columns; ++j) to[j * view.column] = from[j];
     }
   }
@@ -387,6 +432,141 @@ void ElementProgram::check(const std::vector<View>& views, const ElementArray* a
   }
 }
 
+// The memory of a part of the work: blocks of all values, and where they lie.
+class ElementProgram::Part {
+ public:
+  Part(const ElementProgram& program, const Turns& turns, const std::vector<Pass>& passes,
+       const std::vector<Place>& sources, const std::vector<Place>& targets)
+      : program_(program),
+        turns_(turns),
+        passes_(passes),
+        sources_(sources),
+        targets_(targets),
+        reads_(sources.size()),
+        readable_(reads_ + program.constants.size()),
+        short_lived_(readable_ + targets.size() + program.temporaries),
+        scratch_((short_lived_ + program.lasting * turns.across) * turns.size * sizeof(float)),
+        at_(short_lived_ + program.lasting) {
+    for (std::size_t i = 0; i < at_.size(); ++i) at_[i].data = memory(i);
+    for (int64_t i = reads_; i < readable_; ++i) {
+      std::fill_n(at_[i].data, kRepeated, program.constants[i - reads_]);
+      at_[i].mask = kRepeated - 1;
+    }
+    for (int64_t i = 0; i < reads_; ++i) {
+      const View& view = *sources[i].view;
+      if (!view.per_row && view.column == 0 && (view.row == 0 || (turns.by_rows && turns.together == 1))) {
+        at_[i].mask = kRepeated - 1;
+      }
+      if (is_steady(view)) get(i, at_[i].mask > 0 ? Block{0, 1, 0, kRepeated} : Block{0, turns.together, 0, turns.width});
+    }
+    for (const Step& step : program.steps) {
+      if (step.operation == Operation::kSpread && turns.together == 1) at_[step.result].mask = kRepeated - 1;
+    }
+  }
+
+  // Does what is to be done in a turn.
+  void take(int64_t turn) {
+    Block block = turns_.first(turn);
+    for (int64_t i = 0; i < reads_; ++i) {
+      const View& view = *sources_[i].view;
+      if (sources_[i].direct || is_steady(view) || !is_of_rows(view)) continue;
+      get(i, {block.row, block.rows, 0, view.per_row ? 1 : at_[i].mask > 0 ? kRepeated : turns_.width});
+    }
+    const int64_t first = block.column / turns_.size;
+    for (const Pass& pass : passes_) {
+      for (int64_t round = first; round < first + turns_.rounds() && !pass.elements.empty(); ++round) {
+        turns_.move(block, round);
+        on_elements(pass, block);
+      }
+      on_rows(pass, block.rows);
+    }
+    for (const Place& place : targets_) {
+      if (!place.view->per_row) continue;
+      const int64_t i = readable_ + (&place - targets_.data());
+      bring(*place.view, place.data, place.is_mask, {block.row, block.rows, 0, 1}, at_[i].data);
+    }
+  }
+
+  // Lets the processor fetch what a turn will read and write.
+  void expect(int64_t turn) const {
+    Block ahead = turns_.first(turn);
+    if (turns_.by_rows) ahead.columns = turns_.columns;
+    for (const Place& place : sources_) place.expect<false>(ahead);
+    for (const Place& place : targets_) place.expect<true>(ahead);
+  }
+
+ private:
+  float* memory(int64_t i) const {
+    const int64_t block = i < short_lived_ ? i : short_lived_ + (i - short_lived_) * turns_.across;
+    return reinterpret_cast<float*>(scratch_.data()) + block * turns_.size;
+  }
+
+  // What all blocks have alike is fetched once, and what all blocks of some rows have alike once for them.
+  bool is_steady(const View& view) const {
+    return !view.per_row && view.row == 0 && (view.column == 0 || (turns_.together > 1 && turns_.across == 1));
+  }
+  bool is_of_rows(const View& view) const {
+    return view.per_row || (turns_.by_rows && (view.column == 0 || turns_.across == 1));
+  }
+
+  void get(int64_t i, const Block& block) {
+    fetch(*sources_[i].view, sources_[i].data, sources_[i].is_mask, block, at_[i].data);
+  }
+
+  // The steps of a pass on the elements of a block.
+  void on_elements(const Pass& pass, const Block& block) {
+    for (const int64_t i : pass.reads) {
+      if (sources_[i].direct) {
+        at_[i].data = sources_[i].at(block);
+      } else if (!is_steady(*sources_[i].view) && !is_of_rows(*sources_[i].view)) {
+        get(i, block);
+      }
+    }
+    for (std::size_t i = 0; i < targets_.size(); ++i) {
+      if (targets_[i].direct) at_[readable_ + i].data = targets_[i].at(block);
+    }
+    for (std::size_t i = short_lived_; i < at_.size(); ++i) at_[i].data = memory(i) + (turns_.by_rows ? block.column : 0);
+    for (const Step& step : pass.elements) {
+      float* result = at_[step.result].data;
+      if (step.operation == Operation::kRowSum || step.operation == Operation::kRowMaximum) {
+        reduce(step.operation, at_[step.first].data, block.rows, block.columns, block.column == 0, result);
+      } else {
+        apply(step.operation, at_[step.first], at_[step.second], at_[step.third], result, block.rows * block.columns);
+      }
+    }
+    for (const int64_t i : pass.writes) {
+      const Place& place = targets_[i - readable_];
+      if (!place.direct && !place.view->per_row) bring(*place.view, place.data, place.is_mask, block, at_[i].data);
+    }
+  }
+
+  // The steps of a pass on the numbers of rows.
+  void on_rows(const Pass& pass, int64_t rows) {
+    for (const Step& step : pass.rows) {
+      const Operand& result = at_[step.result];
+      if (step.operation == Operation::kSpread) {
+        spread(at_[step.first].data, rows, result.mask > 0 ? kRepeated : turns_.width, result.data);
+      } else {
+        apply(step.operation, at_[step.first], at_[step.second], at_[step.third], result.data, rows);
+      }
+    }
+  }
+
+  const ElementProgram& program_;
+  const Turns& turns_;
+  const std::vector<Pass>& passes_;
+  const std::vector<Place>&sources_, &targets_;
+  const int64_t reads_, readable_, short_lived_;
+  Scratch scratch_;
+  std::vector<Operand> at_;
+};
+
+double ElementProgram::work() const {
+  double each = inputs.size() + outputs.size();
+  for (const Step& step : steps) each += step.per_row ? 0.0 : cost(step.operation);
+  return each * static_cast<double>(rows) * columns;
+}
+
 void ElementProgram::run(const Pool& pool, const ElementArray* given, const int64_t* places,
                          const ElementArray* made) const {
   check(inputs, given);
@@ -396,124 +576,27 @@ void ElementProgram::run(const Pool& pool, const ElementArray* given, const int6
                        std::any_of(steps.begin(), steps.end(), [](const Step& step) {
                          return step.operation == Operation::kRowSum || step.operation == Operation::kRowMaximum;
                        });
-  const int64_t readable = inputs.size() + constants.size();
-  const int64_t short_lived = readable + outputs.size() + temporaries, values = short_lived + lasting;
-  const int64_t size = by_rows ? kBlockOfRows : kBlock;
-  const int64_t together = columns >= size ? 1 : std::min(size / columns, rows);  // rows of a block
-  const int64_t across = (columns + size - 1) / size;                               // blocks of a row
-  const int64_t rounds = by_rows ? across : 1;                                      // blocks of a turn
-  const int64_t turns = (rows + together - 1) / together * (across / rounds);
-  const int64_t width = std::min(columns, size);
-  double work = inputs.size() + outputs.size();
-  for (const Step& step : steps) work += step.per_row ? 0.0 : cost(step.operation);
-  work *= static_cast<double>(rows) * columns;
-  const int64_t most = std::min<int64_t>(turns, pool.threads == 1 ? 1 : int64_t{4} * pool.threads);
-  const int64_t parts = std::clamp<int64_t>(static_cast<int64_t>(work / kPart), 1, most);
-
-  const auto is_direct = [&](const View& view, bool is_mask) {
-    return !is_mask && !view.per_row && view.column == 1 && (together == 1 || view.row == columns);
+  const Turns turns(rows, columns, by_rows);
+  const auto places_of = [&](const std::vector<View>& views, const ElementArray* arrays) {
+    std::vector<Place> found;
+    for (const View& view : views) {
+      const ElementArray& array = arrays[view.array];
+      const bool direct = !array.is_mask && !view.per_row && view.column == 1 &&
+                          (turns.together == 1 || view.row == columns);
+      found.push_back({&view, const_cast<void*>(view.at(array, places)), array.is_mask, direct});
+    }
+    return found;
   };
-  std::vector<Place> sources, targets;
-  for (const View& view : inputs) {
-    const ElementArray& array = given[view.array];
-    sources.push_back({&view, const_cast<void*>(view.at(array, places)), array.is_mask,
-                       is_direct(view, array.is_mask)});
-  }
-  for (const View& view : outputs) {
-    const ElementArray& array = made[view.array];
-    targets.push_back({&view, const_cast<void*>(view.at(array, places)), array.is_mask,
-                       is_direct(view, array.is_mask)});
-  }
-  const int64_t reads = sources.size(), fixed = readable, writes = fixed + targets.size();
-  in_parts(pool, static_cast<int>(parts), [&](int part, int) {
-    Scratch scratch((short_lived + lasting * across) * size * sizeof(float));
-    float* own = reinterpret_cast<float*>(scratch.data());
-    const auto memory = [&](int64_t i) {
-      return own + (i < short_lived ? i : short_lived + (i - short_lived) * across) * size;
-    };
-    std::vector<Operand> at(values);  // where the block of each value lies
-    for (int64_t i = 0; i < values; ++i) at[i].data = memory(i);
-    for (int64_t i = reads; i < fixed; ++i) {
-      std::fill_n(at[i].data, kRepeated, constants[i - reads]);
-      at[i].mask = kRepeated - 1;
-    }
-    // What all blocks have alike is fetched once, and what all blocks of some rows have alike once for them.
-    const auto is_steady = [&](const View& view) {
-      return !view.per_row && view.row == 0 && (view.column == 0 || (together > 1 && across == 1));
-    };
-    const auto is_of_rows = [&](const View& view) {
-      return view.per_row || (by_rows && (view.column == 0 || across == 1));
-    };
-    const auto get = [&](int64_t i, const Block& block) {
-      fetch(*sources[i].view, sources[i].data, sources[i].is_mask, block, at[i].data);
-    };
-    for (int64_t i = 0; i < reads; ++i) {
-      const View& view = *sources[i].view;
-      if (!view.per_row && view.column == 0 && (view.row == 0 || (by_rows && together == 1))) {
-        at[i].mask = kRepeated - 1;
-      }
-      if (is_steady(view)) get(i, at[i].mask > 0 ? Block{0, 1, 0, kRepeated} : Block{0, together, 0, width});
-    }
-    for (const Step& step : steps) {
-      if (step.operation == Operation::kSpread && together == 1) at[step.result].mask = kRepeated - 1;
-    }
-    for (int64_t turn = part * turns / parts; turn < (part + 1) * turns / parts; ++turn) {
-      const int64_t first = by_rows ? 0 : turn % across;
-      Block block;
-      block.row = (by_rows ? turn : turn / across) * together;
-      block.rows = std::min(together, rows - block.row);
-      for (int64_t i = 0; i < reads; ++i) {
-        const View& view = *sources[i].view;
-        if (sources[i].direct || is_steady(view) || !is_of_rows(view)) continue;
-        get(i, {block.row, block.rows, 0, view.per_row ? 1 : at[i].mask > 0 ? kRepeated : width});
-      }
-      if (by_rows && across <= kExpected && turn + 1 < (part + 1) * turns / parts) {
-        const int64_t next = block.row + block.rows;
-        const Block ahead{next, std::min(together, rows - next), 0, columns};
-        for (const Place& place : sources) place.expect<false>(ahead);
-        for (const Place& place : targets) place.expect<true>(ahead);
-      }
-      for (const Pass& pass : all_passes) {
-        for (int64_t round = first; round < first + rounds && !pass.elements.empty(); ++round) {
-          block.column = round * size;
-          block.columns = std::min(columns - block.column, size);
-          for (const int64_t i : pass.reads) {
-            if (sources[i].direct) {
-              at[i].data = sources[i].at(block);
-            } else if (!is_steady(*sources[i].view) && !is_of_rows(*sources[i].view)) {
-              get(i, block);
-            }
-          }
-          for (int64_t i = fixed; i < writes; ++i) {
-            if (targets[i - fixed].direct) at[i].data = targets[i - fixed].at(block);
-          }
-          for (int64_t i = short_lived; i < values; ++i) at[i].data = memory(i) + (by_rows ? round * size : 0);
-          for (const Step& step : pass.elements) {
-            if (step.operation == Operation::kRowSum || step.operation == Operation::kRowMaximum) {
-              reduce(step.operation, at[step.first].data, block.rows, block.columns, round == 0, at[step.result].data);
-            } else {
-              apply(step.operation, at[step.first], at[step.second], at[step.third], at[step.result].data,
-                    block.rows * block.columns);
-            }
-          }
-          for (const int64_t i : pass.writes) {
-            const Place& place = targets[i - fixed];
-            if (!place.direct && !place.view->per_row) bring(*place.view, place.data, place.is_mask, block, at[i].data);
-          }
-        }
-        for (const Step& step : pass.rows) {
-          if (step.operation == Operation::kSpread) {
-            spread(at[step.first].data, block.rows, at[step.result].mask > 0 ? kRepeated : width, at[step.result].data);
-          } else {
-            apply(step.operation, at[step.first], at[step.second], at[step.third], at[step.result].data, block.rows);
-          }
-        }
-      }
-      for (const Place& place : targets) {
-        if (!place.view->per_row) continue;
-        const int64_t i = fixed + (&place - targets.data());
-        bring(*place.view, place.data, place.is_mask, {block.row, block.rows, 0, 1}, at[i].data);
-      }
+  const std::vector<Place> sources = places_of(inputs, given), targets = places_of(outputs, made);
+  const int64_t count = turns.count();
+  const int64_t most = std::min<int64_t>(count, pool.threads == 1 ? 1 : int64_t{4} * pool.threads);
+  const int64_t parts = std::clamp<int64_t>(static_cast<int64_t>(work() / kPart), 1, most);
+  in_parts(pool, static_cast<int>(parts), [&](int number, int) {
+    Part part(*this, turns, all_passes, sources, targets);
+    const int64_t end = (number + 1) * count / parts;
+    for (int64_t turn = number * count / parts; turn < end; ++turn) {
+      if (turns.are_expected && turn + 1 < end) part.expect(turn + 1);
+      part.take(turn);
     }
   });
 }

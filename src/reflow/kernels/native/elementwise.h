@@ -80,9 +80,11 @@ struct ElementProgram {
 
  private:
   struct Pass;
+  class Part;
 
   void check(const std::vector<View>& views, const ElementArray* arrays) const;
   std::vector<Pass> passes() const;
+  double work() const;  // in additions of a number
 };
 
 }  // namespace reflow

@@ -141,6 +141,10 @@ Call call_of(const int64_t* numbers, std::size_t count) {
       return call_of_matrices(Attention(true, numbers + 1, count - 1));
     case kPanelProduct:
       return call_of_matrices(PanelProduct(numbers + 1, count - 1));
+    case kPanels:
+      return call_of_matrices(Panels(numbers + 1, count - 1));
+    case kTransposedProduct:
+      return call_of_matrices(TransposedProduct(numbers + 1, count - 1));
     case kWinograd:
       return call_of_winograd(numbers + 1, count - 1);
     case kTransposition:
