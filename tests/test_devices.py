@@ -77,7 +77,7 @@ def test_placement_is_logged_when_asked_for(graph, capsys):
 def test_device_scopes_and_functions(graph):
     with tf.device("/job:ps/task:1"), tf.device("/cpu:0"):
         assert tf.constant(1.0).device == "/job:ps/task:1/device:CPU:0"
-    with tf.device(lambda op: "/cpu:0" if op.type == "Const" else None):
+    with v1.device(lambda op: "/cpu:0" if op.type == "Const" else None):
         c = tf.constant(1.0)
         assert c.device == "/device:CPU:0"
         assert tf.identity(c).device == ""

@@ -19,8 +19,8 @@ CTC = (LABELS, LOGITS, LENGTHS, STEPS)
 
 
 def _sparse_loss(labels, logits, lengths, steps, **kwargs):
-    mask = tf.sequence_mask(lengths, 3)
-    sparse = tf.SparseTensor(tf.where(mask), tf.boolean_mask(labels, mask), [2, 3])
+    places = tf.where(tf.sequence_mask(lengths, 3))
+    sparse = tf.SparseTensor(places, tf.gather_nd(labels, places), [2, 3])
     return tf.nn.ctc_loss(sparse, logits, None, steps, **kwargs)
 
 

@@ -123,6 +123,28 @@ def convert_to_tensor(
     return constant_node(array, dtype or dtype_of(array), name or "Const")
 
 
+def convert_to_tensor_v2(
+    value: Any, dtype: Any = None, dtype_hint: Any = None, name: str | None = None
+) -> Any:
+    """The tensor that `value` stands for: itself, a constant, or what a registered conversion gives.
+
+    Args:
+      value: a tensor, a variable, a NumPy array, a Python number, string or list of these, ...
+      dtype: the dtype it must have.
+      dtype_hint: a dtype to try first when `dtype` is not given.
+      name: a name for the node, if one is made.
+
+    Raises:
+      TypeError: if no conversion is registered for the type of `value`.
+      ValueError: if a tensor has another dtype.
+
+    >>> import reflow as tf
+    >>> tf.convert_to_tensor([1.0, 2.0]).dtype
+    tf.float32
+    """
+    return convert_to_tensor(value, dtype, name, dtype_hint)
+
+
 def constant_node(array: np.ndarray, dtype: DType, name: str = "Const") -> Any:
     """A Const node, or eagerly a tensor, of an array that has `dtype` already."""
     graph = current_graph()

@@ -41,9 +41,9 @@ for _name in [
     "float8_e4m3b11fnuz",
     "float8_e5m2fnuz",
 ]:
-    export_value(_L + "dtypes", _name, f"dtypes.experimental.{_name}")
+    export_value(_L + "dtypes", _name, f"dtypes.experimental.{_name}", v2=[f"experimental.{_name}"])
 for _name in ["int4", "uint4", "int2", "uint2"]:
-    export_value(_L + "dtypes", _name, f"dtypes.experimental.{_name}")
+    export_value(_L + "dtypes", _name, f"dtypes.experimental.{_name}", v2=[f"experimental.{_name}"])
 export_value(_L + "dtypes", "QUANTIZED_DTYPES", "dtypes.QUANTIZED_DTYPES", v1=["QUANTIZED_DTYPES"])
 export_value(_L + "dtypes", "DType", "DType", "dtypes.DType")
 export_value(_L + "dtypes", "as_dtype", "as_dtype", "dtypes.as_dtype")
@@ -66,7 +66,8 @@ export_value(
 export_value(_L + "graph", "Graph", "Graph")
 export_value(_L + "graph", "Operation", "Operation")
 export_value(_L + "devices", "DeviceSpec", "DeviceSpec")
-export_value(_L + "convert", "convert_to_tensor", "convert_to_tensor")
+export_value(_L + "convert", "convert_to_tensor", v1=["convert_to_tensor"])
+export_value(_L + "convert", "convert_to_tensor_v2", v2=["convert_to_tensor"])
 export_value(
     _L + "convert",
     "register_tensor_conversion_function",
@@ -96,8 +97,9 @@ export_value(_L + "scopes", "name_scope_v2", v2=["name_scope"])
 export_value(_L + "scopes", "op_scope", v1=["op_scope"])
 _name_of_scope = ["__internal__.get_name_scope"]
 export_value(_L + "scopes", "get_name_scope", v1=_name_of_scope, v2=_name_of_scope)
-for _name in ["device", "control_dependencies"]:
-    export_value(_L + "scopes", _name, _name)
+export_value(_L + "scopes", "device", v1=["device"])
+export_value(_L + "scopes", "device_v2", v2=["device"])
+export_value(_L + "scopes", "control_dependencies", "control_dependencies")
 for _name in [
     "colocate_with",
     "container",

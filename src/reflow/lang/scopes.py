@@ -86,6 +86,17 @@ def device(device_name_or_function: Any) -> Iterator[None]:
         context.state.eager_device = outer
 
 
+def device_v2(device_name: Any) -> contextlib.AbstractContextManager[None]:
+    """Places the ops made within on a device: `tf.device("/gpu:0")`.
+
+    Raises:
+      RuntimeError: for a function, which TF 1 takes.
+    """
+    if callable(device_name):
+        raise RuntimeError("tf.device does not support functions.")
+    return device(device_name)
+
+
 @contextlib.contextmanager
 def control_dependencies(control_inputs: Any) -> Iterator[None]:
     """The ops made within run after all of `control_inputs`; eager code is in order anyway."""

@@ -226,9 +226,9 @@ def is_tensor(x: Any) -> bool:
     )
 
 
-def is_symbolic(x: Any) -> bool:
-    """Whether `x` is a tensor of a graph, which has no value until that runs."""
-    return isinstance(x, SymbolicTensor)
+def is_symbolic(tensor: Any) -> bool:
+    """Whether `tensor` is one of a graph, which has no value until that runs."""
+    return isinstance(tensor, SymbolicTensor)
 
 
 def shape_of(x: Any) -> TensorShape:

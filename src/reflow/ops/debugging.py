@@ -245,9 +245,14 @@ def _comparison(label: str, sign: str, raw: str, static: Callable, top: Iterable
     def v2(x, y, message=None, summarize=None, name=None):
         return _compare(sign, label, test, static, x, y, None, summarize, message, name)
 
+    def of_none_equal(x, y, summarize=None, message=None, name=None):
+        return _compare(sign, label, test, static, x, y, None, summarize, message, name)
+
     def v1(x, y, data=None, summarize=None, message=None, name=None):
         return _compare(sign, label, test, static, x, y, data, summarize, message, name)
 
+    if label == "assert_none_equal":  # TensorFlow has its parameters in another order
+        v2 = of_none_equal
     doc = f"Fails unless `x {sign} y` for all pairs of elements; at once where both are known."
     for f, suffix in ((v2, ""), (v1, "_v1")):
         f.__name__ = f.__qualname__ = label + suffix

@@ -279,11 +279,10 @@ class LinearOperatorCirculant(_Circulant):
       ValueError: if a hint contradicts what it is, or `spectrum` has too few dimensions.
 
     >>> import reflow as tf
-    >>> operator = tf.linalg.LinearOperatorCirculant([6.0, 3.0, 3.0], input_output_dtype=tf.float32)
+    >>> operator = tf.linalg.LinearOperatorCirculant([3.0, 1.0], input_output_dtype=tf.float32)
     >>> print(operator.to_dense().numpy())
-    [[4. 1. 1.]
-     [1. 4. 1.]
-     [1. 1. 4.]]
+    [[2. 1.]
+     [1. 2.]]
     """
 
 

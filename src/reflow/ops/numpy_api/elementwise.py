@@ -49,10 +49,10 @@ def _binary(
 
 
 def _of_truth(name: str, compute: Callable[..., Any]) -> Any:
-    """A function of truth values: what is not 0 is true."""
+    """A function of two truth values: what is not 0 is true."""
 
-    def function(*values: Any) -> Any:
-        return compute(*[cast(asarray(each), boolean) for each in values])
+    def function(x1: Any, x2: Any) -> Any:
+        return compute(cast(asarray(x1), boolean), cast(asarray(x2), boolean))
 
     return _described(name, function, "Element by element, where all but 0 is true")
 
@@ -68,7 +68,6 @@ def _scaled(factor: float) -> Callable[[Any], Any]:
 abs = _unary("abs", math.abs, "abs", "absolute", "fabs")
 negative = _unary("negative", math.neg)
 positive = _unary("positive", lambda x: x)
-sign = _unary("sign", math.sign)
 square = _unary("square", math.square)
 reciprocal = _unary("reciprocal", division.reciprocal)
 conjugate = _unary("conjugate", math.conj, "conj", "conjugate")
@@ -105,8 +104,36 @@ isfinite = _unary("isfinite", compare.is_finite, floats=True)
 isposinf = _unary("isposinf", lambda x: compare.equal(x, np.inf), floats=True)
 isneginf = _unary("isneginf", lambda x: compare.equal(x, -np.inf), floats=True)
 signbit = _unary("signbit", lambda x: x < 0, floats=True)
-real = _unary("real", complex_ops.real)
-imag = _unary("imag", lambda x: complex_ops.imag(x) if x.dtype.is_complex else zeros_like(x))
+
+
+@published()
+def real(val: Any) -> Any:
+    """Element by element: `numpy.real` of tensors."""
+    return complex_ops.real(asarray(val))
+
+
+@published()
+def imag(val: Any) -> Any:
+    """Element by element: `numpy.imag` of tensors."""
+    val = asarray(val)
+    return complex_ops.imag(val) if val.dtype.is_complex else zeros_like(val)
+
+
+@published()
+def sign(x: Any, out: Any = None, where: Any = None, **kwargs: Any) -> Any:
+    """Element by element: `numpy.sign` of tensors.
+
+    Raises:
+      ValueError: for `out`, `where` and further arguments of NumPy's function.
+    """
+    for what, given in (("out", out), ("where", where)):
+        if given is not None:
+            raise ValueError(f"tf.numpy doesnt support setting {what}.")
+    if kwargs:
+        raise ValueError(f"tf.numpy doesnt support setting {kwargs.keys()}")
+    return math.sign(asarray(x))
+
+
 isreal = _unary(
     "isreal",
     lambda x: compare.equal(complex_ops.imag(x), 0) if x.dtype.is_complex else _all_true(x),
@@ -179,7 +206,7 @@ bitwise_xor = _binary("bitwise_xor", _unless_bool(bitwise.bitwise_xor, compare.l
 logical_and = _of_truth("logical_and", compare.logical_and)
 logical_or = _of_truth("logical_or", compare.logical_or)
 logical_xor = _of_truth("logical_xor", compare.logical_xor)
-logical_not = _of_truth("logical_not", compare.logical_not)
+logical_not = _unary("logical_not", lambda x: compare.logical_not(cast(x, boolean)))
 
 
 def _gcd(x: Any, y: Any) -> Any:

@@ -68,13 +68,48 @@ def _mean_without_nan(a: Any, axis: Any, keepdims: bool) -> Any:
 
 sum = _reduction("sum", _widened, reduce.reduce_sum)
 prod = _reduction("prod", _widened, reduce.reduce_prod)
-mean = _reduction("mean", _with_fractions, reduce.reduce_mean)
 nansum = _reduction("nansum", _widened, _without_nan(reduce.reduce_sum, zeros_like))
 nanprod = _reduction("nanprod", _widened, _without_nan(reduce.reduce_prod, ones_like))
 nanmean = _reduction("nanmean", _with_fractions, _mean_without_nan)
 
 
-@published("max", "amax")
+def _without_out(out: Any) -> None:
+    if out is not None:
+        raise ValueError("Setting out is not supported.")
+
+
+@published()
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool | None = None
+) -> Any:
+    """`numpy.mean` of tensors.
+
+    Args:
+      a: an array.
+      axis: a dimension, or several; by default all.
+      dtype: what to convert to first.
+      out: must be None.
+      keepdims: whether the dimensions stay, with size 1.
+    """
+    _without_out(out)
+    return reduce.reduce_mean(_with_fractions(a, dtype), axis, bool(keepdims))
+
+
+@published()
+def amax(a: Any, axis: Any = None, out: Any = None, keepdims: bool | None = None) -> Any:
+    """The largest element: see `max`; `out` must be None."""
+    _without_out(out)
+    return max(a, axis, keepdims)
+
+
+@published()
+def amin(a: Any, axis: Any = None, out: Any = None, keepdims: bool | None = None) -> Any:
+    """The smallest element: see `max`; `out` must be None."""
+    _without_out(out)
+    return min(a, axis, keepdims)
+
+
+@published()
 def max(a: Any, axis: Any = None, keepdims: bool | None = None) -> Any:
     """The largest element.
 
@@ -90,7 +125,7 @@ def max(a: Any, axis: Any = None, keepdims: bool | None = None) -> Any:
     return _extreme(a, axis, keepdims, reduce.reduce_max, reduce.reduce_any)
 
 
-@published("min", "amin")
+@published()
 def min(a: Any, axis: Any = None, keepdims: bool | None = None) -> Any:
     """The smallest element: see `max`.
 

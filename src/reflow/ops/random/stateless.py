@@ -382,7 +382,7 @@ def stateless_truncated_normal(
     )
 
 
-@export("random.stateless_categorical", v1=("random.stateless_multinomial",))
+@export("random.stateless_categorical")
 def stateless_categorical(
     logits: Any, num_samples: Any, seed: Any, dtype: Any = int64, name: str | None = None
 ) -> Any:
@@ -391,6 +391,14 @@ def stateless_categorical(
         return stateless_multinomial(
             logits, num_samples, _seed_tensor(seed), output_dtype=as_dtype(dtype)
         )
+
+
+@export(v1=("random.stateless_multinomial",))
+def stateless_multinomial_v1(
+    logits: Any, num_samples: Any, seed: Any, output_dtype: Any = int64, name: str | None = None
+) -> Any:
+    """TF 1's `tf.random.stateless_categorical`, where `dtype` is `output_dtype`."""
+    return stateless_categorical(logits, num_samples, seed, output_dtype, name)
 
 
 @export("random.stateless_gamma")
