@@ -56,7 +56,7 @@ def test_reducing():
     value = tf.constant([1.0, 3.0])
     assert strategy.reduce("sum", value, axis=None).numpy().tolist() == [1.0, 3.0]
     assert float(strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=0)) == 2.0
-    with pytest.raises(TypeError, match="ReduceOp"):
+    with pytest.raises(ValueError, match="'max' is not a valid ReduceOp"):
         strategy.reduce("max", value, axis=0)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import reflow as tf
+from reflow.compiler import policy
 from reflow.ops.linalg.matmul import matmul_op
 
 
@@ -307,3 +308,53 @@ def test_gradients_within_a_persistent_tape_are_warned_of_once_for_a_line(caplog
         assert tape.gradient(first, x).numpy() == 12
     told = [r.getMessage() for r in caplog.records if "persistent tape" in r.getMessage()]
     assert len(told) == 1
+
+
+def test_forward_mode_of_rows_of_a_variable(run):
+    table = tf.Variable([[1.0, 2.0], [3.0, 4.0]])
+
+    def f(tangent):
+        with tf.autodiff.ForwardAccumulator(table, tangent) as accumulator:
+            rows = [tf.gather(table, [1, 1]), tf.gather_nd(table, [[0]]), table.sparse_read([0])]
+            y = [row * row for row in rows]
+        return accumulator.jvp(y)
+
+    twice, first, again = run(f, tf.constant([[1.0, 0.0], [0.5, 2.0]]))
+    assert twice.numpy().tolist() == [[3, 16], [3, 16]]
+    assert first.numpy().tolist() == again.numpy().tolist() == [[2, 0]]
+
+
+@pytest.mark.parametrize("tier", ["interpret", "compile"])
+def test_second_derivatives_of_variables_in_branches_and_loops_of_a_function(tier, monkeypatch):
+    monkeypatch.setattr(policy, "forced", [tier])
+    v = tf.Variable([1.0, 2.0, 3.0])
+    start = tf.constant(0), tf.constant(0.0)
+
+    def loop():
+        return tf.while_loop(
+            lambda i, s: i < 2, lambda i, s: (i + 1, s + tf.reduce_sum(v**3)), start
+        )[1]
+
+    def other():
+        return tf.while_loop(
+            lambda i, s: i < 3, lambda i, s: (i + 1, s + tf.reduce_sum(tf.sin(v))), start
+        )[1]
+
+    models = {
+        "a branch": lambda: tf.cond(
+            v[0] > 0.0, lambda: 2.0 * tf.reduce_sum(v * v * v), lambda: tf.reduce_sum(v)
+        ),
+        "loops in branches": lambda: tf.cond(v[0] > 0.0, loop, other),
+        "a case": lambda: tf.switch_case(tf.constant(1), [other, loop, lambda: tf.reduce_sum(v)]),
+    }
+    for name, model in models.items():
+
+        @tf.function
+        def second(model=model):
+            with tf.GradientTape() as outer:
+                with tf.GradientTape() as tape:
+                    y = model()
+                squares = tape.gradient(y, v) ** 2
+            return outer.gradient(squares, v)
+
+        np.testing.assert_allclose(second().numpy(), [144, 1152, 3888], rtol=1e-5, err_msg=name)

@@ -297,6 +297,9 @@ def append_outputs(
         tensor = SymbolicTensor(op, len(op.outputs), dtype.base_dtype, shape)
         op.outputs.append(tensor)
         added.append(tensor)
+    for tape in context.state.tapes:  # one that recorded the node sees what is computed from them
+        if any(id(t) in tape._watched for t in op.outputs):
+            tape._watched |= {id(t): t for t in added}
     op.attrs[attr] = (*op.attrs[attr], *(t.dtype for t in added))
     shapes = op.attrs.get("output_shapes")
     if shapes:

@@ -93,10 +93,10 @@ class ForwardAccumulator:
                 arriving[i] = engine.zeros_like(record.outputs[i])
                 tape.watch(arriving[i])
             leaving = rule(record, *arriving)
-        if not isinstance(leaving, (list, tuple)):
-            leaving = [leaving]
+            leaving = leaving if isinstance(leaving, (list, tuple)) else [leaving]
+            leaving = [dense(g) for g in leaving]
         pairs = [
-            (dense(g), self._tangents[id(t)])
+            (g, self._tangents[id(t)])
             for g, t in zip(leaving, record.inputs)
             if g is not None and id(t) in self._tangents
         ]

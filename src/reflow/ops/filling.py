@@ -108,6 +108,8 @@ def _no_layout(layout: Any) -> None:
 
 
 def _like(xp: Any, x: Any, value: int) -> Any:
+    if x is None:  # the list of a branch that was not taken
+        return None
     if hasattr(x, "zeros_like"):  # a list of tensors
         return x.zeros_like()
     if x.dtype == object:
