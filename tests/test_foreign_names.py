@@ -26,6 +26,16 @@ def test_classes_are_recognised_under_the_alias_only(as_tensorflow):
     }
     for name, value in values.items():
         assert name in names(type(value))
+    itself = {
+        ("tensorflow.python.framework.ops", "EagerTensor"): tf.constant(1),
+        ("tensorflow.python.framework.indexed_slices", "IndexedSlices"): tf.IndexedSlices([1], [0]),
+        ("tensorflow.python.ops.resource_variable_ops", "ResourceVariable"): tf.Variable(1),
+    }
+    with tf.Graph().as_default():
+        itself["tensorflow.python.framework.ops", "SymbolicTensor"] = tf.constant(1)
+    for name, value in itself.items():
+        assert (type(value).__module__, type(value).__name__) == name
+    values |= itself
     alias.uninstall()
     for name, value in values.items():
         assert name not in names(type(value))

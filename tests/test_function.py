@@ -309,6 +309,27 @@ def test_side_effects_run_in_order_and_always():
     assert nothing() is None and v.numpy() == 5
 
 
+def test_a_function_in_the_library_of_a_graph():
+    twice = tf.function(lambda x: x * 2.0).get_concrete_function(tf.TensorSpec([], tf.float32))
+    twice.add_to_graph()  # in eager code there is no graph to put it into
+    with tf.Graph().as_default() as graph:
+        assert not graph.as_graph_def().library.function
+        twice.add_to_graph()
+        twice.add_to_graph(overwrite=True)
+    other = tf.Graph()
+    twice.add_to_graph(other)
+    for each in (graph, other):
+        (function,) = each.as_graph_def().library.function
+        assert function.signature.name == twice.name
+        assert not each.get_operations()
+    square = tf.function(lambda x: x * x * x).get_concrete_function(tf.TensorSpec([], tf.float32))
+    with tf.Graph().as_default() as graph:
+        square.add_gradient_functions_to_graph()
+    forward, gradient = graph.as_graph_def().library.function
+    assert len(forward.signature.output_arg) > 1  # with what the gradient needs
+    assert len(gradient.signature.output_arg) == 1
+
+
 def test_variables_of_a_concrete_function():
     v, w = tf.Variable(1.0), tf.Variable(2.0, trainable=False)
     concrete = tf.function(lambda x: x * v + w).get_concrete_function(tf.TensorSpec([]))

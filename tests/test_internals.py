@@ -33,6 +33,7 @@ LOADED = load("internal_modules")
         "training.coordinator.Coordinator",
         "training.queue_runner_impl.start_queue_runners",
         "eager.context._reset_context",
+        "eager.context.global_seed",
     ],
 )
 def test_paths_resolve(path):
@@ -117,6 +118,17 @@ def test_no_node_lies_in_a_context_of_tf1():
     assert not control_flow_util.IsInWhileLoop(node) and not control_flow_util.IsSwitch(node)
     assert control_flow_util.EnableControlFlowV2(graph)
     assert not control_flow_util.GraphOrParentsInXlaContext(graph)
+
+
+def test_the_global_seed():
+    eager_context._reset_context()
+    assert eager_context.global_seed() is None
+    tf.random.set_seed(5)
+    assert eager_context.global_seed() == 5
+    with tf.Graph().as_default():
+        tf.random.set_seed(6)
+    assert eager_context.global_seed() == 5
+    eager_context._reset_context()
 
 
 def test_the_context_begins_anew():

@@ -96,6 +96,9 @@ def test_all_equal(case):
     case.assertAllEqual(np.array([1, 2], ml_dtypes.bfloat16), [1.0, 2.0])
     case.assertAllEqual([], np.zeros(0))
     case.assertAllEqual(True, np.bool_(True))
+    case.assertAllEqual([[1, 2], [3]], [[1, 2], [3]])
+    with fails("not equal where"):
+        case.assertAllEqual([[1, 2], [3]], [[1, 2], [4]])
     with fails("1 of 2 elements differ", "not equal where = [[1]]", "lhs = array([2])"):
         case.assertAllEqual([1, 2], [1, 3])
     with fails("Shape mismatch: expected (2,), got (2, 1)", "Contents"):

@@ -67,6 +67,11 @@ def context() -> Context:
     return _context
 
 
+def global_seed() -> int | None:
+    """The seed that `tf.random.set_seed` set in eager code, or None."""
+    return random_seed.eager_seed()
+
+
 def _reset_context() -> None:
     """Lets eager execution be as a program begins: without a seed, settings and executables of ops."""
     config.reset()

@@ -10,6 +10,7 @@ from reflow.lang.context import current_graph
 from reflow.lang.convert import convert_to_tensor, register_tensor_conversion_function
 from reflow.lang.dtypes import DType, as_dtype, float32, int64
 from reflow.lang.export import export
+from reflow.lang.foreign_names import known_as
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.shapes import TensorShape
 from reflow.lang.static_value import constant_value, constant_value_as_shape
@@ -33,6 +34,7 @@ class IndexedSlicesValue(NamedTuple):
     dense_shape: Any
 
 
+@known_as("tensorflow.python.framework.indexed_slices")
 @export("IndexedSlices")
 class IndexedSlices(CompositeTensor):
     """Some slices of a tensor along its first dimension: `dense[indices[i], ...] = values[i, ...]`.

@@ -116,6 +116,7 @@ class Reference:
         return f"<Reference wrapping {self._wrapped!r}>"
 
 
+@known_as("tensorflow.python.framework.ops")
 class SymbolicTensor(Tensor):
     """An output of a node: `op`, `value_index`, `dtype`, a static shape, and no value."""
 

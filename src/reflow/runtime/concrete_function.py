@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from reflow.autodiff import call_gradient, engine
 from reflow.lang import context, errors, nest
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import resource
@@ -212,6 +213,23 @@ class ConcreteFunction:
         """The function as a `FunctionDef` message."""
         return service("function_to_function_def")(self.graph)
 
+    def add_to_graph(self, g: Any = None, overwrite: bool = False) -> None:
+        """Puts the function into the library of a graph, whether or not a node calls it.
+
+        Args:
+          g: the graph; by default the current one. Eager code has none, and needs none.
+          overwrite: whether it takes the place of another function of its name.
+        """
+        _add_to_library(g, {self.name: self.graph}, overwrite)
+
+    def add_gradient_functions_to_graph(self, g: Any = None) -> None:
+        """Puts what runs it and keeps what its gradient needs, and the gradient, into a graph's library."""
+        forward = call_gradient.with_residuals(self.graph, 1)
+        seeds = tuple(i for i, t in enumerate(self.graph.outputs) if engine.is_plain(t))
+        gradient = call_gradient.backward(forward, seeds)[0].function
+        found = {f"{self.name}_forward": forward, f"{self.name}_backward": gradient}
+        _add_to_library(g, {name: f for name, f in found.items() if f is not None}, False)
+
     def pretty_printed_signature(self, verbose: bool = True) -> str:
         """Its arguments and results, to be read; `verbose`: on many lines, with what it captured."""
         types = self._types.structure
@@ -249,6 +267,14 @@ class ConcreteFunction:
 
     def __str__(self) -> str:
         return f"ConcreteFunction {self.pretty_printed_signature()}"
+
+
+def _add_to_library(g: Any, functions: dict[str, FuncGraph], overwrite: bool) -> None:
+    """Adds functions to the library of `g`, or of the current graph if there is one."""
+    graph = context.current_graph() if g is None else g
+    for name, function in functions.items() if graph is not None else ():
+        if overwrite or name not in graph._functions:
+            graph._functions[name] = function
 
 
 def _named(names: Sequence[str]) -> Callable:

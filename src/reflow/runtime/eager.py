@@ -17,6 +17,7 @@ from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dispatch import arguments_of, bind, package
 from reflow.lang.dtypes import DType, as_dtype
 from reflow.lang.export import export
+from reflow.lang.foreign_names import known_as
 from reflow.lang.numpy_namespace import numpy_namespace
 from reflow.lang.opdef import OpDef, ValueNeeded, group_inputs, output_dtypes
 from reflow.lang.resource import ResourceHandle
@@ -28,6 +29,7 @@ store = Store()  # the state of eager code: variables, generators, queues
 _SMALL = 1 << 15  # elements: above, an op is compiled rather than run in NumPy
 
 
+@known_as("tensorflow.python.framework.ops")
 @export("__internal__.EagerTensor")
 class EagerTensor(Tensor):
     """A tensor with a value: a NumPy array or a device array, of dtype `dtype`."""

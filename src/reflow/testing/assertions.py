@@ -59,7 +59,14 @@ class ArrayAssertions:
             a = [self._GetNdArray(each) for each in a]
         if hasattr(a, "to_list") and not isinstance(a, np.ndarray):  # ragged
             a = a.to_list()
-        return a if isinstance(a, np.ndarray) else np.array(a)
+        if isinstance(a, np.ndarray):
+            return a
+        try:
+            return np.array(a)
+        except ValueError as error:
+            if "inhomogeneous shape" not in str(error):
+                raise
+            return np.array(a, object)  # rows of several lengths, as lists
 
     def evaluate_if_both_tensors(self, a: Any, b: Any) -> tuple[Any, Any]:
         """The values of `a` and `b`, from one run, if both are tensors; else themselves."""

@@ -13,6 +13,7 @@ from reflow.lang.context import get_default_graph
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import DType, as_dtype
 from reflow.lang.export import export
+from reflow.lang.foreign_names import known_as
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.resource import ResourceHandle
 from reflow.lang.scopes import (
@@ -334,6 +335,7 @@ def _unpickle(value: Any, trainable: bool, dtype: str, name: str) -> ResourceVar
     return ResourceVariable(value, trainable=trainable, dtype=as_dtype(dtype), name=name)
 
 
+@known_as("tensorflow.python.ops.resource_variable_ops")
 class ResourceVariable(BaseResourceVariable):
     """A variable with a handle: TF 2's `tf.Variable`, and TF 1's with `use_resource=True`."""
 
