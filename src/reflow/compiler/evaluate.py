@@ -8,10 +8,12 @@ the cluster in a dictionary, and still folds in NumPy whatever is known.
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import sys
 import time
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from reflow.compiler.fused_attention import find_attention
 from reflow.compiler.fused_convolution import find_convolutions
 from reflow.compiler.rows import node_by_node
 from reflow.compiler.targets import is_accelerated
+from reflow.compiler.undone_broadcasts import with_sums_to_shape
 from reflow.compiler.wiring import Wiring
 from reflow.lang import errors
 from reflow.lang.func_graph import FuncGraph, functions_of
@@ -71,7 +74,7 @@ class Program:
 
     __slots__ = (
         *("steps", "slots", "initial", "nodes", "inputs", "input_slots", "output_slots"),
-        *("_traced", "_frugal"),
+        *("_traced", "_quick", "_frugal"),
     )
 
     def __init__(
@@ -108,8 +111,8 @@ class Program:
         self.initial = [known.get(i) for i in range(len(slots))]
         self.output_slots = [slots[id(t)] for t in outputs]
         self._traced: Sequence[Any] | None = None
+        self._quick: list[Any] | None = None
         self._frugal: list[Any] | None = None
-        self.steps = self._letting_go(False)
 
     @property
     def traced(self) -> Sequence[Any]:
@@ -128,8 +131,15 @@ class Program:
         return self._traced
 
     @property
+    def quick_steps(self) -> list[Any]:
+        """The steps as they are interpreted: some of them taken together."""
+        if self._quick is None:
+            self._quick = self._letting_go(False)
+        return self._quick
+
+    @property
     def frugal_steps(self) -> list[Any]:
-        """The steps, each of which lets go of all that is not needed any more."""
+        """The same, where each lets go of all that is not needed any more."""
         if self._frugal is None:
             self._frugal = self._letting_go(True)
         return self._frugal
@@ -144,14 +154,15 @@ class Program:
         """A program with the same nodes and outputs, but other steps and further inputs."""
         new = copy.copy(self)
         new.steps, new.initial, new.inputs, new.input_slots = steps, initial, inputs, input_slots
-        new._traced = new._frugal = None
+        new._traced = new._quick = new._frugal = None
         return new
 
     def _letting_go(self, everything: bool) -> list[Any]:
         """The steps, with what may be a view of a variable, or `everything`, let go after its last use."""
+        steps = with_sums_to_shape(self.steps, self.output_slots)
         kept = set(self.output_slots)
         last: dict[int, int] = {}
-        for i, (_, opdef, sources, targets, *_) in enumerate(self.steps):
+        for i, (_, opdef, sources, targets, *_) in enumerate(steps):
             for slot in sources:
                 if slot in last:
                     last[slot] = i
@@ -160,7 +171,21 @@ class Program:
         done: dict[int, list[int]] = {}
         for slot, i in last.items():
             done.setdefault(i, []).append(slot)
-        return [(*step[:-1], done.get(i)) for i, step in enumerate(self.steps)]
+        return [(*_called(step), step, done.get(i)) for i, step in enumerate(steps)]
+
+
+def _called(step: Any) -> tuple[Any, Any, int]:
+    """A call that does a step, what takes its arguments from the slots, and the slot of its result.
+
+    The call is None where there is more to do than that.
+    """
+    _, opdef, sources, targets, attrs, deref, _ = step
+    if deref is not None or opdef.context or not (opdef._simple and opdef.single_output):
+        return None, None, -1
+    first = sources[0] if sources else 0
+    several = len(sources) > 1
+    take = itemgetter(*sources) if several else itemgetter(slice(first, first + len(sources)))
+    return functools.partial(opdef.lower, numpy_namespace, **attrs), take, targets[0]
 
 
 def dereferenced(op: Operation) -> list[bool]:
@@ -391,36 +416,42 @@ class Interpreter(Context):
         env = program.initial.copy()
         for slot, value in zip(program.input_slots, args):
             env[slot] = value
-        xp = numpy_namespace
-        steps = program.frugal_steps if self.frugal else program.steps
-        for op, opdef, sources, targets, attrs, deref, done in steps:
-            values: Any = [env[s] for s in sources]
-            if deref is not None:
-                self.op = op
-                values = [
-                    self.read(v) if d and type(v) is ResourceHandle else v
-                    for v, d in zip(values, deref)
-                ]
-            try:
-                if opdef.context:
-                    self.op = op
-                    if not opdef._simple:
-                        values = group_inputs(opdef, values, op.attrs)
-                    result = opdef.lower(self, *values, **attrs)
-                elif opdef._simple:
-                    result = opdef.lower(xp, *values, **attrs)
-                else:
-                    result = opdef.lower(xp, *group_inputs(opdef, values, op.attrs), **attrs)
-            except Exception as error:
-                raise run_error(error, op, values) from error
-            if opdef.single_output:
-                env[targets[0]] = result
-            elif targets:
-                flat_results(op, result, targets, env)
+        steps = program.frugal_steps if self.frugal else program.quick_steps
+        for call, take, target, step, done in steps:
+            if call is None:
+                self._step(step, env)
+            else:
+                try:
+                    env[target] = call(*take(env))
+                except Exception as error:
+                    raise run_error(error, step[0], take(env)) from error
             if done is not None:
                 for slot in done:
                     env[slot] = None
         return [env[s] for s in program.output_slots]
+
+    def _step(self, step: Any, env: list[Any]) -> None:
+        """Puts into `env` what one step gives that is not just a call of its lowering."""
+        op, opdef, sources, targets, attrs, deref, _ = step
+        values: Any = [env[s] for s in sources]
+        if deref is not None:
+            self.op = op
+            values = [
+                self.read(v) if d and type(v) is ResourceHandle else v
+                for v, d in zip(values, deref)
+            ]
+        try:
+            xp: Any = numpy_namespace
+            if opdef.context:
+                self.op = op
+                xp = self
+            result = opdef.lower(xp, *group_inputs(opdef, values, op.attrs), **attrs)
+        except Exception as error:
+            raise run_error(error, op, values) from error
+        if opdef.single_output:
+            env[targets[0]] = result
+        elif targets:
+            flat_results(op, result, targets, env)
 
 
 def flat_results(op: Operation, result: Any, targets: list[int], env: list[Any]) -> None:
