@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import reflow as tf
+from reflow.lang.opdef import REGISTRY
 
 
 def traced(*args, **kwargs):
@@ -803,3 +804,23 @@ Captures:
 def test_parameters_of_all_kinds_in_signatures(function, args, kwargs, line):
     concrete = tf.function(function, autograph=False).get_concrete_function(*args, **kwargs)
     assert concrete.pretty_printed_signature(verbose=False) == line
+
+
+def test_results_come_in_the_structure_that_was_returned():
+    Pair = collections.namedtuple("Pair", "left right")
+
+    @tf.function
+    def nested(x):
+        several = tf.TensorArray(tf.float32, 2).unstack([x, x + 1.0])
+        sparse = tf.sparse.from_dense([x, 0.0])
+        return {"b": Pair(x, [None, sparse]), "a": (several, {"d": x * 2.0, "c": x * 3.0})}
+
+    for _ in range(2):
+        found = nested(tf.constant(1.0))
+        assert list(found) == ["b", "a"] and type(found["b"]) is Pair
+        assert found["b"].left.numpy() == 1 and found["b"].right[0] is None
+        np.testing.assert_array_equal(tf.sparse.to_dense(found["b"].right[1]), [1.0, 0.0])
+        several, rest = found["a"]
+        stacked = REGISTRY["TensorListStack"](several.flow, [], element_dtype=tf.float32)
+        np.testing.assert_array_equal(stacked, [1.0, 2.0])
+        assert [(k, v.numpy()) for k, v in rest.items()] == [("d", 2.0), ("c", 3.0)]
