@@ -5,8 +5,8 @@ import pytest
 
 import reflow
 from reflow.compiler import policy
-from reflow.compiler.evaluate import Program
 from reflow.compiler.plan import prune
+from reflow.compiler.program import Program
 from reflow.lang.graph import topological
 from reflow.lang.opdef import REGISTRY
 
@@ -59,7 +59,7 @@ def undone(x, g, keep_dims=False, shape=None):
     return axes, total, tf.reshape(total, tf.shape(x) if shape is None else shape)
 
 
-@pytest.mark.parametrize("other", ["axes", "sum", "keep_dims", "shape"])
+@pytest.mark.parametrize("other", ["axes", "sum", "assert", "keep_dims", "shape"])
 def test_nodes_of_which_the_program_wants_more_stay(other):
     with tf.Graph().as_default(), tf.Session() as session:
         x = tf.placeholder(tf.float32, [None, None])
@@ -68,6 +68,8 @@ def test_nodes_of_which_the_program_wants_more_stay(other):
         axes, total, result = undone(
             x, g, other == "keep_dims", shape if other == "shape" else None
         )
+        with tf.control_dependencies([tf.Assert(True, [axes])] if other == "assert" else []):
+            result = tf.identity(result)
         wanted = {"axes": [result, axes], "sum": [result, total]}.get(other, [result])
         assert "_SumToShape" not in quick(wanted, [x, g, shape])
         feeds = {x: np.zeros((1, 2)), g: np.ones((3, 2)), shape: [2, 1]}

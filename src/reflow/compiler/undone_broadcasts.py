@@ -56,22 +56,23 @@ def with_sums_to_shape(steps: Sequence[Any], outputs: Sequence[int]) -> list[Any
 def _sums(wiring: Wiring, args: int) -> list[tuple[int, int, Any]]:
     """The sums whose axes a BroadcastGradientArgs gives, with the Reshape after each and what does both.
 
-    None where something else takes the axes, or they are not those for the shape of what is summed.
+    There are none where something else takes the axes, or they are not those for the shape of what is summed.
     """
     of_operand, of_gradient = wiring.steps[args][2]
     axes, others = wiring.steps[args][3]
-    found = []
+    found: list[tuple[int, int, Any]] = []
     for total in wiring.users(axes):
-        reshape = wiring.only_user(wiring.result(total), ["Reshape"]) if total >= 0 else None
-        if reshape is None or not wiring.is_a(total, ["Sum"]):
+        if total < 0 or not wiring.is_a(total, ["Sum"]):
+            return []
+        reshape = wiring.only_user(wiring.result(total), ["Reshape"])
+        if reshape is None:
             return []
         _, _, (summed, by), _, attrs, *_ = wiring.steps[total]
         shape_of = wiring.maker(of_gradient, ["Shape"])
-        op, _, (_, shape), targets, _, deref, done = wiring.steps[reshape]
-        same = shape == of_operand and shape_of is not None
-        if not same or wiring.steps[shape_of][2] != [summed] or by != axes or attrs["keep_dims"]:
+        if shape_of is None or wiring.steps[shape_of][2] != [summed]:
             return []
-        found.append(
-            (total, reshape, (op, _SUM_TO_SHAPE, [summed, shape], targets, {}, deref, done))
-        )
+        op, _, (_, shape), targets, _, deref = wiring.steps[reshape]
+        if shape != of_operand or by != axes or attrs["keep_dims"]:
+            return []
+        found.append((total, reshape, (op, _SUM_TO_SHAPE, [summed, shape], targets, {}, deref)))
     return [] if wiring.users(others) else found
