@@ -132,6 +132,54 @@ def test_errors_of_a_prefetching_thread_come_in_the_place_of_their_element():
         next(iterator)
 
 
+def test_an_error_of_the_first_element_ends_nothing():
+    dataset = tf.data.Dataset.from_tensor_slices([0, 1, 2]).map(lambda x: tf.gather([5, 6], x - 1))
+    iterator = iter(dataset.prefetch(2))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"test_data.py:\d+: Gather"):
+        next(iterator)
+    assert [int(x) for x in iterator] == [5, 6]
+
+
+def test_who_wants_the_first_element_makes_it():
+    makers = []
+
+    def note(x):
+        makers.append(threading.current_thread().name)
+        return x
+
+    numbers = tf.data.Dataset.range(3).map(lambda x: tf.numpy_function(note, [x], tf.int64))
+    assert [int(x) for x in numbers.prefetch(1)] == [0, 1, 2]
+    assert makers == [threading.current_thread().name, *["tf.data prefetch"] * 2]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_nothing_is_made_ahead_of_the_only_element(count):
+    others = workers()
+    iterator = iter(tf.data.Dataset.range(count).map(lambda x: x + 1).prefetch(1))
+    assert [int(x) for x in iterator] == [1][:count]
+    assert not workers() - others
+
+
+def test_optionals_keep_the_structure_of_their_value():
+    value = {"b": tf.constant(1), "a": tf.constant([2.0])}
+    for optional in (
+        tf.experimental.Optional.from_value(value),
+        tf.function(lambda: tf.experimental.Optional.from_value(value))(),
+    ):
+        assert optional.has_value() and list(optional.get_value()) == ["b", "a"]
+        assert (
+            optional.get_value()["b"].numpy() == 1 and optional.get_value()["b"].dtype is tf.int32
+        )
+        np.testing.assert_array_equal(optional.get_value()["a"], [2.0])
+    with Graph().as_default() as graph:
+        optional.get_value()
+        assert "OptionalGetValue" in {op.type for op in graph.get_operations()}
+    empty = tf.experimental.Optional.empty(optional.element_spec)
+    assert not empty.has_value()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="does not have a value"):
+        empty.get_value()
+
+
 def test_a_prefetching_thread_ends_with_its_iterator():
     others = workers()
     iterator = iter(tf.data.Dataset.range(10).repeat().map(lambda x: x).prefetch(2))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import reflow as tf
+from reflow.lang.opdef import REGISTRY
 
 
 def traced(*args, **kwargs):
@@ -909,3 +910,23 @@ def test_compiling_does_not_make_python_forget_what_it_warned_of():
             tf.constant(np.array([1.5, 2.5]), tf.int32)
             warned()
     assert [str(each.message) for each in shown] == ["of the program"]
+
+
+def test_results_come_in_the_structure_that_was_returned():
+    Pair = collections.namedtuple("Pair", "left right")
+
+    @tf.function
+    def nested(x):
+        several = tf.TensorArray(tf.float32, 2).unstack([x, x + 1.0])
+        sparse = tf.sparse.from_dense([x, 0.0])
+        return {"b": Pair(x, [None, sparse]), "a": (several, {"d": x * 2.0, "c": x * 3.0})}
+
+    for _ in range(2):
+        found = nested(tf.constant(1.0))
+        assert list(found) == ["b", "a"] and type(found["b"]) is Pair
+        assert found["b"].left.numpy() == 1 and found["b"].right[0] is None
+        np.testing.assert_array_equal(tf.sparse.to_dense(found["b"].right[1]), [1.0, 0.0])
+        several, rest = found["a"]
+        stacked = REGISTRY["TensorListStack"](several.flow, [], element_dtype=tf.float32)
+        np.testing.assert_array_equal(stacked, [1.0, 2.0])
+        assert [(k, v.numpy()) for k, v in rest.items()] == [("d", 2.0), ("c", 3.0)]

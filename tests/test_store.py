@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 
 from reflow.compiler.jax_setup import wide_types
 from reflow.lang.resource import ResourceHandle
@@ -37,9 +38,10 @@ def test_nothing_is_compiled_for_their_shapes():
     assert compiled  # so that it would have been heard
 
 
-def test_the_array_that_was_there_is_not_overwritten():
+@pytest.mark.parametrize("first", [0, 1])  # aligned, and not
+def test_the_array_that_was_there_is_not_overwritten(first):
     store, handle = Store(), ResourceHandle("variable", "", "v")
-    before = aligned((64, 64))
+    before = aligned((41601,))[first:]
     store.set(handle, before)
     (array,) = store.arrays([handle])
     with wide_types():

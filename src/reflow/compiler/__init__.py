@@ -6,11 +6,11 @@ Plans: `plan` takes what fetches need, `folding` what is known before a run, `or
 alike share their executables (`structure`).
 
 Two tiers run programs (`program`), and give lowerings the same context (`context`). `interpreter` has NumPy arrays
-(`rows`: a function of each row; `blas_threads`). `tracer` has what `jax.jit` traces with: branches in
-`traced_control`, loops in `traced_loop`, rows in `traced_rows`, lists in `list_buffer`; of loops, `trip_count` says how
-long they run, `loop_motion` and `loop_sums` what need not be done in each iteration. `tracing` makes the executable, by
-`jax_setup`, `jax_namespace`, `call_module`, and keeps apart what XLA must not merge (`apart`); `improved` compiles it again,
-`cache_directory` keeps it, `memory` what it works in.
+(`rows`: a function of each row; `undone_broadcasts`: five steps as one; `blas_threads`). `tracer` has what `jax.jit`
+traces with: branches in `traced_control`, loops in `traced_loop`, rows in `traced_rows`, lists in `list_buffer`; of
+loops, `trip_count` says how long they run, `loop_motion` and `loop_sums` what need not be done in each iteration.
+`tracing` makes the executable, by `jax_setup`, `jax_namespace`, `call_module`, and keeps apart what XLA must not merge
+(`apart`); `improved` compiles it again, `cache_directory` keeps it, `memory` what it works in.
 
 Native calls in the place of several operations: found among the steps of a program (`wiring`) before it is traced
 (`fused_attention`, `fused_convolution`), or in what was traced (`operations`: `fused_loops`, `fused_rows`,

@@ -94,33 +94,39 @@ class Interpreter(Context):
         env = program.initial.copy()
         for slot, value in zip(program.input_slots, args):
             env[slot] = value
-        xp = numpy_namespace
-        steps = program.frugal_steps if self.frugal else program.steps
-        for op, opdef, sources, targets, attrs, deref, done in steps:
-            values: Any = [env[s] for s in sources]
-            if deref is not None:
-                self.op = op
-                values = [
-                    self.read(v) if d and type(v) is ResourceHandle else v
-                    for v, d in zip(values, deref)
-                ]
-            try:
-                if opdef.context:
-                    self.op = op
-                    if not opdef._simple:
-                        values = group_inputs(opdef, values, op.attrs)
-                    result = opdef.lower(self, *values, **attrs)
-                elif opdef._simple:
-                    result = opdef.lower(xp, *values, **attrs)
-                else:
-                    result = opdef.lower(xp, *group_inputs(opdef, values, op.attrs), **attrs)
-            except Exception as error:
-                raise run_error(error, op, values) from error
-            if opdef.single_output:
-                env[targets[0]] = result
-            elif targets:
-                flat_results(op, result, targets, env)
+        steps = program.frugal_steps if self.frugal else program.quick_steps
+        for call, take, target, step, done in steps:
+            if call is None:
+                self._step(step, env)
+            else:
+                try:
+                    env[target] = call(*take(env))
+                except Exception as error:
+                    raise run_error(error, step[0], take(env)) from error
             if done is not None:
                 for slot in done:
                     env[slot] = None
         return [env[s] for s in program.output_slots]
+
+    def _step(self, step: Any, env: list[Any]) -> None:
+        """Puts into `env` what one step gives that is not just a call of its lowering."""
+        op, opdef, sources, targets, attrs, deref = step
+        values: Any = [env[s] for s in sources]
+        if deref is not None:
+            self.op = op
+            values = [
+                self.read(v) if d and type(v) is ResourceHandle else v
+                for v, d in zip(values, deref)
+            ]
+        try:
+            xp: Any = numpy_namespace
+            if opdef.context:
+                self.op = op
+                xp = self
+            result = opdef.lower(xp, *group_inputs(opdef, values, op.attrs), **attrs)
+        except Exception as error:
+            raise run_error(error, op, values) from error
+        if opdef.single_output:
+            env[targets[0]] = result
+        elif targets:
+            flat_results(op, result, targets, env)

@@ -23,7 +23,7 @@ from reflow.compiler.late import Places, join_late, just_reads, read_late
 from reflow.compiler.ordering import implied_order, order_of_folded
 from reflow.compiler.program import body_nodes, dereferenced
 from reflow.compiler.rows import each_row
-from reflow.lang import dtypes
+from reflow.lang import dtypes, errors
 from reflow.lang.collector import postponed
 from reflow.lang.func_graph import FuncGraph, functions_of
 from reflow.lang.graph import Operation
@@ -38,7 +38,7 @@ MAX_NODES = 1000  # per cluster: XLA's compile time grows faster than the number
 class Step:
     """A cluster or a host node, the tensors it needs, and the steps that wait for it."""
 
-    __slots__ = ("work", "inputs", "outputs", "waits_for", "followers", "blocking")
+    __slots__ = ("work", "inputs", "outputs", "waits_for", "followers", "blocking", "host")
 
     def __init__(self, work: Any, inputs: list[Any], outputs: list[Any], blocking: bool):
         self.work = work
@@ -47,6 +47,7 @@ class Step:
         self.waits_for = 0
         self.followers: list[int] = []
         self.blocking = blocking
+        self.host: HostNode | None = None  # the host node, once it has run
 
 
 class Partition:
@@ -267,7 +268,10 @@ class Partition:
         trace = None if run is None else run.trace
         if isinstance(work, Operation):
             began = 0 if trace is None else time.time_ns()
-            run_host_node(work, values, targets, env, store, run, self.place, self.path)
+            host = step.host
+            if host is None:
+                host = step.host = HostNode(work)
+            host.run(values, targets, env, store, run, self.place, self.path)
             if trace is not None:
                 trace.node(work, began, [env[t] for t in targets])
             return
@@ -413,32 +417,56 @@ def plan_of(
     return part
 
 
-def run_host_node(
-    op: Operation,
-    values: list[Any],
-    targets: list[int],
-    env: list[Any],
-    store: Any,
-    run: Any,
-    place: Any = None,
-    path: tuple[Any, ...] = (),
-) -> None:
-    """Executes one node in Python and NumPy."""
-    opdef = op.opdef
-    # What a body is called with may stay on its device.
-    if not opdef.holds and not functions_of(op):
-        values = [as_numpy(v) for v in values]
-    context = HostContext(store, run, op, place, path)
-    for i, (tensor, value) in enumerate(zip(op.inputs, values)):
-        if tensor.dtype.is_ref_dtype and isinstance(value, ResourceHandle):
-            if dereferenced(op)[i]:
-                values[i] = context.read(value)
-    grouped = group_inputs(opdef, values, op.attrs)
-    try:
-        with np.errstate(all="ignore"):
-            attrs = opdef.lower_attrs(op.attrs)
-            result = opdef.lower(context if opdef.context else numpy_namespace, *grouped, **attrs)
-    except Exception as error:
-        raise run_error(error, op, values) from error
-    if targets:
-        flat_results(op, result, targets, env)
+class HostNode:
+    """A node that runs in Python and NumPy, made ready once.
+
+    Raises:
+      errors.UnimplementedError: if its op has no implementation.
+    """
+
+    __slots__ = ("op", "attrs", "holds", "refs")
+
+    def __init__(self, op: Operation):
+        self.op = op
+        try:
+            self.attrs = op.opdef.lower_attrs(op.attrs)
+        except errors.OpError as error:
+            raise run_error(error, op, ()) from error
+        # What a body is called with may stay on its device.
+        self.holds = op.opdef.holds or bool(functions_of(op))
+        refs = dereferenced(op) if any(t.dtype.is_ref_dtype for t in op.inputs) else ()
+        self.refs = [i for i, deref in enumerate(refs) if deref]
+
+    def run(
+        self,
+        values: list[Any],
+        targets: list[int],
+        env: list[Any],
+        store: Any,
+        run: Any = None,
+        place: Any = None,
+        path: tuple[Any, ...] = (),
+    ) -> None:
+        """Puts the outputs for `values` of the inputs in the slots `targets` of `env`."""
+        op = self.op
+        opdef = op.opdef
+        if not self.holds:
+            values = [as_numpy(v) for v in values]
+        given: Any = numpy_namespace
+        if opdef.context or self.refs:
+            context = HostContext(store, run, op, place, path)
+            for i in self.refs:
+                if isinstance(values[i], ResourceHandle):
+                    values[i] = context.read(values[i])
+            if opdef.context:
+                given = context
+        grouped = values if opdef._simple else group_inputs(opdef, values, op.attrs)
+        try:
+            with np.errstate(all="ignore"):
+                result = opdef.lower(given, *grouped, **self.attrs)
+        except Exception as error:
+            raise run_error(error, op, values) from error
+        if opdef.single_output:
+            env[targets[0]] = result
+        elif targets:
+            flat_results(op, result, targets, env)

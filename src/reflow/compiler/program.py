@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from reflow.compiler.fused_attention import find_attention
 from reflow.compiler.fused_convolution import find_convolutions
+from reflow.compiler.undone_broadcasts import with_sums_to_shape
 from reflow.compiler.wiring import Wiring
 from reflow.lang.func_graph import FuncGraph, functions_of
 from reflow.lang.graph import Operation, topological
+from reflow.lang.numpy_namespace import numpy_namespace
 from reflow.lang.opdef import arg_length
 from reflow.lang.tensor import SymbolicTensor
 
 
 class Program:
-    """A list of nodes made ready to run: slots instead of names, lowerings bound to attributes.
-
-    The last part of a step are the slots that are let go of after it: what may be a view of a variable.
-    """
+    """A list of nodes made ready to run: slots instead of names, lowerings bound to attributes."""
 
     __slots__ = (
         *("steps", "slots", "initial", "nodes", "inputs", "input_slots", "output_slots"),
-        *("_traced", "_frugal"),
+        *("_traced", "_quick", "_frugal"),
     )
 
     def __init__(
@@ -55,13 +56,13 @@ class Program:
             attrs = opdef.lower_attrs(op.attrs)
             if opdef.takes_node:
                 attrs["node"] = op
-            self.steps.append((op, opdef, sources, targets, attrs, deref, None))
+            self.steps.append((op, opdef, sources, targets, attrs, deref))
         self.slots = slots
         self.initial = [known.get(i) for i in range(len(slots))]
         self.output_slots = [slots[id(t)] for t in outputs]
         self._traced: Sequence[Any] | None = None
+        self._quick: list[Any] | None = None
         self._frugal: list[Any] | None = None
-        self.steps = self._letting_go(False)
 
     @property
     def traced(self) -> Sequence[Any]:
@@ -80,8 +81,18 @@ class Program:
         return self._traced
 
     @property
+    def quick_steps(self) -> list[Any]:
+        """The steps as they are interpreted: some of them taken together, each with how to call it.
+
+        The last part of each are the slots that are let go of after it: what may be a view of a variable.
+        """
+        if self._quick is None:
+            self._quick = self._letting_go(False)
+        return self._quick
+
+    @property
     def frugal_steps(self) -> list[Any]:
-        """The steps, each of which lets go of all that is not needed any more."""
+        """The same, where each lets go of all that is not needed any more."""
         if self._frugal is None:
             self._frugal = self._letting_go(True)
         return self._frugal
@@ -96,14 +107,15 @@ class Program:
         """A program with the same nodes and outputs, but other steps and further inputs."""
         new = copy.copy(self)
         new.steps, new.initial, new.inputs, new.input_slots = steps, initial, inputs, input_slots
-        new._traced = new._frugal = None
+        new._traced = new._quick = new._frugal = None
         return new
 
     def _letting_go(self, everything: bool) -> list[Any]:
         """The steps, with what may be a view of a variable, or `everything`, let go after its last use."""
+        steps = with_sums_to_shape(self.steps, self.output_slots)
         kept = set(self.output_slots)
         last: dict[int, int] = {}
-        for i, (_, opdef, sources, targets, *_) in enumerate(self.steps):
+        for i, (_, opdef, sources, targets, *_) in enumerate(steps):
             for slot in sources:
                 if slot in last:
                     last[slot] = i
@@ -112,7 +124,21 @@ class Program:
         done: dict[int, list[int]] = {}
         for slot, i in last.items():
             done.setdefault(i, []).append(slot)
-        return [(*step[:-1], done.get(i)) for i, step in enumerate(self.steps)]
+        return [(*_called(step), step, done.get(i)) for i, step in enumerate(steps)]
+
+
+def _called(step: Any) -> tuple[Any, Any, int]:
+    """A call that does a step, what takes its arguments from the slots, and the slot of its result.
+
+    The call is None where there is more to do than that.
+    """
+    _, opdef, sources, targets, attrs, deref = step
+    if deref is not None or opdef.context or not (opdef._simple and opdef.single_output):
+        return None, None, -1
+    first = sources[0] if sources else 0
+    several = len(sources) > 1
+    take = itemgetter(*sources) if several else itemgetter(slice(first, first + len(sources)))
+    return functools.partial(opdef.lower, numpy_namespace, **attrs), take, targets[0]
 
 
 def dereferenced(op: Operation) -> list[bool]:

@@ -69,7 +69,7 @@ def node_by_node(
     outer, around = interpreter.path, interpreter.op
     interpreter.path = (*outer, around.name)
     try:
-        for op, opdef, sources, targets, attrs, deref, _ in program.steps:
+        for op, opdef, sources, targets, attrs, deref in program.steps:
             interpreter.op = op
             values = [env[s] for s in sources]
             if deref is not None:

@@ -156,7 +156,7 @@ class Tracer(Context):
 
     def trace_step(self, step: Any, env: list[Any]) -> None:
         """Puts into `env` what one step of a program gives."""
-        op, opdef, sources, targets, attrs, deref, _ = step
+        op, opdef, sources, targets, attrs, deref = step
         values = [env[s] for s in sources]
         self.op = op
         if not self.depth:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.data.pipeline import Element
+from reflow.data.pipeline import Element, Run
 
 _ENDED = object()
 _PATIENCE = 0.2  # seconds between looks at the thread that should bring the next element
@@ -77,13 +77,15 @@ def _fill(core: _Core) -> None:
 class Prefetched:
     """An iterator whose elements a thread makes ahead of time, at most `size` of them.
 
-    Errors come up in the place of the element that failed. `check`, which is called while the consumer
-    waits, raises what ends the waiting.
+    Errors come up in the place of the element that failed. `run.check`, which is called while the
+    consumer waits, raises what ends the waiting. Where nothing can end it, the consumer makes the first
+    element, which it needs at once: handing over to a thread that has just begun takes longer than many
+    elements do.
     """
 
-    def __init__(self, source: Iterator[Element], size: int, check: Callable[[], None]):
+    def __init__(self, source: Iterator[Element], size: int, run: Run):
         self._core = core = _Core(source, size)
-        self._check = check
+        self._run = run
         self._thread: threading.Thread | None = None
         self._ended = False
         self._finalizer = weakref.finalize(self, core.stop)
@@ -94,20 +96,19 @@ class Prefetched:
     def __next__(self) -> Element:
         if self._ended:
             raise StopIteration
-        core = self._core
         if self._thread is None:
-            self._thread = threading.Thread(
-                target=_fill, args=(core,), name="tf.data prefetch", daemon=True
-            )
-            self._thread.start()
+            if self._run.waiting is None:
+                return self._first()
+            self._begin()
+        core = self._core
         with core.changed:
             while not core.items:
-                if core.stopped or not self._thread.is_alive():
+                if core.stopped or not self._thread.is_alive():  # type: ignore[union-attr]
                     self._ended = True
                     raise StopIteration
                 core.waiting = True
                 core.changed.wait(_PATIENCE)
-                self._check()
+                self._run.check()
             core.waiting = False
             full = len(core.items) >= core.size
             item = core.items.popleft()
@@ -119,6 +120,25 @@ class Prefetched:
         if type(item) is _Failure:
             raise item.error
         return item
+
+    def _first(self) -> Element:
+        """The first element, made here."""
+        try:
+            element = next(self._core.source)  # type: ignore[arg-type]
+        except StopIteration:
+            self._ended = True
+            raise
+        except Exception:
+            self._begin()
+            raise
+        self._begin()
+        return element
+
+    def _begin(self) -> None:
+        self._thread = threading.Thread(
+            target=_fill, args=(self._core,), name="tf.data prefetch", daemon=True
+        )
+        self._thread.start()
 
 
 # Calls in parallel --------------------------------------------------------------------------------

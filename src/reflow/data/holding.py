@@ -32,7 +32,8 @@ class Prefetch(Stage):
 
     def iterate(self, run: Run) -> Iterator[Element]:
         source = self.source.iterate(run)
-        return Prefetched(source, self.size, run.check) if self.size else source
+        single = 0 <= self.cardinality() <= 1  # there is nothing to make ahead of time
+        return source if single or not self.size else Prefetched(source, self.size, run)
 
     def cardinality(self) -> int:
         return self.source.cardinality()

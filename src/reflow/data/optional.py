@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from reflow.data import iterator_ops
 from reflow.data.element_function import as_structure
 from reflow.data.structure import Structure
-from reflow.lang import dtypes
+from reflow.lang import context, dtypes
 from reflow.lang.export import export
 from reflow.lang.type_spec import CompositeTensor, TensorSpec, TypeSpec
+from reflow.runtime.eager import EagerTensor
 
 
 @export("experimental.Optional", "data.experimental.Optional")
@@ -66,11 +69,24 @@ class _Optional(Optional):
             self._parts = Structure(self._element_spec)
         return self._parts
 
+    def _held(self) -> iterator_ops.OptionalValue | None:
+        """What is in it, in eager code: no op is needed to look."""
+        variant = self._variant_tensor
+        if type(variant) is EagerTensor and context.current_graph() is None:
+            return variant._value
+        return None
+
     def has_value(self, name: str | None = None) -> Any:
+        held = self._held()
+        if held is not None:
+            return EagerTensor(np.bool_(held.element is not None), dtypes.bool)
         return iterator_ops.optional_has_value(self._variant_tensor, name=name)
 
     def get_value(self, name: str | None = None) -> Any:
         structure = self._structure
+        held = self._held()
+        if held is not None and held.element is not None:
+            return structure.from_parts([*map(EagerTensor, held.element, structure.types)])
         parts = iterator_ops.single(
             iterator_ops.optional_get_value, self._variant_tensor, name=name, **structure.attrs
         )

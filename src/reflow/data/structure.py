@@ -252,6 +252,8 @@ class Structure:
         self._plain = all(type(leaf) is TensorSpec for leaf in self.leaves)
         self._single = self._plain and not is_nested(spec)
         self._tuple = self._plain and type(spec) is tuple and not any(map(is_nested, spec))
+        flat = self._plain and type(spec) is dict and not any(map(is_nested, spec.values()))
+        self._keys = _sorted_keys(spec) if flat else None
 
     @property
     def attrs(self) -> dict[str, Any]:
@@ -271,6 +273,9 @@ class Structure:
             return parts[0]
         if self._tuple:
             return tuple(parts)
+        if self._keys is not None:
+            by_key = dict(zip(self._keys, parts))
+            return {key: by_key[key] for key in self.spec}
         if self._plain:
             return pack(self.spec, parts)
         values = []

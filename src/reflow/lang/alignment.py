@@ -40,6 +40,11 @@ def copied(array: np.ndarray) -> np.ndarray:
     return copy
 
 
+def is_copied(array: Any) -> bool:
+    """Whether XLA is sure to copy what it is given, rather than take it as it is."""
+    return type(array) is np.ndarray and array.ctypes.data % ALIGNMENT != 0
+
+
 def aligned(array: np.ndarray) -> np.ndarray:
     """The array, or a copy, such that it begins where XLA wants it."""
     if array.ctypes.data % ALIGNMENT == 0 and array.flags.c_contiguous:

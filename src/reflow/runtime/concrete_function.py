@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from reflow.autodiff import call_gradient, engine
@@ -13,7 +13,7 @@ from reflow.lang.export import export
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.services import service
 from reflow.lang.tensor import SymbolicTensor, Tensor
-from reflow.lang.type_spec import CompositeTensor, TensorSpec
+from reflow.lang.type_spec import TensorSpec
 from reflow.ops.control_flow.branches import is_tensor_array
 from reflow.runtime import signature_text
 from reflow.runtime.eager import EagerTensor
@@ -298,21 +298,25 @@ def _packer(structure: Any) -> Callable[[Sequence[Any]], Any]:
         return lambda outputs: outputs[0]
     if type(structure) in (list, tuple) and all(isinstance(s, SymbolicTensor) for s in structure):
         return type(structure)
-    leaves = nest.flatten(structure, expand_composites=True)
-    like = nest.map_structure(
-        lambda leaf: leaf._type_spec if isinstance(leaf, CompositeTensor) else leaf, structure
-    )
+    making = _making(structure)
+    return lambda outputs: making(iter(outputs))
 
-    def pack(outputs: Sequence[Any]) -> Any:
-        rest = iter(outputs)
-        flat: list[Any] = []
-        for leaf in leaves:
-            if leaf is None:
-                flat.append(None)
-            elif is_tensor_array(leaf):
-                flat.append(leaf._with_flow(next(rest)))
-            else:
-                flat.append(next(rest))
-        return nest.pack_sequence_as(like, flat, expand_composites=True)
 
-    return pack
+def _making(value: Any) -> Callable[[Iterator[Any]], Any]:
+    """What makes a value like this one of the next flat outputs."""
+    if value is None:
+        return lambda rest: None
+    if is_tensor_array(value):
+        return lambda rest: value._with_flow(next(rest))
+    if nest.is_composite(value):
+        spec = value._type_spec
+        components = _making(spec._to_components(value))
+        return lambda rest: spec._from_components(components(rest))
+    keys = nest._items(value, False)
+    if keys is None:
+        return next
+    parts = [_making(part) for _, part in keys]
+    if type(value) is dict and [*value] == [key for key, _ in keys]:
+        return lambda rest: {key: make(rest) for key, make in zip(value, parts)}
+    kind = nest._kind(value, False)
+    return lambda rest: nest._like(value, kind, [make(rest) for make in parts])

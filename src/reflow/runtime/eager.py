@@ -124,6 +124,8 @@ class EagerTensor(Tensor):
         return False
 
     def __bool__(self) -> bool:
+        if type(self._value) is np.bool_:
+            return bool(self._value)
         value = self.numpy()
         if np.size(value) != 1:
             raise ValueError(

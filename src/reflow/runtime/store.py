@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from reflow.lang.alignment import is_copied
 from reflow.lang.resource import ResourceHandle
 
 _ON_HOST = (np.ndarray, np.generic)
@@ -62,7 +63,8 @@ class Store:
                 # A copy: the array may be a constant of the graph, and the executable overwrites.
                 # It is NumPy's, as JAX would compile a program for each shape to make one.
                 with wide_types():
-                    result[i] = values[handles[i]] = jax.device_put(np.array(value))
+                    own = value if is_copied(value) else np.array(value)
+                    result[i] = values[handles[i]] = jax.device_put(own)
         return result
 
     def elements(self, handles: Sequence[ResourceHandle]) -> int:
