@@ -457,7 +457,8 @@ class ElementProgram::Part {
       if (!view.per_row && view.column == 0 && (view.row == 0 || (turns.by_rows && turns.together == 1))) {
         at_[i].mask = kRepeated - 1;
       }
-      if (is_steady(view)) get(i, at_[i].mask > 0 ? Block{0, 1, 0, kRepeated} : Block{0, turns.together, 0, turns.width});
+      if (!is_steady(view)) continue;
+      get(i, at_[i].mask > 0 ? Block{0, 1, 0, kRepeated} : Block{0, turns.together, 0, turns.width});
     }
     for (const Step& step : program.steps) {
       if (step.operation == Operation::kSpread && turns.together == 1) at_[step.result].mask = kRepeated - 1;
@@ -525,7 +526,8 @@ class ElementProgram::Part {
     for (std::size_t i = 0; i < targets_.size(); ++i) {
       if (targets_[i].direct) at_[readable_ + i].data = targets_[i].at(block);
     }
-    for (std::size_t i = short_lived_; i < at_.size(); ++i) at_[i].data = memory(i) + (turns_.by_rows ? block.column : 0);
+    const int64_t along = turns_.by_rows ? block.column : 0;
+    for (std::size_t i = short_lived_; i < at_.size(); ++i) at_[i].data = memory(i) + along;
     for (const Step& step : pass.elements) {
       float* result = at_[step.result].data;
       if (step.operation == Operation::kRowSum || step.operation == Operation::kRowMaximum) {

@@ -75,7 +75,8 @@ int64_t parts_for(const Pool& pool, double work, int64_t pieces) {
 }
 
 // Rows [begin, end) of some columns of a matrix, the first of which `from` has, as panels of end - begin rows.
-void bring_rows(const float* from, int64_t step, int64_t columns, int64_t begin, int64_t end, int64_t depth, float* to) {
+void bring_rows(const float* from, int64_t step, int64_t columns, int64_t begin, int64_t end, int64_t depth,
+                float* to) {
   for (int64_t k = begin; k < end; ++k) {
     const float* row = from + k * step;
     for (int64_t column = 0; column < columns && k + kExpected < end; column += kPanel) {

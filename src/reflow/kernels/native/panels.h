@@ -1,4 +1,5 @@
-// Products whose right sides are read in panels: of one that many products take, and of one with a transposed left side.
+// Products whose right sides are read in panels: those of one that many products take, and those with a transposed
+// left side.
 #pragma once
 
 #include <cstddef>
