@@ -9,7 +9,7 @@ from golden import branch_and_loop_programs as programs
 
 import reflow
 from reflow.compiler import policy, traced_control, traced_loop
-from reflow.compiler.evaluate import NotCompilable
+from reflow.compiler.context import NotCompilable
 from reflow.compiler.stats import journal, stats
 from reflow.lang import errors
 from reflow.lang.func_graph import functions_of, trace

@@ -21,17 +21,10 @@ import numpy as np
 
 from reflow.compiler import policy, targets
 from reflow.compiler.blas_threads import BlasThreads, free_processors
-from reflow.compiler.evaluate import (
-    Interpreter,
-    NeedLimit,
-    NeedStatic,
-    NotCompilable,
-    Program,
-    TooSlow,
-    Unusual,
-    body_nodes,
-)
+from reflow.compiler.context import NeedLimit, NeedStatic, NotCompilable, TooSlow, Unusual
+from reflow.compiler.interpreter import Interpreter
 from reflow.compiler.memory import LONG
+from reflow.compiler.program import Program, body_nodes
 from reflow.compiler.stats import count, record
 from reflow.compiler.structure import Kind, keep, kind_of
 from reflow.compiler.trip_count import LoopLimit

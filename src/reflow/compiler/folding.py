@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from reflow.compiler.evaluate import Context, body_nodes, flat_results, node_state
+from reflow.compiler.context import Context, flat_results, node_state
+from reflow.compiler.program import body_nodes
 from reflow.lang import dtypes
 from reflow.lang.func_graph import call_arguments, functions_of
 from reflow.lang.graph import Operation

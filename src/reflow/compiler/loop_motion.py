@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reflow.compiler.evaluate import Program, body_nodes
+from reflow.compiler.program import Program, body_nodes
 from reflow.compiler.trip_count import TripCount, slice_of, through
 from reflow.kernels.library import library
 from reflow.kernels.matrices import Panels

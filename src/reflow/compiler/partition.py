@@ -15,17 +15,13 @@ from typing import Any
 import numpy as np
 
 from reflow.compiler.cluster import Cluster, Recut, as_numpy
+from reflow.compiler.context import flat_results, run_error
 from reflow.compiler.dataflow import Dataflow
-from reflow.compiler.evaluate import (
-    Interpreter,
-    body_nodes,
-    dereferenced,
-    flat_results,
-    run_error,
-)
 from reflow.compiler.folding import fold, state_of
+from reflow.compiler.interpreter import Interpreter
 from reflow.compiler.late import Places, join_late, just_reads, read_late
 from reflow.compiler.ordering import implied_order, order_of_folded
+from reflow.compiler.program import body_nodes, dereferenced
 from reflow.compiler.rows import each_row
 from reflow.lang import dtypes
 from reflow.lang.collector import postponed

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 from reflow.compiler.cluster import Cluster
-from reflow.compiler.evaluate import uninitialized
+from reflow.compiler.context import uninitialized
 from reflow.compiler.folding import PLACEHOLDERS
 from reflow.compiler.partition import Partition
 from reflow.compiler.stats import count, record

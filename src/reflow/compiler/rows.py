@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from reflow.compiler.context import TooSlow, flat_results, run_error
 from reflow.lang import errors
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.graph import Operation
@@ -97,8 +98,6 @@ def node_by_node(
 
 def _run(interpreter: Any, op: Operation, opdef: Any, values: Any, attrs: Any) -> list[Any]:
     """The outputs of a node, one after the other."""
-    from reflow.compiler.evaluate import flat_results, run_error
-
     try:
         grouped = values if opdef._simple else group_inputs(opdef, values, op.attrs)
         result = opdef.lower(interpreter if opdef.context else numpy_namespace, *grouped, **attrs)
@@ -133,8 +132,6 @@ def _per_row(
     attrs: Any,
     count: int,
 ) -> list[Any]:
-    from reflow.compiler.evaluate import TooSlow
-
     columns = [Rows() for _ in op.outputs]
     for i in range(count):
         row = [row_of(v, i) if h else v for v, h in zip(values, have)]

@@ -14,15 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from reflow.compiler.evaluate import (
-    NeedStatic,
-    NotCompilable,
-    Tracer,
-    Unusual,
-    body_nodes,
-)
+from reflow.compiler.context import NeedStatic, NotCompilable, Unusual
 from reflow.compiler.folding import state_of
 from reflow.compiler.list_buffer import ListBuffer, UniformList, buffer_of
+from reflow.compiler.program import body_nodes
+from reflow.compiler.tracer import Tracer
 from reflow.compiler.trip_count import roots
 from reflow.lang import errors
 from reflow.lang.func_graph import FuncGraph, call_arguments

@@ -15,13 +15,7 @@ import numpy as np
 from jax import lax
 
 from reflow.compiler import targets
-from reflow.compiler.evaluate import (
-    NeedLimit,
-    NeedStatic,
-    NotCompilable,
-    Program,
-    Tracer,
-)
+from reflow.compiler.context import NeedLimit, NeedStatic, NotCompilable
 from reflow.compiler.list_buffer import ListBuffer, UniformList, buffer_of, in_form_of, uniform
 from reflow.compiler.loop_motion import (
     OrderedOperands,
@@ -33,6 +27,7 @@ from reflow.compiler.loop_motion import (
     without_zeros,
 )
 from reflow.compiler.loop_sums import Sums, find_sums, put
+from reflow.compiler.program import Program
 from reflow.compiler.traced_control import (
     KNOWN,
     LISTS,
@@ -42,6 +37,7 @@ from reflow.compiler.traced_control import (
     list_in_form,
     written_state,
 )
+from reflow.compiler.tracer import Tracer
 from reflow.compiler.trip_count import LoopFacts, TripCount, loop_facts, roots
 from reflow.kernels.room import room
 from reflow.lang import errors

@@ -8,9 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from reflow.compiler.evaluate import NeedStatic, NotCompilable, Tracer
+from reflow.compiler.context import NeedStatic, NotCompilable
 from reflow.compiler.rows import count_of
 from reflow.compiler.traced_control import outside, written_state
+from reflow.compiler.tracer import Tracer
 from reflow.compiler.trip_count import roots
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.resource import ResourceHandle

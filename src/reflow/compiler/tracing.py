@@ -19,7 +19,7 @@ from reflow.compiler.apart import (
     with_products_apart,
 )
 from reflow.compiler.cluster import Cluster, Executable
-from reflow.compiler.evaluate import Tracer, Unusual
+from reflow.compiler.context import Unusual
 from reflow.compiler.fused_loops import with_fused_loops
 from reflow.compiler.fused_rows import with_fused_rows
 from reflow.compiler.fused_updates import with_fused_updates
@@ -28,6 +28,7 @@ from reflow.compiler.jax_namespace import jax_namespace
 from reflow.compiler.jax_setup import wide_types
 from reflow.compiler.list_buffer import ListBuffer
 from reflow.compiler.memory import runs_of
+from reflow.compiler.tracer import Tracer
 from reflow.lang.collector import postponed
 from reflow.lang.tensor_list import TensorList
 from reflow.platform.alignment import COPIED_ELSEWHERE, aligned

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from reflow.compiler.evaluate import Interpreter, Program
+from reflow.compiler.interpreter import Interpreter
+from reflow.compiler.program import Program
 from reflow.lang.dtypes import int32, int64
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.graph import Operation, topological

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from reflow.compiler.cluster import as_numpy
-from reflow.compiler.evaluate import Interpreter, program_of
+from reflow.compiler.interpreter import Interpreter
 from reflow.compiler.partition import plan_of
+from reflow.compiler.program import program_of
 from reflow.lang import errors
 from reflow.lang.dtypes import DType
 from reflow.lang.func_graph import FuncGraph, functions_of

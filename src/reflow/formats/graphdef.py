@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reflow.compiler.evaluate import body_nodes
+from reflow.compiler.program import body_nodes
 from reflow.formats import protos
 from reflow.formats.attr_value import FunctionRef, attr_to_proto, write_shape
 from reflow.formats.lower_branches import Lowering, changes_reference

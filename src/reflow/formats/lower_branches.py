@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from reflow.compiler.evaluate import body_nodes
+from reflow.compiler.program import body_nodes
 from reflow.formats.attr_value import write_shape
 from reflow.lang import dtypes
 from reflow.lang.func_graph import FuncGraph

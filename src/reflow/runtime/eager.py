@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from reflow.compiler.cluster import as_numpy
-from reflow.compiler.evaluate import GENERATORS, Interpreter, run_error
+from reflow.compiler.context import GENERATORS, run_error
+from reflow.compiler.interpreter import Interpreter
 from reflow.lang import context, dtypes, errors, shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dispatch import arguments_of, bind, package

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from reflow.compiler.evaluate import Interpreter, Program
+from reflow.compiler.interpreter import Interpreter
+from reflow.compiler.program import Program
 from reflow.compiler.targets import cpu_count, device_names
 from reflow.lang.graph import Operation
 from reflow.lang.tensor import SymbolicTensor

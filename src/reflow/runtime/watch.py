@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from reflow.compiler.evaluate import body_nodes
+from reflow.compiler.program import body_nodes
 from reflow.runtime.run_state import RunState
 from reflow.runtime.trace import FULL_TRACE, Trace, fill_partitions, fill_step_stats
 
