@@ -131,3 +131,18 @@ def test_only_programs_with_many_dimensions_do_without():
     lowered = jax.jit(function).lower(x)
     assert "__ynn_fusion" in lowered.compile().as_text()
     assert "__ynn_fusion" not in lowered.compile(WITHOUT_REDUCTIONS).as_text()
+
+
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64, tf.bfloat16, tf.float16])
+@pytest.mark.parametrize("reduce", [tf.reduce_max, tf.reduce_min])
+@pytest.mark.parametrize("axis", [None, 0, 1, (0, 1), (1, 2)])
+def test_extremes_of_what_is_no_number(axis, reduce, dtype):
+    """YNNPACK, as it comes with jaxlib 0.10.2, goes past it; TensorFlow gives it."""
+    x = numbers(16, 24, 40)
+    x[3, 5, 7], x[3, 5, 8], x[8, 2, 1], x[8, 2, 2] = np.nan, np.inf, -np.inf, np.inf
+    with tf.Graph().as_default(), v1.Session() as session:
+        y = v1.placeholder(dtype, x.shape)
+        got = session.run(tf.cast(reduce(y, axis), tf.float32), {y: x})
+    exact = np.asarray(tf.cast(tf.cast(x, dtype), tf.float32))
+    of = np.max if reduce is tf.reduce_max else np.min
+    np.testing.assert_array_equal(got, of(exact, axis))

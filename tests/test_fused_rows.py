@@ -305,3 +305,11 @@ def test_training_with_normalised_layers(monkeypatch):
         *(trained(which, monkeypatch) for which in ("native", "xla")), strict=True
     ):
         np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-5)
+
+
+def test_sums_that_come_out_alone_are_left_to_xla():
+    x = numbers(0, 128, 512)
+    library.forced[0] = "auto"
+    assert native(lambda x: jnp.sum(x * x, -1), x)[1] == 0
+    assert native(lambda x: jnp.max(x, -1), x)[1] == 1  # YNNPACK loses what is no number
+    assert native(lambda x: x / jnp.sum(x * x, -1, keepdims=True), x)[1] == 1

@@ -240,10 +240,18 @@ def _divide(body: Body) -> list[list[Op]]:
 
 
 def _unfit(ops: list[Op], users: Any) -> list[Op]:
-    """Which of these operations are no part of a program: all where nothing is reduced, and masks that come out."""
-    if not any(op.name in REDUCTIONS for op in ops):
-        return ops
+    """Which of these operations are no part of a program: masks that come out, and all where XLA is as good.
+
+    That is where nothing is reduced, or where all that comes out are sums: YNNPACK's are faster, while its maxima go
+    past what is no number.
+    """
     inside = set(ops)
+    reductions = {op.name for op in ops if op.name in REDUCTIONS}
+    only_sums = reductions == {"reduce_sum"} and all(
+        op.part.numbers or inside.issuperset(users.get(op.outputs[0], ())) for op in ops
+    )
+    if not reductions or (only_sums and forced[0] != "native"):
+        return ops
     return [
         op
         for op in ops

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.extend.core import jaxpr_as_fun
+from jax.extend.core import Var, jaxpr_as_fun
 
 from reflow.compiler import policy, targets
 from reflow.compiler.apart import (
@@ -104,6 +104,9 @@ def _build(cluster: Cluster, values: Sequence[Any], store: Any) -> Executable:
             fused = _fused(staged, specs[0], present, written)
             if fused is not None:
                 staged = jax.jit(fused, donate_argnums=given_away).trace(*specs)
+            if given_away and _only_overwrites(staged.jaxpr.jaxpr, len(jax.tree.leaves(specs[0]))):
+                again = jax.jit(fused or traced, donate_argnums=given_away, keep_unused=True)
+                staged = again.trace(*specs)
         lowered = staged.lower()
     options = _options(cluster, staged.jaxpr)
     started = time.perf_counter()
@@ -182,6 +185,18 @@ def _positions(handles: Sequence[Any], values: Sequence[Any], first: int = 0) ->
             found[handle] = first
         first += count
     return found
+
+
+def _only_overwrites(program: Any, state: int) -> bool:
+    """Whether the only arguments that are not read are variables' old values, which are the first `state` ones.
+
+    JAX drops what is not read, and a new value then is written beside the old one, to memory that has left the cache.
+    """
+    unread = set(program.invars)
+    unread.difference_update(name for name in program.outvars if isinstance(name, Var))
+    for equation in program.eqns:
+        unread.difference_update(name for name in equation.invars if isinstance(name, Var))
+    return bool(unread) and unread <= set(program.invars[:state])
 
 
 def _options(cluster: Cluster, jaxpr: Any) -> dict[str, Any]:

@@ -123,16 +123,26 @@ def highest(dtype: np.dtype) -> Any:
     return dtype.type(np.inf if limits.is_floating else limits.max)
 
 
-def _max(xp, x, axes, keep_dims):
-    if 0 in x.shape:
-        return xp.max(x, axis=axes, keepdims=keep_dims, initial=lowest(x.dtype))
-    return xp.max(x, axis=axes, keepdims=keep_dims)
+def _extreme(name: str, start: Callable[[np.dtype], Any]) -> Callable:
+    """The lowering of `max` or `min`; `start` gives what nothing has.
+
+    XLA's CPU compiler has YNNPACK reduce, which goes past what is no number (docs/decisions.md). Sums do not, and what
+    is positive has a sum, which may be infinite.
+    """
+
+    def lower(xp, x, axes, keep_dims):
+        if 0 in x.shape:
+            return getattr(xp, name)(x, axis=axes, keepdims=keep_dims, initial=start(x.dtype))
+        found = getattr(xp, name)(x, axis=axes, keepdims=keep_dims)
+        if xp.is_numpy or x.dtype.kind not in "fV":
+            return found
+        sums = xp.sum(xp.abs(x), axis=axes, keepdims=keep_dims)
+        return xp.where(sums == sums, found, sums.astype(x.dtype))
+
+    return lower
 
 
-def _min(xp, x, axes, keep_dims):
-    if 0 in x.shape:
-        return xp.min(x, axis=axes, keepdims=keep_dims, initial=highest(x.dtype))
-    return xp.min(x, axis=axes, keepdims=keep_dims)
+_max, _min = _extreme("max", lowest), _extreme("min", highest)
 
 
 def _euclidean_norm(xp, x, axes, keep_dims):
