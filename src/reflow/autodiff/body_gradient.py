@@ -8,7 +8,7 @@ until the gradient is complete and it is known which ones it really needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -210,7 +210,9 @@ def dense(gradient: Any) -> Any:
 
 
 def gradients_of_parts(
-    parts: Sequence[tuple[int, str]], tensors: Sequence[Any], sources: Sequence[Any]
+    parts: Sequence[tuple[int, str]],
+    tensors: Sequence[Any],
+    sources: Sequence[Any] | Mapping[int, Any],
 ) -> dict[int, Any]:
     """Gradients by the positions of their sources.
 

@@ -183,7 +183,7 @@ def recompute_grad(f: Callable) -> Callable:
             from reflow.autodiff.gradients import gradients
 
             flat = nest.flatten(list(args))
-            zero = {"unconnected_gradients": "zero"}
+            zero: dict[str, Any] = {"unconnected_gradients": "zero"}
             if context.current_graph() is None:
                 from reflow.autodiff.tape import GradientTape
 

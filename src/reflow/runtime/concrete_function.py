@@ -271,7 +271,7 @@ class ConcreteFunction:
 
 def _add_to_library(g: Any, functions: dict[str, FuncGraph], overwrite: bool) -> None:
     """Adds functions to the library of `g`, or of the current graph if there is one."""
-    graph = context.current_graph() if g is None else g
+    graph: Any = context.current_graph() if g is None else g
     for name, function in functions.items() if graph is not None else ():
         if overwrite or name not in graph._functions:
             graph._functions[name] = function
