@@ -104,7 +104,7 @@ def _with_inner_apart(traced: ClosedJaxpr) -> ClosedJaxpr | None:
 def _parameter_apart(value: Any, is_call: bool) -> Any:
     if isinstance(value, ClosedJaxpr):
         return _with_inner_apart(value) if is_call else _apart(value)
-    if isinstance(value, tuple) and value and all(isinstance(each, ClosedJaxpr) for each in value):
+    if type(value) is tuple and value and all(isinstance(each, ClosedJaxpr) for each in value):
         branches = [_apart(each) for each in value]
         if any(each is not None for each in branches):
             return tuple(new or each for new, each in zip(branches, value))
