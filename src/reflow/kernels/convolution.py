@@ -158,6 +158,7 @@ def _xla_is_as_good(shape: Shape) -> bool:
             return (
                 shape.batch * math.prod(geometry.outputs) < _FEWEST_PIXELS[shape.after != NOTHING]
             )
-        return shape.kind == INPUT_GRADIENT and shape.channels <= 8
+        strided = max(geometry.strides) > 1 and max(geometry.kernel) > 3
+        return shape.kind == INPUT_GRADIENT and shape.channels <= 8 and not strided
     apart = shape.groups == shape.channels
     return shape.kind == FILTER_GRADIENT and apart and max(geometry.kernel) > 3
