@@ -5,6 +5,7 @@ import os
 import pytest
 
 from reflow.compiler import policy
+from reflow.compiler.stats import _journal
 from reflow.kernels import library
 from reflow.lang import context, random_seed
 
@@ -34,6 +35,12 @@ def own_global_seed():
     yield
     if random_seed.eager_seed() is not None:
         random_seed.set_seed(None)
+
+
+@pytest.fixture(autouse=True)
+def own_journal():
+    """Each test begins with an empty journal: it keeps 10,000 events, and more happen in a run of all tests."""
+    _journal.clear()
 
 
 @pytest.fixture
