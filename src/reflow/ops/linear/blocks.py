@@ -15,16 +15,13 @@ from reflow.ops.filling import broadcast_dynamic_shape, broadcast_to, zeros
 from reflow.ops.joining import concat, split
 from reflow.ops.linear.dense import LinearOperatorFullMatrix
 from reflow.ops.linear.derived import (
-    as_hints,
     checked_operators,
     common_batch,
     common_batch_tensor,
     of_all,
 )
-from reflow.ops.linear.operator import LinearOperator, maybe_adjoint
+from reflow.ops.linear.operator import Hint, LinearOperator, as_hints, maybe_adjoint
 from reflow.ops.math import neg
-
-Hint = bool | None
 
 
 def _joined(parts: list[Any], axis: int) -> Any:
@@ -44,11 +41,29 @@ class _Blocks(LinearOperator):
     def _diagonal(self) -> list[LinearOperator]:
         raise NotImplementedError
 
+    @property
+    def _all(self) -> list[LinearOperator]:
+        """All blocks but zeros."""
+        return self._diagonal
+
     def _multiplied(self, parts: list[Any], adjoint: bool) -> list[Any]:
         raise NotImplementedError
 
     def _solved(self, parts: list[Any], adjoint: bool) -> list[Any]:
         raise NotImplementedError
+
+    def _shape(self) -> TensorShape:
+        sizes: list[int | None] = []
+        for axis in (-2, -1):
+            each = [part._size(axis) for part in self._diagonal]
+            sizes.append(None if None in each else sum(each))
+        return common_batch(self._all).concatenate(shapes.of(tuple(sizes)))
+
+    def _shape_tensor(self) -> Any:
+        sizes = functools.reduce(
+            operators_of.add, (part._known_shape_tensor()[-2:] for part in self._diagonal)
+        )
+        return concat([common_batch_tensor(self._all), sizes], 0)
 
     def _is_list(self, x: Any, depth: int) -> bool:
         """Whether `x` is a list with a tensor for each block, rather than one tensor as a list.
@@ -202,19 +217,6 @@ class LinearOperatorBlockDiag(_Blocks):
         """The operators."""
         return list(self._operators)
 
-    def _shape(self) -> TensorShape:
-        sizes: list[int | None] = []
-        for axis in (-2, -1):
-            each = [part._size(axis) for part in self._operators]
-            sizes.append(None if None in each else sum(each))
-        return common_batch(self._operators).concatenate(shapes.of(tuple(sizes)))
-
-    def _shape_tensor(self) -> Any:
-        sizes = functools.reduce(
-            operators_of.add, (part._known_shape_tensor()[-2:] for part in self._operators)
-        )
-        return concat([common_batch_tensor(self._operators), sizes], 0)
-
     @property
     def _diagonal(self) -> list[LinearOperator]:
         return self._operators
@@ -296,10 +298,7 @@ class LinearOperatorBlockLowerTriangular(_Blocks):
             name=name,
             parameters={
                 "operators": operators,
-                "is_non_singular": is_non_singular,
-                "is_self_adjoint": is_self_adjoint,
-                "is_positive_definite": is_positive_definite,
-                "is_square": is_square,
+                **as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square),
                 "name": name,
             },
             **as_hints(
@@ -345,17 +344,6 @@ class LinearOperatorBlockLowerTriangular(_Blocks):
     @property
     def _all(self) -> list[LinearOperator]:
         return [each for row in self._rows for each in row]
-
-    def _shape(self) -> TensorShape:
-        sizes = [each._size(-1) for each in self._diagonal]
-        size = None if None in sizes else sum(sizes)
-        return common_batch(self._all).concatenate(shapes.of((size, size)))
-
-    def _shape_tensor(self) -> Any:
-        sizes = functools.reduce(
-            operators_of.add, (each._known_shape_tensor()[-2:] for each in self._diagonal)
-        )
-        return concat([common_batch_tensor(self._all), sizes], 0)
 
     def _multiplied(self, parts: list[Any], adjoint: bool) -> list[Any]:
         count = len(self._rows)

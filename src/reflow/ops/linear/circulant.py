@@ -22,15 +22,13 @@ from reflow.ops.constant import constant
 from reflow.ops.filling import broadcast_dynamic_shape, broadcast_to, zeros_like
 from reflow.ops.indexing import gather
 from reflow.ops.joining import concat
-from reflow.ops.linear.operator import LinearOperator, check_rank, maybe_adjoint
+from reflow.ops.linear.operator import Hint, LinearOperator, as_hints, check_rank, maybe_adjoint
 from reflow.ops.math import abs as abs_of
 from reflow.ops.math import conj, log
 from reflow.ops.math.complex import imag, real
 from reflow.ops.padding import reverse
 from reflow.ops.reduce import reduce_max, reduce_min, reduce_prod, reduce_sum
 from reflow.ops.sequences import range as range_of
-
-Hint = bool | None
 
 
 def _as_complex(x: Any) -> Any:
@@ -61,10 +59,7 @@ class _Circulant(LinearOperator):
         given = {
             "spectrum": spectrum,
             "input_output_dtype": input_output_dtype,
-            "is_non_singular": is_non_singular,
-            "is_self_adjoint": is_self_adjoint,
-            "is_positive_definite": is_positive_definite,
-            "is_square": is_square,
+            **as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square),
             "name": name,
         }
         name = name or type(self).__name__
@@ -369,10 +364,7 @@ class LinearOperatorToeplitz(LinearOperator):
             parameters={
                 "col": col,
                 "row": row,
-                "is_non_singular": is_non_singular,
-                "is_self_adjoint": is_self_adjoint,
-                "is_positive_definite": is_positive_definite,
-                "is_square": is_square,
+                **as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square),
                 "name": name,
             },
         )

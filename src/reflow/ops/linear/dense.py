@@ -20,7 +20,9 @@ from reflow.ops.joining import concat
 from reflow.ops.linalg.matrix_diag import band_part, matrix_diag, matrix_diag_part, matrix_set_diag
 from reflow.ops.linalg.solve import matrix_triangular_solve
 from reflow.ops.linear.operator import (
+    Hint,
     LinearOperator,
+    as_hints,
     check_dtype,
     check_rank,
     dense_product,
@@ -31,8 +33,6 @@ from reflow.ops.math import abs as abs_of
 from reflow.ops.math import add, conj, log, pow_op, sqrt
 from reflow.ops.math.complex import imag, real
 from reflow.ops.reduce import reduce_max, reduce_min, reduce_prod, reduce_sum
-
-Hint = bool | None
 
 
 @export("linalg.LinearOperatorFullMatrix")
@@ -65,10 +65,7 @@ class LinearOperatorFullMatrix(LinearOperator):
     ):
         parameters = {
             "matrix": matrix,
-            "is_non_singular": is_non_singular,
-            "is_self_adjoint": is_self_adjoint,
-            "is_positive_definite": is_positive_definite,
-            "is_square": is_square,
+            **as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square),
             "name": name,
         }
         with name_scope(name):
@@ -227,10 +224,7 @@ class LinearOperatorDiag(LinearOperator):
     ):
         parameters = {
             "diag": diag,
-            "is_non_singular": is_non_singular,
-            "is_self_adjoint": is_self_adjoint,
-            "is_positive_definite": is_positive_definite,
-            "is_square": is_square,
+            **as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square),
             "name": name,
         }
         with name_scope(name):
@@ -445,10 +439,7 @@ class LinearOperatorIdentity(_Multiple):
                 "num_rows": num_rows,
                 "batch_shape": batch_shape,
                 "dtype": dtype,
-                "is_non_singular": is_non_singular,
-                "is_self_adjoint": is_self_adjoint,
-                "is_positive_definite": is_positive_definite,
-                "is_square": is_square,
+                **as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square),
                 "assert_proper_shapes": assert_proper_shapes,
                 "name": name,
             },
@@ -540,10 +531,7 @@ class LinearOperatorScaledIdentity(_Multiple):
             parameters={
                 "num_rows": num_rows,
                 "multiplier": multiplier,
-                "is_non_singular": is_non_singular,
-                "is_self_adjoint": is_self_adjoint,
-                "is_positive_definite": is_positive_definite,
-                "is_square": is_square,
+                **as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square),
                 "assert_proper_shapes": assert_proper_shapes,
                 "name": name,
             },
@@ -685,10 +673,7 @@ class LinearOperatorZeros(_Multiple):
                 "num_columns": num_columns,
                 "batch_shape": batch_shape,
                 "dtype": dtype,
-                "is_non_singular": is_non_singular,
-                "is_self_adjoint": is_self_adjoint,
-                "is_positive_definite": is_positive_definite,
-                "is_square": is_square,
+                **as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square),
                 "assert_proper_shapes": assert_proper_shapes,
                 "name": name,
             },

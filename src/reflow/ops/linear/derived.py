@@ -20,11 +20,16 @@ from reflow.ops.filling import broadcast_dynamic_shape, broadcast_to, zeros
 from reflow.ops.joining import concat
 from reflow.ops.linalg.matmul import adjoint as adjoint_of
 from reflow.ops.linalg.norms import l2_normalize
-from reflow.ops.linear.operator import LinearOperator, check_dtype, check_rank, maybe_adjoint
+from reflow.ops.linear.operator import (
+    Hint,
+    LinearOperator,
+    as_hints,
+    check_dtype,
+    check_rank,
+    maybe_adjoint,
+)
 from reflow.ops.math import conj, pow_op
 from reflow.ops.reduce import reduce_sum
-
-Hint = bool | None
 
 
 def product(left: LinearOperator, right: LinearOperator) -> LinearOperator:
@@ -59,17 +64,6 @@ def checked_operators(operators: Any, what: str) -> list[LinearOperator]:
         dtypes = {each.name: each.dtype.name for each in operators}
         raise TypeError(f"Expected all operators to have the same dtype. Found: {dtypes}")
     return operators
-
-
-def as_hints(
-    non_singular: Hint, self_adjoint: Hint, definite: Hint, square: Hint
-) -> dict[str, Hint]:
-    return {
-        "is_non_singular": non_singular,
-        "is_self_adjoint": self_adjoint,
-        "is_positive_definite": definite,
-        "is_square": square,
-    }
 
 
 def common_batch(operators: Sequence[LinearOperator]) -> TensorShape:

@@ -19,12 +19,17 @@ from reflow.ops.linalg.matmul import matmul
 from reflow.ops.linalg.matrix_diag import matrix_diag_part
 from reflow.ops.linalg.solve import cholesky_solve, det, slogdet, solve
 from reflow.ops.linear.dense import LinearOperatorDiag, LinearOperatorIdentity
-from reflow.ops.linear.operator import LinearOperator, check_rank, maybe_adjoint, same_batch
+from reflow.ops.linear.operator import (
+    Hint,
+    LinearOperator,
+    as_hints,
+    check_rank,
+    maybe_adjoint,
+    same_batch,
+)
 from reflow.ops.math import conj, exp, log
 from reflow.ops.math.complex import real
 from reflow.ops.reduce import reduce_sum
-
-Hint = bool | None
 
 
 @export("linalg.LinearOperatorLowRankUpdate")
@@ -103,10 +108,7 @@ class LinearOperatorLowRankUpdate(LinearOperator):
                 "diag_update": diag_update,
                 "v": v,
                 "is_diag_update_positive": is_diag_update_positive,
-                "is_non_singular": is_non_singular,
-                "is_self_adjoint": is_self_adjoint,
-                "is_positive_definite": is_positive_definite,
-                "is_square": is_square,
+                **as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square),
                 "name": name,
             },
             is_non_singular=is_non_singular,

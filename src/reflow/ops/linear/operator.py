@@ -35,6 +35,8 @@ from reflow.ops.math.complex import real
 from reflow.ops.module import Module
 from reflow.ops.reduce import reduce_max, reduce_min, reduce_sum
 
+Hint = bool | None
+
 DTYPES = (float16, float32, float64, complex64, complex128)
 
 
@@ -52,6 +54,18 @@ def check_rank(tensor: Any, what: str, rank: int) -> None:
         raise ValueError(
             f"Argument `{what}` must have at least {rank} dimensions. Received: {tensor}."
         )
+
+
+def as_hints(
+    non_singular: Hint, self_adjoint: Hint, definite: Hint, square: Hint
+) -> dict[str, Hint]:
+    """What is known of an operator, as the arguments that say it."""
+    return {
+        "is_non_singular": non_singular,
+        "is_self_adjoint": self_adjoint,
+        "is_positive_definite": definite,
+        "is_square": square,
+    }
 
 
 def same_batch(a: Any, b: Any) -> tuple[Any, Any]:

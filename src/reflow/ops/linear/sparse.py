@@ -23,7 +23,9 @@ from reflow.ops.joining import concat, stack
 from reflow.ops.linalg.matrix_diag import band_part, matrix_diag, matrix_diag_part
 from reflow.ops.linalg.tridiagonal import tridiagonal_matmul, tridiagonal_solve
 from reflow.ops.linear.operator import (
+    Hint,
     LinearOperator,
+    as_hints,
     check_rank,
     maybe_adjoint,
     same_batch,
@@ -33,8 +35,6 @@ from reflow.ops.padding import roll
 from reflow.ops.reduce import reduce_sum
 from reflow.ops.sequences import range as range_of
 from reflow.ops.sorting import argsort
-
-Hint = bool | None
 
 
 @export("linalg.LinearOperatorTridiag")
@@ -100,10 +100,7 @@ class LinearOperatorTridiag(LinearOperator):
             parameters={
                 "diagonals": diagonals,
                 "diagonals_format": diagonals_format,
-                "is_non_singular": is_non_singular,
-                "is_self_adjoint": is_self_adjoint,
-                "is_positive_definite": is_positive_definite,
-                "is_square": is_square,
+                **as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square),
                 "name": name,
             },
         )
@@ -203,10 +200,7 @@ class LinearOperatorPermutation(LinearOperator):
         parameters = {
             "perm": perm,
             "dtype": dtype,
-            "is_non_singular": is_non_singular,
-            "is_self_adjoint": is_self_adjoint,
-            "is_positive_definite": is_positive_definite,
-            "is_square": is_square,
+            **as_hints(is_non_singular, is_self_adjoint, is_positive_definite, is_square),
             "name": name,
         }
         for hint, what in ((is_non_singular, "non-singular"), (is_square, "square")):
