@@ -16,7 +16,15 @@ import numpy as np
 from jax import lax
 from jax.extend.core import ClosedJaxpr, Literal
 
-from reflow.compiler.operations import CALLS, Body, Op, Value, with_native_calls
+from reflow.compiler.operations import (
+    CALLS,
+    Body,
+    Op,
+    Value,
+    other_branches,
+    with_native_calls,
+    with_others,
+)
 
 _PRODUCTS = frozenset({"dot_general", "conv_general_dilated"})
 _REDUCTIONS = frozenset(
@@ -86,28 +94,15 @@ def _apart(traced: ClosedJaxpr) -> ClosedJaxpr | None:
 
 def _with_inner_apart(traced: ClosedJaxpr) -> ClosedJaxpr | None:
     """The same for the bodies of loops and branches; the bodies of calls are seen with what is around them."""
-    changed = False
-    equations = []
-    for equation in traced.jaxpr.eqns:
-        params = {}
-        for name, value in equation.params.items():
-            new = _parameter_apart(value, equation.primitive.name in CALLS)
-            if new is not None:
-                params[name] = new
-        if params:
-            changed = True
-            equation = equation.replace(params={**equation.params, **params})
-        equations.append(equation)
-    return ClosedJaxpr(traced.jaxpr.replace(eqns=equations), traced.consts) if changed else None
+    return with_others(traced, _parameter_apart)
 
 
-def _parameter_apart(value: Any, is_call: bool) -> Any:
+def _parameter_apart(equation: Any, name: str, value: Any) -> Any:
     if isinstance(value, ClosedJaxpr):
+        is_call = equation.primitive.name in CALLS
         return _with_inner_apart(value) if is_call else _apart(value)
     if type(value) is tuple and value and all(isinstance(each, ClosedJaxpr) for each in value):
-        branches = [_apart(each) for each in value]
-        if any(each is not None for each in branches):
-            return tuple(new or each for new, each in zip(branches, value))
+        return other_branches(value, _apart)
     return None
 
 

@@ -117,6 +117,12 @@ class Context:
         """A value that nobody will look at, in place of one that a branch not taken would give."""
         return None
 
+    def read_references(self, values: Sequence[Any], deref: Sequence[bool]) -> list[Any]:
+        """`values`, where those that are references whose value is taken are read."""
+        return [
+            self.read(v) if d and type(v) is ResourceHandle else v for v, d in zip(values, deref)
+        ]
+
     def check(self, ok: Any, message: Callable[[], str], kind: type = errors.InvalidArgumentError):
         """Fails the run with `message()` unless `ok`."""
         raise NotImplementedError
@@ -149,8 +155,15 @@ def uninitialized(handle: ResourceHandle, op: Operation | None) -> errors.OpErro
     )
 
 
-def flat_results(op: Operation, result: Any, targets: list[int], env: list[Any]) -> None:
-    """Puts the outputs of a lowering (a tuple, lists within it or a list alone) in their slots."""
+def put_results(op: Operation, result: Any, targets: Sequence[int], env: list[Any]) -> None:
+    """Puts the outputs of a lowering (one, or a tuple, lists within it or a list alone) in their slots."""
+    if op.opdef.single_output:
+        env[targets[0]] = result
+    elif targets:
+        _put_several(op, result, targets, env)
+
+
+def _put_several(op: Operation, result: Any, targets: Sequence[int], env: list[Any]) -> None:
     if type(result) is not tuple:
         result = (result,)
     i = 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.compiler.context import Context, flat_results, node_state
+from reflow.compiler.context import Context, node_state, put_results
 from reflow.compiler.program import body_nodes
 from reflow.lang import dtypes
 from reflow.lang.func_graph import call_arguments, functions_of
@@ -69,7 +69,7 @@ def fold(
             rest.append(op)  # it fails when it runs, and only if it runs
             continue
         flat: list[Any] = [None] * len(op.outputs)
-        flat_results(op, result, list(range(len(flat))), flat)
+        put_results(op, result, range(len(flat)), flat)
         for tensor, value in zip(op.outputs, flat):
             constants[id(tensor)] = (tensor, value)
     return rest

@@ -34,9 +34,11 @@ from reflow.compiler.operations import (
     is_arithmetic,
     number_stages,
     operand_dtypes,
+    other_branches,
     place,
     whole,
     with_native_calls,
+    with_others,
 )
 from reflow.kernels import elementwise
 from reflow.kernels.elementwise import View
@@ -51,19 +53,7 @@ def with_fused_loops(traced: ClosedJaxpr) -> ClosedJaxpr | None:
     """A traced program with native calls in the bodies of its loops; None if there are none."""
     if library() is None:
         return None
-    changed = False
-    equations = []
-    for equation in traced.jaxpr.eqns:
-        params = {}
-        for name, value in equation.params.items():
-            new = _of_parameter(equation, name, value)
-            if new is not None:
-                params[name] = new
-        if params:
-            changed = True
-            equation = equation.replace(params={**equation.params, **params})
-        equations.append(equation)
-    return ClosedJaxpr(traced.jaxpr.replace(eqns=equations), traced.consts) if changed else None
+    return with_others(traced, _of_parameter)
 
 
 def _of_parameter(equation: Any, name: str, value: Any) -> Any:
@@ -75,9 +65,7 @@ def _of_parameter(equation: Any, name: str, value: Any) -> Any:
     if primitive in CALLS and name == "jaxpr":
         return with_fused_loops(value)
     if primitive == "cond" and name == "branches":
-        branches = [with_fused_loops(each) for each in value]
-        if any(each is not None for each in branches):
-            return tuple(new or each for new, each in zip(branches, value))
+        return other_branches(value, with_fused_loops)
     return None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.compiler.context import Context, TooSlow, flat_results, run_error
+from reflow.compiler.context import Context, TooSlow, put_results, run_error
 from reflow.compiler.program import Program
 from reflow.compiler.rows import node_by_node
 from reflow.lang import errors
@@ -114,10 +114,7 @@ class Interpreter(Context):
         values: Any = [env[s] for s in sources]
         if deref is not None:
             self.op = op
-            values = [
-                self.read(v) if d and type(v) is ResourceHandle else v
-                for v, d in zip(values, deref)
-            ]
+            values = self.read_references(values, deref)
         try:
             xp: Any = numpy_namespace
             if opdef.context:
@@ -126,7 +123,4 @@ class Interpreter(Context):
             result = opdef.lower(xp, *group_inputs(opdef, values, op.attrs), **attrs)
         except Exception as error:
             raise run_error(error, op, values) from error
-        if opdef.single_output:
-            env[targets[0]] = result
-        elif targets:
-            flat_results(op, result, targets, env)
+        put_results(op, result, targets, env)

@@ -16,9 +16,10 @@ import numpy as np
 from jax import lax
 
 from reflow.lang.dtypes import DType, variant
+from reflow.lang.errors import invalid
 from reflow.lang.opdef import ValueNeeded
 from reflow.lang.shapes import UNKNOWN, TensorShape, as_shape
-from reflow.lang.tensor_list import ANY_ZEROS, TensorList, invalid, known_int, zeros_like
+from reflow.lang.tensor_list import ANY_ZEROS, TensorList, known_int, zeros_like
 
 
 class ListBuffer:

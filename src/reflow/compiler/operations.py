@@ -33,6 +33,37 @@ _REDUCTIONS = ("reduce_sum", "reduce_max", "reduce_min", "reduce_prod")
 CALLS = ("jit", "pjit", "closed_call")
 
 
+# The functions within a program ------------------------------------------------------------------
+
+
+def with_others(traced: ClosedJaxpr, other: Callable[[Any, str, Any], Any]) -> ClosedJaxpr | None:
+    """A traced program with other functions within its equations; None if all stay as they are.
+
+    Args:
+      other: takes an equation, the name of one of its parameters and its value; gives another value, or None.
+    """
+    changed = False
+    equations = []
+    for equation in traced.jaxpr.eqns:
+        found = {name: other(equation, name, value) for name, value in equation.params.items()}
+        params = {name: new for name, new in found.items() if new is not None}
+        if params:
+            changed = True
+            equation = equation.replace(params={**equation.params, **params})
+        equations.append(equation)
+    return ClosedJaxpr(traced.jaxpr.replace(eqns=equations), traced.consts) if changed else None
+
+
+def other_branches(
+    branches: Sequence[ClosedJaxpr], other: Callable[[ClosedJaxpr], ClosedJaxpr | None]
+) -> tuple[ClosedJaxpr, ...] | None:
+    """Branches, each changed by `other` if that gives something; None if all stay as they are."""
+    found = [other(each) for each in branches]
+    if all(each is None for each in found):
+        return None
+    return tuple(new or each for new, each in zip(found, branches))
+
+
 # The body as a list of operations ----------------------------------------------------------------
 
 
@@ -100,9 +131,8 @@ class Body:
                 known.update(zip(equation.outvars, self._take(inner.jaxpr, given)))
                 continue
             if equation.primitive.name in _REDUCTIONS and not equation.params["axes"]:
-                known[equation.outvars[0]] = given[
-                    0
-                ]  # gradients sum over what was broadcast, if anything was
+                # Gradients sum over what was broadcast, if anything was.
+                known[equation.outvars[0]] = given[0]
                 continue
             op = Op(equation.primitive, equation.params, given, equation)
             op.outputs = [Value(name.aval, op) for name in equation.outvars]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from reflow.compiler.cluster import Cluster, Recut, as_numpy
-from reflow.compiler.context import flat_results, run_error
+from reflow.compiler.context import put_results, run_error
 from reflow.compiler.dataflow import Dataflow
 from reflow.compiler.folding import fold, state_of
 from reflow.compiler.interpreter import Interpreter
@@ -466,7 +466,4 @@ class HostNode:
                 result = opdef.lower(given, *grouped, **self.attrs)
         except Exception as error:
             raise run_error(error, op, values) from error
-        if opdef.single_output:
-            env[targets[0]] = result
-        elif targets:
-            flat_results(op, result, targets, env)
+        put_results(op, result, targets, env)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.compiler.context import TooSlow, flat_results, run_error
+from reflow.compiler.context import TooSlow, put_results, run_error
 from reflow.lang import errors
 from reflow.lang.func_graph import FuncGraph
 from reflow.lang.graph import Operation
@@ -103,11 +103,8 @@ def _run(interpreter: Any, op: Operation, opdef: Any, values: Any, attrs: Any) -
         result = opdef.lower(interpreter if opdef.context else numpy_namespace, *grouped, **attrs)
     except Exception as error:
         raise run_error(error, op, values) from error
-    if opdef.single_output:
-        return [result]
     flat: list[Any] = [None] * len(op.outputs)
-    if flat:
-        flat_results(op, result, list(range(len(flat))), flat)
+    put_results(op, result, range(len(flat)), flat)
     return flat
 
 

@@ -16,7 +16,7 @@ from reflow.compiler.context import (
     NeedStatic,
     NotCompilable,
     Unusual,
-    flat_results,
+    put_results,
     run_error,
 )
 from reflow.compiler.program import Program
@@ -162,10 +162,7 @@ class Tracer(Context):
         if not self.depth:
             self.node = op
         if deref is not None:
-            values = [
-                self.read(v) if d and type(v) is ResourceHandle else v
-                for v, d in zip(values, deref)
-            ]
+            values = self.read_references(values, deref)
         if not opdef.compile:
             if opdef.context or not all(isinstance(v, _KNOWN) for v in values):
                 raise NotCompilable(f"{op.type} '{op.name}' runs on the host only", self.node)
@@ -190,10 +187,7 @@ class Tracer(Context):
             raise
         except Exception as error:
             raise run_error(error, op, values) from error
-        if opdef.single_output:
-            env[targets[0]] = result
-        elif targets:
-            flat_results(op, result, targets, env)
+        put_results(op, result, targets, env)
         if self.ranges:
             self._note_bounds(op.outputs, [env[t] for t in targets])
 
