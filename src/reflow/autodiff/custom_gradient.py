@@ -181,23 +181,20 @@ def recompute_grad(f: Callable) -> Callable:
 
         def grad(*dys: Any, variables: Any = None) -> Any:
             from reflow.autodiff.gradients import gradients
+            from reflow.autodiff.tape import GradientTape
 
             flat = nest.flatten(list(args))
             zero: dict[str, Any] = {"unconnected_gradients": "zero"}
-            if context.current_graph() is None:
-                from reflow.autodiff.tape import GradientTape
-
-                with GradientTape() as again:
-                    own = [REGISTRY["Identity"](a) for a in flat]  # apart, if one is given twice
+            eager = context.current_graph() is None
+            with GradientTape() if eager else graph_control(dys) as again:
+                own = [REGISTRY["Identity"](a) for a in flat]  # apart, if one is given twice
+                if eager:
                     again.watch([a for a in own if engine.is_trainable(a)])
-                    value = f(*nest.pack_sequence_as(list(args), own), **kwargs)
-                sources = [*own, *(variables or [])]
+                value = f(*nest.pack_sequence_as(list(args), own), **kwargs)
+            sources = [*own, *(variables or [])]
+            if eager:
                 found = again.gradient(value, sources, output_gradients=list(dys), **zero)
             else:
-                with graph_control(dys):
-                    own = [REGISTRY["Identity"](a) for a in flat]
-                    value = f(*nest.pack_sequence_as(list(args), own), **kwargs)
-                sources = [*own, *(variables or [])]
                 found = gradients(nest.flatten(value), sources, list(dys), **zero)
             found = [convert_to_tensor(g) for g in found]  # sparse ones become dense
             n = len(flat)
