@@ -6,7 +6,7 @@ eager code, in a function and in a TF 1 graph alike. Iterators (`iterator_ops.py
 state is a pipeline that is being run through.
 
 Public classes and functions: `dataset`, `dataset_base`, `dataset_batches`, `dataset_sources`, `dataset_v1`, `iterators`,
-`optional`, `options`, `transformations`, `bucketing`, `csv_files`, `examples`, `sampling`, `from_generator`.
+`optional`, `options`, `transformations`, `bucketing`, `csv_files`, `examples`, `sampling`, `from_generator`, `lookup_tables`.
 
 Ops and the stages that run them (`define` says how they are written): `sources`, `files`, `mapping`, `combining`,
 `batching` with `padding`, `reordering`, `grouping`, `stateful`, `holding`, `older_ops`. Stages call functions of elements
