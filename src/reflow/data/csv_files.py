@@ -20,6 +20,7 @@ from reflow.data.structure import Structure
 from reflow.lang import dtypes, errors
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import DType, as_dtype
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.lang.tensor import Tensor
 from reflow.lang.type_spec import TensorSpec
@@ -27,10 +28,6 @@ from reflow.ops.io.csv import converted, split_record
 from reflow.platform import file_io
 
 _TYPES = (dtypes.float32, dtypes.float64, dtypes.int32, dtypes.int64, dtypes.string)
-
-
-def _invalid(message: str) -> errors.OpError:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 # The op -------------------------------------------------------------------------------------------
@@ -76,7 +73,7 @@ class Table(Pipeline):
         kept = self.keep(len(fields))
         if len(kept) != len(self.types):
             more = "more" if len(kept) > len(self.types) else str(len(kept))
-            raise _invalid(f"Expect {len(self.types)} fields but have {more} in record")
+            raise invalid(f"Expect {len(self.types)} fields but have {more} in record")
         return tuple(
             [
                 self._value(fields[at], column) if at < len(fields) else self._too_few(fields)
@@ -85,14 +82,14 @@ class Table(Pipeline):
         )
 
     def _too_few(self, fields: list[bytes]) -> Any:
-        raise _invalid(f"Expect more than {len(fields)} fields in record")
+        raise invalid(f"Expect more than {len(fields)} fields in record")
 
     def _value(self, field: bytes, column: int) -> Any:
         dtype: DType = self.types[column]
         if not field or field == self.missing:
             default = self.defaults[column]
             if not default.size:
-                raise _invalid(f"Field {column} is required but missing in record!")
+                raise invalid(f"Field {column} is required but missing in record!")
             return scalar_object(default[0]) if dtype is dtypes.string else default[0]
         if dtype is dtypes.string:
             return scalar_object(field)
@@ -130,7 +127,7 @@ class _Records:
             while line.count(b'"') % 2:
                 more = self._file.readline()
                 if not more:
-                    raise _invalid("Reached end of file without closing quoted field in record")
+                    raise invalid("Reached end of file without closing quoted field in record")
                 line += more
         if line.endswith(b"\n"):
             line = line[:-1].removesuffix(b"\r")
@@ -163,18 +160,18 @@ def csv_dataset_v2(
     """The records of CSV files."""
     compression, size, delimiter = _text(compression_type), int(buffer_size), _text(field_delim)
     if len(delimiter) != 1:
-        raise _invalid("field_delim should be only 1 char")
+        raise invalid("field_delim should be only 1 char")
     selected, excluded = select_cols.tolist(), exclude_cols.tolist()
     if selected and excluded:
-        raise _invalid("Either select_cols or exclude_cols should be empty")
+        raise invalid("Either select_cols or exclude_cols should be empty")
     for name, columns in (("select_cols", selected), ("exclude_cols", excluded)):
         if any(a >= b for a, b in zip(columns, columns[1:])):
-            raise _invalid(f"{name} should be strictly increasing indices")
+            raise invalid(f"{name} should be strictly increasing indices")
         if columns and columns[0] < 0:
-            raise _invalid(f"{name} should be non-negative indices")
+            raise invalid(f"{name} should be non-negative indices")
     for default in record_defaults:
         if np.size(default) > 1 or np.ndim(default) > 1:
-            raise _invalid("There should only be 1 default per field")
+            raise invalid("There should only be 1 default per field")
 
     def keep(count: int) -> Sequence[int]:
         if selected:

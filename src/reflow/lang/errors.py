@@ -130,6 +130,11 @@ def error_code_from_exception_type(cls: type[OpError]) -> int:
     return cls._code
 
 
+def invalid(message: str) -> OpError:
+    """An InvalidArgumentError of a lowering: the node is told by what runs it."""
+    return InvalidArgumentError(None, None, message)
+
+
 class OperatorNotAllowedInGraphError(TypeError):
     """A symbolic tensor was used where Python needs a value (`if tensor:`, `for x in tensor`)."""
 

@@ -14,18 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import errors, shapes
+from reflow.lang import shapes
 from reflow.lang.dtypes import DType, variant
+from reflow.lang.errors import invalid
 from reflow.lang.numpy_namespace import numpy_namespace
 from reflow.lang.opdef import ValueNeeded
 from reflow.lang.shapes import TensorShape
 
 _KNOWN = (np.ndarray, np.generic, int)
 _appending = threading.Lock()
-
-
-def invalid(message: str) -> errors.OpError:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 def known_int(index: Any) -> int | None:

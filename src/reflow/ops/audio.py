@@ -7,15 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import errors
+from reflow.lang.errors import invalid
 from reflow.ops.define import no_gradient, op
 from reflow.ops.public import public
 
 _SCALE = 1 << 15
-
-
-def _invalid(message: str) -> Exception:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 def _parse(contents: bytes) -> tuple[np.ndarray, int]:
@@ -25,34 +21,34 @@ def _parse(contents: bytes) -> tuple[np.ndarray, int]:
       InvalidArgumentError: if the bytes are no such file.
     """
     if len(contents) < 12 or contents[:4] != b"RIFF" or contents[8:12] != b"WAVE":
-        raise _invalid("Data too short or not a WAV file: expected RIFF and WAVE at the start")
+        raise invalid("Data too short or not a WAV file: expected RIFF and WAVE at the start")
     at, layout = 12, None
     while at + 8 <= len(contents):
         kind, size = struct.unpack("<4sI", contents[at : at + 8])
         body = contents[at + 8 : at + 8 + size]
         if len(body) < size:
-            raise _invalid(f"Data too short: a chunk of {size} bytes has {len(body)}")
+            raise invalid(f"Data too short: a chunk of {size} bytes has {len(body)}")
         if kind == b"fmt ":
             if size < 16:
-                raise _invalid(f"Bad format chunk size for WAV: expected at least 16, got {size}")
+                raise invalid(f"Bad format chunk size for WAV: expected at least 16, got {size}")
             layout = struct.unpack("<HHIIHH", body[:16])
         elif kind == b"data":
             if layout is None:
-                raise _invalid("A WAV file needs its format before its data")
+                raise invalid("A WAV file needs its format before its data")
             return _samples(body, *layout)
         at += 8 + size + size % 2
-    raise _invalid("No data found in the WAV file")
+    raise invalid("No data found in the WAV file")
 
 
 def _samples(
     body: bytes, coding: int, channels: int, rate: int, _per_second: int, frame: int, bits: int
 ) -> tuple[np.ndarray, int]:
     if coding not in (1, 0xFFFE):
-        raise _invalid(f"Bad audio format for WAV: expected 1 (PCM), but got {coding}")
+        raise invalid(f"Bad audio format for WAV: expected 1 (PCM), but got {coding}")
     if bits != 16:
-        raise _invalid(f"Can only read 16-bit WAV files, but received {bits}")
+        raise invalid(f"Can only read 16-bit WAV files, but received {bits}")
     if channels < 1 or frame != channels * 2:
-        raise _invalid(f"Bad bytes per sample in WAV header: {channels} channels, {frame} bytes")
+        raise invalid(f"Bad bytes per sample in WAV header: {channels} channels, {frame} bytes")
     count = len(body) // frame
     return np.frombuffer(body, "<i2", count * channels).reshape(count, channels), rate
 
@@ -79,7 +75,7 @@ def decode_wav_op(xp, contents, *, desired_channels, desired_samples):
     missing; with `desired_samples` the end is cut off or filled with silence.
     """
     if np.ndim(contents):
-        raise _invalid(f"contents must be scalar, got shape {list(np.shape(contents))}")
+        raise invalid(f"contents must be scalar, got shape {list(np.shape(contents))}")
     samples, rate = _parse(np.asarray(contents, object).item())
     if desired_channels > 0:
         samples = samples[:, np.minimum(np.arange(desired_channels), samples.shape[1] - 1)]
@@ -98,14 +94,14 @@ def decode_wav_op(xp, contents, *, desired_channels, desired_samples):
 def encode_wav_op(xp, audio, sample_rate):
     """Samples [samples, channels] between -1 and 1 as a WAV file of 16-bit samples."""
     if len(audio.shape) != 2:
-        raise _invalid(f"audio must be 2-dimensional, got shape {list(audio.shape)}")
+        raise invalid(f"audio must be 2-dimensional, got shape {list(audio.shape)}")
     if np.size(sample_rate) != 1:
-        raise _invalid(f"sample_rate must be a scalar, got shape {list(np.shape(sample_rate))}")
+        raise invalid(f"sample_rate must be a scalar, got shape {list(np.shape(sample_rate))}")
     rate, channels = int(np.asarray(sample_rate).item()), audio.shape[1]
     if not 0 < channels < 1 << 16:
-        raise _invalid(f"num_channels must be in (0, 2^16), got: {channels}")
+        raise invalid(f"num_channels must be in (0, 2^16), got: {channels}")
     if rate <= 0:
-        raise _invalid(f"sample_rate must be in (0, 2^32), got: {rate}")
+        raise invalid(f"sample_rate must be in (0, 2^32), got: {rate}")
     scaled = np.round(audio.astype(np.float32) * np.float32(_SCALE))
     body = np.clip(scaled, -_SCALE, _SCALE - 1).astype("<i2").tobytes()
     layout = struct.pack("<HHIIHH", 1, channels, rate, rate * channels * 2, channels * 2, 16)

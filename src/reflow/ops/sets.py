@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import dtypes, errors, shapes
+from reflow.lang import dtypes, shapes
 from reflow.lang.convert import convert_to_tensor
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.lang.shapes import UNKNOWN
 from reflow.lang.sparse_tensor import SparseTensor, SparseTensorValue
@@ -24,15 +25,11 @@ _OPERATIONS: dict[str, Callable[[set, set], set]] = {
 }
 
 
-def _invalid(message: str) -> errors.InvalidArgumentError:
-    return errors.InvalidArgumentError(None, None, message)
-
-
 def _dense_groups(values: Any) -> tuple[Groups, tuple[int, ...]]:
     """The set in each row of a dense tensor, and the shape without the last dimension."""
     values = np.asarray(values)
     if values.ndim < 2:
-        raise _invalid(f"Shape {list(values.shape)} has rank {values.ndim} < 2")
+        raise invalid(f"Shape {list(values.shape)} has rank {values.ndim} < 2")
     rows = values.reshape(int(np.prod(values.shape[:-1])), values.shape[-1]).tolist()
     places = np.ndindex(*values.shape[:-1])
     return {place: set(row) for place, row in zip(places, rows)}, values.shape[:-1]
@@ -45,9 +42,9 @@ def _sparse_groups(
     sizes = tuple(np.ravel(shape).tolist())
     indices = np.asarray(indices)
     if len(sizes) < 2:
-        raise _invalid(f"Shape {list(sizes)} has rank {len(sizes)} < 2")
+        raise invalid(f"Shape {list(sizes)} has rank {len(sizes)} < 2")
     if indices.ndim != 2 or indices.shape != (len(values), len(sizes)):
-        raise _invalid(
+        raise invalid(
             f"Expected indices of shape {[len(values), len(sizes)]}, got {list(indices.shape)}"
         )
     groups: Groups = {}
@@ -55,11 +52,11 @@ def _sparse_groups(
     for i, (place, value) in enumerate(zip(places, np.asarray(values).tolist())):
         if validate:
             if any(not 0 <= at < size for at, size in zip(place, sizes)):
-                raise _invalid(f"indices[{i}] = {list(place)} is out of bounds: need 0 <= index < "
+                raise invalid(f"indices[{i}] = {list(place)} is out of bounds: need 0 <= index < "
                                f"{list(sizes)}")  # fmt: skip
             if i and place <= places[i - 1]:
                 word = "repeated" if place == places[i - 1] else "out of order"
-                raise _invalid(
+                raise invalid(
                     f"indices[{i}] = {list(place)} is {word}. Many sparse ops require sorted indices. "
                     "Use `tf.sparse.reorder` to create a correctly ordered copy."
                 )
@@ -75,10 +72,10 @@ def _combined(
 ) -> tuple[Any, Any, Any]:
     combine = _OPERATIONS.get(operation.lower())
     if combine is None:
-        raise _invalid(f"Invalid set_operation {operation}.")
+        raise invalid(f"Invalid set_operation {operation}.")
     (groups1, shape1), (groups2, shape2) = first, second
     if shape1 != shape2:
-        raise _invalid(f"Mismatched shapes {list(shape1)} vs {list(shape2)}")
+        raise invalid(f"Mismatched shapes {list(shape1)} vs {list(shape2)}")
     nothing: set = set()
 
     def results() -> Iterator[tuple[tuple[int, ...], list]]:

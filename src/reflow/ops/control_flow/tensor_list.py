@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from reflow.lang import dtypes, shapes
+from reflow.lang.errors import invalid
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.shapes import UNKNOWN, TensorShape
 from reflow.lang.static_value import constant_value, constant_value_as_shape
 from reflow.lang.tensor import SymbolicTensor
-from reflow.lang.tensor_list import TensorList, as_items, invalid, rows_of, shape_from
+from reflow.lang.tensor_list import TensorList, as_items, rows_of, shape_from
 from reflow.ops import shape_rules
 from reflow.ops.define import op
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from reflow.lang import errors, shapes
 from reflow.lang.dtypes import float16, float32, float64
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.ops import array
 from reflow.ops.array import renamed
@@ -23,18 +24,14 @@ _IMAGES = "{uint8,uint16,int8,int16,int32,int64,half,float,double}"
 _METHOD = "method: string{bilinear,nearest} = 'bilinear'"
 
 
-def _invalid(message: str) -> Exception:
-    return errors.InvalidArgumentError(None, None, message)
-
-
 # Cropping and resizing ----------------------------------------------------------------------------
 
 
 def _check_boxes(ctx: Any, boxes: Any, box_ind: Any, batch: int) -> None:
     if len(boxes.shape) != 2 or boxes.shape[1] != 4:
-        raise _invalid(f"boxes must be a matrix of four columns, got shape {list(boxes.shape)}")
+        raise invalid(f"boxes must be a matrix of four columns, got shape {list(boxes.shape)}")
     if tuple(box_ind.shape) != (boxes.shape[0],):
-        raise _invalid(
+        raise invalid(
             f"box_ind must be a vector with an element per box, got {list(box_ind.shape)} for "
             f"{boxes.shape[0]} boxes"
         )
@@ -48,7 +45,7 @@ def _check_boxes(ctx: Any, boxes: Any, box_ind: Any, batch: int) -> None:
 
 def _check_image(image: Any) -> None:
     if len(image.shape) != 4 or 0 in image.shape[1:3]:
-        raise _invalid(f"input image must be 4-D and not empty, got shape {list(image.shape)}")
+        raise invalid(f"input image must be 4-D and not empty, got shape {list(image.shape)}")
 
 
 def _along(xp: Any, low: Any, high: Any, size: int, crop: int) -> tuple[Any, Any]:
@@ -80,10 +77,10 @@ def _neighbours(xp: Any, at: Any) -> tuple[Any, Any, Any]:
 
 def _crop_sizes(crop_size: Any) -> tuple[int, int]:
     if np.shape(crop_size) != (2,):
-        raise _invalid(f"crop_size must have two elements, got {list(np.shape(crop_size))}")
+        raise invalid(f"crop_size must have two elements, got {list(np.shape(crop_size))}")
     height, width = int(crop_size[0]), int(crop_size[1])
     if height <= 0 or width <= 0:
-        raise _invalid(f"crop dimensions must be positive, got {height}x{width}")
+        raise invalid(f"crop dimensions must be positive, got {height}x{width}")
     return height, width
 
 
@@ -154,7 +151,7 @@ def crop_and_resize_grad_image_op(ctx, grads, boxes, box_ind, image_size, *, T, 
     xp = ctx.xp
     sizes = tuple(int(n) for n in np.asarray(image_size).ravel())
     if len(sizes) != 4 or min(sizes) < 0:
-        raise _invalid(f"image_size must be the shape of images, got {list(sizes)}")
+        raise invalid(f"image_size must be the shape of images, got {list(sizes)}")
     _check_boxes(ctx, boxes, box_ind, sizes[0])
     y, x, inside = _grid(xp, boxes, sizes[1:3], grads.shape[1:3])
     of = xp.clip(box_ind, 0, sizes[0] - 1)[:, None, None]
@@ -305,17 +302,17 @@ _COLORS = np.array(
 
 def _drawn(images: Any, boxes: Any, colors: np.ndarray) -> np.ndarray:
     if len(images.shape) != 4 or len(boxes.shape) != 3 or boxes.shape[2] != 4:
-        raise _invalid(
+        raise invalid(
             "images must be 4-D and boxes [batch, boxes, 4], got shapes "
             f"{list(images.shape)} and {list(boxes.shape)}"
         )
     if boxes.shape[0] != images.shape[0]:
-        raise _invalid(f"{images.shape[0]} images need as many lists of boxes: {boxes.shape[0]}")
+        raise invalid(f"{images.shape[0]} images need as many lists of boxes: {boxes.shape[0]}")
     height, width, depth = images.shape[1:]
     if depth not in (1, 3, 4):
-        raise _invalid(f"channel depth should be either 1 (GRY), 3 (RGB), or 4 (RGBA), not {depth}")
+        raise invalid(f"channel depth should be either 1 (GRY), 3 (RGB), or 4 (RGBA), not {depth}")
     if colors.shape[1] < depth:
-        raise _invalid(f"colors should have at least {depth} channels, got {colors.shape[1]}")
+        raise invalid(f"colors should have at least {depth} channels, got {colors.shape[1]}")
     result = np.array(images)
     for image, of_image in zip(result, np.asarray(boxes, _F)):
         for number, (y1, x1, y2, x2) in enumerate(of_image):
@@ -365,7 +362,7 @@ def draw_bounding_boxes_op(xp, images, boxes):
 def draw_bounding_boxes_v2_op(xp, images, boxes, colors):
     """Images with boxes drawn into them, in colors [n, channels] by turns."""
     if len(colors.shape) != 2:
-        raise _invalid(f"colors must be a 2-D matrix, got shape {list(colors.shape)}")
+        raise invalid(f"colors must be a 2-D matrix, got shape {list(colors.shape)}")
     chosen = np.asarray(colors) if len(colors) else _default_colors(images.shape[-1])
     if images.shape[-1] == 1 and len(colors):
         chosen = chosen.copy()

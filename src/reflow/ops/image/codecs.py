@@ -12,12 +12,13 @@ import numpy as np
 from reflow.lang import shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import as_dtype, float32, uint8, uint16
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.lang.scopes import name_scope
 from reflow.ops import compare
 from reflow.ops.define import no_gradient, op
 from reflow.ops.image import files as image_files
-from reflow.ops.image.files import format_of, invalid
+from reflow.ops.image.files import format_of
 from reflow.ops.public import public
 from reflow.ops.strings.string_ops import substr
 

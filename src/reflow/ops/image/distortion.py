@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import errors
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.lang.random_seed import op_seeds
 from reflow.lang.scopes import name_scope
@@ -20,10 +20,6 @@ from reflow.ops.random import philox
 
 _F = np.float32
 Box = tuple[int, int, int, int]  # x and y of the first corner, x and y of the one behind the last
-
-
-def _invalid(message: str) -> Exception:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 # Drawing ------------------------------------------------------------------------------------------
@@ -114,19 +110,17 @@ def _objects(bounding_boxes: Any, width: int, height: int, whole: bool) -> list[
     boxes = np.asarray(bounding_boxes, np.float32)
     if not boxes.size:
         if not whole:
-            raise _invalid(
+            raise invalid(
                 "No bounding boxes provided as input. One must enable use_image_if_no_bounding_boxes "
                 "if you wish to not provide any bounding boxes."
             )
         return [(0, 0, width, height)]
     if boxes.ndim != 3 or boxes.shape[0] != 1 or boxes.shape[2] != 4:
-        raise _invalid(f"input boxes must be [1, boxes, 4], got shape {list(boxes.shape)}")
+        raise invalid(f"input boxes must be [1, boxes, 4], got shape {list(boxes.shape)}")
     objects = []
     for y1, x1, y2, x2 in boxes[0]:
         if not (0 <= y1 <= 1 and 0 <= x1 <= 1 and 0 <= y2 <= 1 and 0 <= x2 <= 1):
-            raise _invalid(
-                f"All bounding box coordinates must be in [0.0, 1.0]: {[y1, x1, y2, x2]}"
-            )
+            raise invalid(f"All bounding box coordinates must be in [0.0, 1.0]: {[y1, x1, y2, x2]}")
         objects.append(
             (int(x1 * _F(width)), int(y1 * _F(height)), int(x2 * _F(width)), int(y2 * _F(height)))
         )
@@ -146,13 +140,13 @@ def _crop(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Begin and size for `tf.slice`, and the crop as a box."""
     if np.shape(image_size) != (3,):
-        raise _invalid(f"image_size must be 1-D with 3 elements, got {list(np.shape(image_size))}")
+        raise invalid(f"image_size must be 1-D with 3 elements, got {list(np.shape(image_size))}")
     height, width = int(image_size[0]), int(image_size[1])
     if height <= 0 or width <= 0:
-        raise _invalid(f"image height and width must be positive, got {height}x{width}")
+        raise invalid(f"image height and width must be positive, got {height}x{width}")
     least = float(np.asarray(covered))
     if least < 0:
-        raise _invalid(f"min_object_covered must be non-negative, got {least}")
+        raise invalid(f"min_object_covered must be non-negative, got {least}")
     objects = _objects(bounding_boxes, width, height, whole)
     numbers = _Numbers(key, counter)
     low, high = _F(ratios[0]), _F(ratios[1])
@@ -197,11 +191,11 @@ def _initial_state(attrs: dict[str, Any]) -> Any:
 def _check_ranges(ratios: Sequence[float], areas: Sequence[float], attempts: int) -> None:
     for name, pair in (("aspect_ratio_range", ratios), ("area_range", areas)):
         if len(pair) != 2:
-            raise _invalid(f"{name} must have two elements, got {list(pair)}")
+            raise invalid(f"{name} must have two elements, got {list(pair)}")
         if min(pair) <= 0 or (name == "area_range" and max(pair) > 1):
-            raise _invalid(f"{name} must be positive, and areas at most 1: {list(pair)}")
+            raise invalid(f"{name} must be positive, and areas at most 1: {list(pair)}")
     if attempts <= 0:
-        raise _invalid(f"max_attempts must be positive, got {attempts}")
+        raise invalid(f"max_attempts must be positive, got {attempts}")
 
 
 def _stateful(ctx: Any, image_size: Any, boxes: Any, covered: Any, *options: Any) -> Any:
@@ -306,7 +300,7 @@ def stateless_sample_distorted_bounding_box_op(
     """A random crop that depends on nothing but `seed` and holds a share of one of the boxes."""
     _check_ranges(aspect_ratio_range, area_range, max_attempts)
     if np.shape(seed) != (2,):
-        raise _invalid(f"seed must have shape [2], not {list(np.shape(seed))}")
+        raise invalid(f"seed must have shape [2], not {list(np.shape(seed))}")
     key, counter = philox.generate_key(np, seed)
     return _crop(
         key,

@@ -14,13 +14,10 @@ from typing import Any
 import numpy as np
 
 from reflow.lang import errors
+from reflow.lang.errors import invalid
 from reflow.ops.image import png_wide
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WebP")
-
-
-def invalid(message: str) -> Exception:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 def format_of(contents: bytes) -> str | None:

@@ -6,17 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import errors, shapes
+from reflow.lang import shapes
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.lang.opdef import OpDef
 from reflow.ops.define import no_gradient, op
 from reflow.ops.shape_rules import constant_value_as_shape
 
 _F = np.float32
-
-
-def _invalid(message: str) -> Exception:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 def _corners(
@@ -58,18 +55,18 @@ def _glimpses(
     second: bool,
 ) -> np.ndarray:
     if len(input.shape) != 4:
-        raise _invalid(f"input must be 4-dimensional, got shape {list(input.shape)}")
+        raise invalid(f"input must be 4-dimensional, got shape {list(input.shape)}")
     if np.shape(size) != (2,):
-        raise _invalid(f"size must be a vector of two elements, got {list(np.shape(size))}")
+        raise invalid(f"size must be a vector of two elements, got {list(np.shape(size))}")
     if tuple(np.shape(offsets)) != (input.shape[0], 2):
-        raise _invalid(
+        raise invalid(
             f"offsets must be [batch, 2], got {list(np.shape(offsets))} for {input.shape[0]} images"
         )
     if noise not in ("uniform", "gaussian", "zero"):
-        raise _invalid(f"The noise could only be uniform, gaussian, or zero, got {noise}")
+        raise invalid(f"The noise could only be uniform, gaussian, or zero, got {noise}")
     window = [int(n) for n in size]
     if min(window) < 0:
-        raise _invalid(f"size must not be negative, got {window}")
+        raise invalid(f"size must not be negative, got {window}")
     batch, *lengths, channels = input.shape
     result = np.empty((batch, *window, channels), _F)
     corners = _corners(offsets, lengths, window, centered, normalized, second)
@@ -104,7 +101,7 @@ def _glimpse_op(name: str, doc: str, grad: Any) -> OpDef:
     )
     def lower(ctx, input, size, offsets, *, centered, normalized, uniform_noise, noise):
         if uniform_noise and noise != "uniform":
-            raise _invalid("The uniform_noise and noise could not be specified at the same time")
+            raise invalid("The uniform_noise and noise could not be specified at the same time")
         return _glimpses(input, size, offsets, centered, normalized, noise, second)
 
     return lower

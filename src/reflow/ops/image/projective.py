@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import errors, shapes
+from reflow.lang import shapes
+from reflow.lang.errors import invalid
 from reflow.lang.opdef import REGISTRY
 from reflow.ops import array, filling, joining
 from reflow.ops.define import op
@@ -14,10 +15,6 @@ from reflow.ops.shape_rules import constant_value_as_shape
 
 _F = np.float32
 _DTYPES = "{uint8,int32,int64,half,bfloat16,float,double}"
-
-
-def _invalid(message: str) -> Exception:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 # Places outside of the image ------------------------------------------------------------------------
@@ -97,22 +94,22 @@ def transformed(
       InvalidArgumentError: if the shapes do not fit, or there is no such mode.
     """
     if len(images.shape) != 4:
-        raise _invalid(f"Input images must have rank 4, got shape {list(images.shape)}")
+        raise invalid(f"Input images must have rank 4, got shape {list(images.shape)}")
     rows = transforms.shape[0] if len(transforms.shape) == 2 else 0
     if rows not in (1, images.shape[0]) or transforms.shape[1] != 8:
-        raise _invalid(
+        raise invalid(
             "Input transform should be num_images x 8 or 1 x 8, got "
             f"{list(transforms.shape)} for {images.shape[0]} images"
         )
     if np.shape(output_shape) != (2,):
-        raise _invalid(f"output shape must be 1-dimensional of two elements, got {output_shape}")
+        raise invalid(f"output shape must be 1-dimensional of two elements, got {output_shape}")
     height, width = int(output_shape[0]), int(output_shape[1])
     if height <= 0 or width <= 0:
-        raise _invalid(f"new output height and width must be positive, got {height}x{width}")
+        raise invalid(f"new output height and width must be positive, got {height}x{width}")
     if fill_mode.upper() not in _FILL_MODES:
-        raise _invalid(f"Invalid mode {fill_mode}: one of {', '.join(_FILL_MODES)}")
+        raise invalid(f"Invalid mode {fill_mode}: one of {', '.join(_FILL_MODES)}")
     if interpolation.upper() not in ("NEAREST", "BILINEAR"):
-        raise _invalid(f"Invalid interpolation {interpolation}: NEAREST or BILINEAR")
+        raise invalid(f"Invalid interpolation {interpolation}: NEAREST or BILINEAR")
     images = xp.asarray(images)
     dtype = images.dtype
     fill = xp.astype(fill_value, dtype)
@@ -198,7 +195,7 @@ def image_projective_transform_v3_op(
     where k = c0 x + c1 y + 1 and a map is [a0, a1, a2, b0, b1, b2, c0, c1].
     """
     if np.ndim(fill_value):
-        raise _invalid(f"fill_value must be a scalar, got shape {list(np.shape(fill_value))}")
+        raise invalid(f"fill_value must be a scalar, got shape {list(np.shape(fill_value))}")
     return transformed(xp, images, transforms, output_shape, fill_value, interpolation, fill_mode)
 
 

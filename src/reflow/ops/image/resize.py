@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import errors, shapes
+from reflow.lang import shapes
 from reflow.lang.dtypes import FLOAT, bfloat16, float16, float32, float64
+from reflow.lang.errors import invalid
 from reflow.ops import array, cast
 from reflow.ops.define import op
 from reflow.ops.shape_rules import constant_value_as_shape
@@ -51,19 +52,15 @@ def _sizes(images: Any, size: Any) -> tuple[int, int]:
       InvalidArgumentError: if images and size are none.
     """
     if len(images.shape) != 4:
-        raise _invalid(f"input must be 4-dimensional, got shape {list(images.shape)}")
+        raise invalid(f"input must be 4-dimensional, got shape {list(images.shape)}")
     if np.shape(size) != (2,):
-        raise _invalid(f"size must be a vector of two elements, got shape {list(np.shape(size))}")
+        raise invalid(f"size must be a vector of two elements, got shape {list(np.shape(size))}")
     height, width = int(size[0]), int(size[1])
     if height <= 0 or width <= 0:
-        raise _invalid(f"output dimensions must be positive, got {height}x{width}")
+        raise invalid(f"output dimensions must be positive, got {height}x{width}")
     if min(images.shape[1:3]) <= 0:
-        raise _invalid(f"input image must be of non-zero size, got shape {list(images.shape)}")
+        raise invalid(f"input image must be of non-zero size, got shape {list(images.shape)}")
     return height, width
-
-
-def _invalid(message: str) -> Exception:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 # Taps ---------------------------------------------------------------------------------------------
@@ -83,7 +80,7 @@ def _positions(size: int, out: int, align_corners: bool, half_pixel_centers: boo
 
 def _check_centers(align_corners: bool, half_pixel_centers: bool) -> None:
     if align_corners and half_pixel_centers:
-        raise _invalid("If half_pixel_centers is True, align_corners must be False.")
+        raise invalid("If half_pixel_centers is True, align_corners must be False.")
 
 
 def linear_taps(size: int, out: int, align_corners: bool, half_pixel_centers: bool) -> Taps:
@@ -215,9 +212,9 @@ def _transposed(xp: Any, grads: Any, sizes: Sequence[int], taps: Callable[[int, 
 def _check_grads(grads: Any, *images: Any) -> None:
     for each in (grads, *images):
         if len(each.shape) != 4:
-            raise _invalid(f"input_grad must be 4-dimensional, got shape {list(each.shape)}")
+            raise invalid(f"input_grad must be 4-dimensional, got shape {list(each.shape)}")
     if 0 in grads.shape[1:3] or any(0 in each.shape[1:3] for each in images):
-        raise _invalid("input image must be of non-zero size")
+        raise invalid("input image must be of non-zero size")
 
 
 # The ops ------------------------------------------------------------------------------------------
@@ -472,7 +469,7 @@ def _kernel_matrix(
 ) -> Any:
     """The weights [out, size] of a resampling along one dimension."""
     if kernel_type not in _KERNELS:
-        raise _invalid(f"Unrecognized kernel type: {kernel_type}; there are {sorted(_KERNELS)}")
+        raise invalid(f"Unrecognized kernel type: {kernel_type}; there are {sorted(_KERNELS)}")
     radius, kernel = _KERNELS[kernel_type]
     inverse = _F(1) / scale
     width = xp.maximum(inverse, _F(1)) if antialias else _F(1)
@@ -495,9 +492,9 @@ def _kernel_matrix(
 def _check_scale(xp: Any, scale: Any, translation: Any) -> None:
     for name, value in (("scale", scale), ("translation", translation)):
         if tuple(value.shape) != (2,):
-            raise _invalid(f"{name} must be a vector of two elements, got {list(value.shape)}")
+            raise invalid(f"{name} must be a vector of two elements, got {list(value.shape)}")
     if xp.is_numpy and not (np.asarray(scale) > 0).all():
-        raise _invalid(f"scale must be greater than zero, got {np.asarray(scale).tolist()}")
+        raise invalid(f"scale must be greater than zero, got {np.asarray(scale).tolist()}")
 
 
 @op(

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import errors
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import float32, int32
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.lang.scopes import name_scope
 from reflow.ops import array, cast, compare, filling, indexing, joining, math, reduce, sequences
@@ -27,10 +27,6 @@ from reflow.ops.sorting import argsort
 _INFINITY = float("inf")
 _T = "T: {half,float} = float"
 _THRESHOLD = "T_threshold: {half,float} = float"
-
-
-def _invalid(message: str) -> Exception:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 # The choice ---------------------------------------------------------------------------------------
@@ -110,15 +106,15 @@ def _selected(
 
 def _number(value: Any, name: str) -> Any:
     if np.ndim(value):
-        raise _invalid(f"{name} must be 0-D, got shape {list(np.shape(value))}")
+        raise invalid(f"{name} must be 0-D, got shape {list(np.shape(value))}")
     return np.asarray(value).item()
 
 
 def _check(boxes: Any, scores: Any, limit: Any, threshold: Any) -> tuple[int, float]:
     if len(boxes.shape) != 2 or boxes.shape[1] != 4:
-        raise _invalid(f"boxes must be a matrix of 4 columns, got shape {list(boxes.shape)}")
+        raise invalid(f"boxes must be a matrix of 4 columns, got shape {list(boxes.shape)}")
     if tuple(scores.shape) != (boxes.shape[0],):
-        raise _invalid(
+        raise invalid(
             f"scores has incompatible shape: {list(scores.shape)} for {boxes.shape[0]} boxes"
         )
     return _limits(limit, threshold)
@@ -127,9 +123,9 @@ def _check(boxes: Any, scores: Any, limit: Any, threshold: Any) -> tuple[int, fl
 def _limits(limit: Any, threshold: Any) -> tuple[int, float]:
     count, most = _number(limit, "max_output_size"), _number(threshold, "iou_threshold")
     if count < 0:
-        raise _invalid(f"max_output_size must be non-negative, got {count}")
+        raise invalid(f"max_output_size must be non-negative, got {count}")
     if not 0 <= most <= 1:
-        raise _invalid(f"iou_threshold must be in [0, 1], got {most}")
+        raise invalid(f"iou_threshold must be in [0, 1], got {most}")
     return count, most
 
 
@@ -261,7 +257,7 @@ def non_max_suppression_v5_op(
     least = _number(score_threshold, "score_threshold")
     sigma = _number(soft_nms_sigma, "soft_nms_sigma")
     if sigma < 0:
-        raise _invalid(f"soft_nms_sigma_val must be >= 0, got {sigma}")
+        raise invalid(f"soft_nms_sigma_val must be >= 0, got {sigma}")
     kept, values = _selected(_overlap_of_boxes(boxes), scores, limit, threshold, least, sigma)
     size = limit if pad_to_max_output_size else len(kept)
     return _filled(kept, size, np.int32), _filled(values, size, scores.dtype), np.int32(len(kept))
@@ -288,7 +284,7 @@ def non_max_suppression_with_overlaps_op(
     """As NonMaxSuppressionV3, for any measure of overlap, given as a matrix."""
     count = scores.shape[0] if len(scores.shape) == 1 else -1
     if tuple(overlaps.shape) != (count, count):
-        raise _invalid(
+        raise invalid(
             f"overlaps must be square, with a row per score: got {list(overlaps.shape)} for "
             f"{list(scores.shape)} scores"
         )
@@ -331,13 +327,13 @@ def combined_non_max_suppression_op(
 ):
     """Suppression per class, and the best boxes over all classes, for each image of a batch."""
     if len(boxes.shape) != 4 or boxes.shape[3] != 4 or len(scores.shape) != 3:
-        raise _invalid(
+        raise invalid(
             "boxes must be [batch, boxes, 1 or classes, 4] and scores [batch, boxes, classes], got "
             f"{list(boxes.shape)} and {list(scores.shape)}"
         )
     classes = scores.shape[2]
     if boxes.shape[:2] != scores.shape[:2] or boxes.shape[2] not in (1, classes):
-        raise _invalid(
+        raise invalid(
             "third dimension of boxes must be either 1 or num classes, and the first two those of "
             f"scores: {list(boxes.shape)}, {list(scores.shape)}"
         )
@@ -345,7 +341,7 @@ def combined_non_max_suppression_op(
     total = _number(max_total_size, "max_total_size")
     least = _number(score_threshold, "score_threshold")
     if per_class <= 0 or total <= 0:
-        raise _invalid(
+        raise invalid(
             "max_total_size and max_output_size_per_class must be positive, got "
             f"{total} and {per_class}"
         )

@@ -8,15 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import errors
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.ops.define import no_gradient, op
 
 _INTEGER = re.compile(rb"\s*[+-]?[0-9]+\s*")
-
-
-def _invalid(message: str) -> Exception:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 def split_record(record: bytes, delimiter: bytes, quotes: bool) -> list[bytes]:
@@ -35,20 +31,20 @@ def split_record(record: bytes, delimiter: bytes, quotes: bool) -> list[bytes]:
         return []
     if not quotes or b'"' not in record:
         if b"\n" in record or b"\r" in record:
-            raise _invalid("Unquoted fields cannot have quotes/CRLFs inside")
+            raise invalid("Unquoted fields cannot have quotes/CRLFs inside")
         return record.split(delimiter)
     fields, at = [], 0
     while at <= len(record):
         if record[at : at + 1] == b'"':
             field, at = _quoted(record, at + 1)
             if at < len(record) and record[at : at + 1] != delimiter:
-                raise _invalid("Quote inside a string has to be escaped by another quote")
+                raise invalid("Quote inside a string has to be escaped by another quote")
         else:
             end = record.find(delimiter, at)
             end = len(record) if end < 0 else end
             field, at = record[at:end], end
             if re.search(rb'["\r\n]', field):
-                raise _invalid("Unquoted fields cannot have quotes/CRLFs inside")
+                raise invalid("Unquoted fields cannot have quotes/CRLFs inside")
         fields.append(field)
         at += 1
     return fields
@@ -60,7 +56,7 @@ def _quoted(record: bytes, start: int) -> tuple[bytes, int]:
     while True:
         at = record.find(b'"', at)
         if at < 0:
-            raise _invalid("Quoted field has to end with quote followed by delim or end")
+            raise invalid("Quoted field has to end with quote followed by delim or end")
         if record[at + 1 : at + 2] != b'"':
             return record[start:at].replace(b'""', b'"'), at + 1
         at += 2
@@ -78,7 +74,7 @@ def converted(field: bytes, dtype: Any, column: int, record: int | None = None) 
     except ValueError:
         pass
     shown = {"float32": "float", "float64": "double"}.get(dtype.name, dtype.name)
-    raise _invalid(
+    raise invalid(
         f"Field {column} in record {'' if record is None else f'{record} '}is not a valid {shown}: "
         f"{field.decode(errors='replace')}"
     )
@@ -99,28 +95,28 @@ def decode_csv_op(
     delimiter = field_delim.encode() if isinstance(field_delim, str) else field_delim
     missing = na_value.encode() if isinstance(na_value, str) else na_value
     if len(delimiter) != 1:
-        raise _invalid("field_delim should be only 1 char")
+        raise invalid("field_delim should be only 1 char")
     for default in record_defaults:
         if np.ndim(default) > 1:
-            raise _invalid("Each record default should be at most rank 1")
+            raise invalid("Each record default should be at most rank 1")
         if np.size(default) > 1:
-            raise _invalid("There should only be 1 default per field")
+            raise invalid("There should only be 1 default per field")
     lines = np.asarray(records, object)
     columns: list[list[Any]] = [[] for _ in OUT_TYPE]
     for i, line in enumerate(lines.ravel().tolist()):
         fields = split_record(line, delimiter, use_quote_delim)
         if select_cols:
             if select_cols[-1] >= len(fields):
-                raise _invalid(
+                raise invalid(
                     f"Expect at least {select_cols[-1] + 1} fields but have {len(fields)} in record {i}"
                 )
             fields = [fields[k] for k in select_cols]
         if len(fields) != len(columns):
-            raise _invalid(f"Expect {len(columns)} fields but have {len(fields)} in record {i}")
+            raise invalid(f"Expect {len(columns)} fields but have {len(fields)} in record {i}")
         for k, (field, dtype) in enumerate(zip(fields, OUT_TYPE)):
             if not field or field == missing:
                 if not np.size(record_defaults[k]):
-                    raise _invalid(f"Field {k} is required but missing in record {i}!")
+                    raise invalid(f"Field {k} is required but missing in record {i}!")
                 columns[k].append(np.asarray(record_defaults[k]).ravel()[0])
             elif dtype.name == "string":
                 columns[k].append(field)

@@ -13,9 +13,10 @@ import numpy as np
 
 from reflow.lang import shapes
 from reflow.lang.dtypes import DType
+from reflow.lang.errors import invalid
 from reflow.ops.define import no_gradient, op
 from reflow.ops.io import example_kernels
-from reflow.ops.io.example_kernels import Dense, invalid
+from reflow.ops.io.example_kernels import Dense
 
 _HOST: dict[str, Any] = {"compile": False, "grad": no_gradient}
 _VALUES = "{float,int64,string}"

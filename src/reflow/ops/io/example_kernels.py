@@ -11,17 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from reflow.lang import errors
 from reflow.lang.dtypes import DType, float32
+from reflow.lang.errors import invalid
 from reflow.lang.services import service
 
 _KIND = {"float32": "float_list", "int64": "int64_list", "string": "bytes_list"}
 _TYPE = {"float_list": "float", "int64_list": "int64", "bytes_list": "string"}
 _FEW = 32  # up to so many numbers are fetched one by one
-
-
-def invalid(message: str) -> Exception:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 def type_name(dtype: DType) -> str:

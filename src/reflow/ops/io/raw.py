@@ -11,6 +11,7 @@ import numpy as np
 from reflow.lang import errors, shapes
 from reflow.lang.dtypes import as_dtype
 from reflow.lang.dtypes import string as string_type
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.lang.services import service
 from reflow.lang.sparse_tensor import SparseTensor, convert_to_tensor_or_sparse_tensor
@@ -21,10 +22,6 @@ from reflow.ops.public import public
 from reflow.ops.strings.string_ops import mapped
 
 _HOST: dict[str, Any] = {"compile": False, "grad": None}
-
-
-def _invalid(message: str) -> Exception:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 # Raw numbers --------------------------------------------------------------------------------------
@@ -63,12 +60,12 @@ def decode_raw_op(xp, bytes, *, out_type, little_endian):
     length, size = len(flat[0]) if flat else 0, out_type.np.itemsize
     for i, each in enumerate(flat):
         if len(each) != length:
-            raise _invalid(
+            raise invalid(
                 "DecodeRaw requires input strings to all be the same size, but element "
                 f"{i} has size {len(each)} != {length}"
             )
     if length % size:
-        raise _invalid(
+        raise invalid(
             f"Input to DecodeRaw has length {length} that is not a multiple of {size}, the size of "
             f"{out_type.name}"
         )
@@ -86,9 +83,9 @@ def decode_padded_raw_op(xp, input_bytes, fixed_length, *, out_type, little_endi
     """The first bytes of strings as numbers, with zeros after those that are too short."""
     length, size = int(fixed_length), out_type.np.itemsize
     if length <= 0:
-        raise _invalid(f"fixed_length ({length}) must be greater than zero.")
+        raise invalid(f"fixed_length ({length}) must be greater than zero.")
     if length % size:
-        raise _invalid(
+        raise invalid(
             f"fixed_length ({length}) must be a multiple of the size of out_type ({size})"
         )
     flat = np.asarray(input_bytes, object).ravel().tolist()
@@ -172,7 +169,7 @@ def decode_compressed_op(xp, bytes, *, compression_type):
     if not compression_type:
         return bytes
     if compression_type not in ("ZLIB", "GZIP"):
-        raise _invalid(
+        raise invalid(
             f"compression_type is {compression_type!r}: only ZLIB, GZIP or '' are supported"
         )
 
@@ -246,9 +243,7 @@ def _tensor_of(data: bytes, what: str) -> np.ndarray:
         return service("make_ndarray")(message)
     except (DecodeError, ValueError, TypeError) as error:
         shown = base64.b64encode(data[:60]).decode()
-        raise _invalid(
-            f"Could not parse {what} as TensorProto ({error}), base64: {shown}"
-        ) from None
+        raise invalid(f"Could not parse {what} as TensorProto ({error}), base64: {shown}") from None
 
 
 @op(
@@ -286,11 +281,11 @@ def serialize_tensor(tensor: Any, name: str | None = None) -> Any:
 def parse_tensor_op(xp, serialized, *, out_type):
     """The tensor in a serialised `TensorProto`."""
     if np.ndim(serialized):
-        raise _invalid(f"Expected `serialized` to be a scalar, got shape: {np.shape(serialized)}")
+        raise invalid(f"Expected `serialized` to be a scalar, got shape: {np.shape(serialized)}")
     value = _tensor_of(np.asarray(serialized, object).item(), "`serialized`")
     found = as_dtype(value.dtype)
     if found != out_type:
-        raise _invalid(
+        raise invalid(
             f"Type mismatch between parsed tensor ({found.name}) and dtype ({out_type.name})"
         )
     return value
@@ -320,12 +315,12 @@ def _three(out_type: Any, *parts: np.ndarray) -> np.ndarray:
 
 def _check_sparse(indices: Any, values: Any, shape: Any) -> None:
     if np.ndim(indices) != 2 or np.ndim(values) != 1 or np.ndim(shape) != 1:
-        raise _invalid(
+        raise invalid(
             "Inputs should be a matrix of indices, a vector of values and a vector for the shape, "
             f"got shapes {[list(np.shape(x)) for x in (indices, values, shape)]}"
         )
     if indices.shape[0] != values.shape[0] or indices.shape[1] != shape.shape[0]:
-        raise _invalid(
+        raise invalid(
             f"Number of values must match the indices, and their length the rank: {indices.shape}, "
             f"{values.shape}, {shape.shape}"
         )
@@ -353,7 +348,7 @@ def serialize_many_sparse_op(xp, sparse_indices, sparse_values, sparse_shape, *,
     """The rows of a sparse tensor as three strings each."""
     _check_sparse(sparse_indices, sparse_values, sparse_shape)
     if len(sparse_shape) < 2:
-        raise _invalid(
+        raise invalid(
             f"Rank of input SparseTensor should be > 1, but saw rank: {len(sparse_shape)}"
         )
     rows = np.empty((int(sparse_shape[0]), 3), object)
@@ -373,24 +368,24 @@ def serialize_many_sparse_op(xp, sparse_indices, sparse_values, sparse_shape, *,
 def deserialize_many_sparse_op(xp, serialized_sparse, *, dtype):
     """A sparse tensor of rows that were serialised to three strings each."""
     if serialized_sparse.ndim != 2 or serialized_sparse.shape[1] != 3:
-        raise _invalid(
+        raise invalid(
             "Serialized sparse should be a matrix of 3 columns, got shape "
             f"{list(serialized_sparse.shape)}"
         )
     if not len(serialized_sparse):
-        raise _invalid("Must have at least 1 serialized SparseTensor, but input matrix has 0 rows")
+        raise invalid("Must have at least 1 serialized SparseTensor, but input matrix has 0 rows")
     indices, values, sizes = [], [], []
     for i, row in enumerate(serialized_sparse.tolist()):
         at, value, shape = (_tensor_of(part, f"SparseTensor[{i}]") for part in row)
         found = as_dtype(value.dtype)
         if found != dtype:
-            raise _invalid(
+            raise invalid(
                 f"Requested SparseTensor of type {dtype.name} but SparseTensor[{i}].values.dtype() "
                 f"== {found.name}"
             )
         _check_sparse(at, value, shape)
         if sizes and len(shape) != len(sizes[0]):
-            raise _invalid(f"Inconsistent rank across SparseTensors: SparseTensor[{i}]")
+            raise invalid(f"Inconsistent rank across SparseTensors: SparseTensor[{i}]")
         indices.append(np.concatenate([np.full((len(at), 1), i, np.int64), at], axis=1))
         values.append(value)
         sizes.append(shape)
@@ -490,7 +485,7 @@ def json_example(text: bytes) -> bytes:
     try:
         json_format.Parse(text, message)
     except (json_format.ParseError, UnicodeDecodeError) as error:
-        raise _invalid(f"Error while parsing JSON: {error}") from None
+        raise invalid(f"Error while parsing JSON: {error}") from None
     return message.SerializeToString()
 
 

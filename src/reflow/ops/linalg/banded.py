@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import errors, shapes
+from reflow.lang import shapes
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import int32
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.lang.scopes import control_dependencies, name_scope
 from reflow.ops import debugging
@@ -80,11 +81,11 @@ def banded_triangular_solve_op(xp, matrix, rhs, *, lower, adjoint):
     """The solutions of systems of triangular matrices that are given as their diagonals."""
     for i, x in enumerate((matrix, rhs)):
         if len(x.shape) < 2:
-            raise _invalid(f"In[{i}] ndims must be >= 2: {len(x.shape)}")
+            raise invalid(f"In[{i}] ndims must be >= 2: {len(x.shape)}")
         if 0 in x.shape:
-            raise _invalid(f"In[{i}] must not be an empty tensor: of shape {list(x.shape)}")
+            raise invalid(f"In[{i}] must not be an empty tensor: of shape {list(x.shape)}")
     if matrix.shape[-1] != rhs.shape[-2]:
-        raise _invalid(
+        raise invalid(
             f"In[0] mismatch In[1] shape: {matrix.shape[-1]} vs. {rhs.shape[-2]}: "
             f"{list(matrix.shape)} {list(rhs.shape)}"
         )
@@ -125,10 +126,6 @@ def _banded_triangular_solve_grad(g, matrix, output, *, lower, adjoint):
     reach = [-last, 0] if lower else [0, last]
     zero = np.zeros((), matrix.dtype.base_dtype.np)
     return diag_part_v3_op(dense, convert_to_tensor(reach, int32), zero, align="LEFT_RIGHT"), to_rhs
-
-
-def _invalid(message: str) -> errors.InvalidArgumentError:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 @export("linalg.banded_triangular_solve")

@@ -8,6 +8,7 @@ import numpy as np
 
 from reflow.lang import errors
 from reflow.lang.convert import convert_to_tensor
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.lang.scopes import name_scope
 from reflow.ops.array import expand_dims, matrix_transpose, squeeze
@@ -19,10 +20,6 @@ from reflow.ops.padding import pad
 from reflow.ops.reduce import reduce_sum
 
 _KINDS = "{double,float,complex64,complex128}"
-
-
-def _invalid(message: str) -> errors.InvalidArgumentError:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 def _shifted(xp: Any, x: Any, by: int) -> Any:
@@ -54,9 +51,9 @@ def tridiagonal_matmul_op(xp, superdiag, maindiag, subdiag, rhs):
         ("subdiagonal", subdiag),
     ):
         if len(each.shape) != len(rhs.shape):
-            raise _invalid("All input tensors must have the same rank.")
+            raise invalid("All input tensors must have the same rank.")
         if each.shape != (*rows[:-1], 1, rows[-1]):
-            raise _invalid(f"Invalid {name} shape.")
+            raise invalid(f"Invalid {name} shape.")
     upper, main, lower = (xp.swapaxes(each, -1, -2) for each in (superdiag, maindiag, subdiag))
     if not rhs.shape[-2]:
         return xp.zeros(rhs.shape, rhs.dtype)
@@ -143,15 +140,15 @@ def tridiagonal_solve_op(xp, diagonals, rhs, *, partial_pivoting, perturb_singul
     if perturb_singular:
         raise errors.UnimplementedError(None, None, "perturb_singular of TridiagonalSolve")
     if len(diagonals.shape) != len(rhs.shape):
-        raise _invalid("All input tensors must have the same rank.")
+        raise invalid("All input tensors must have the same rank.")
     if diagonals.shape[-2] != 3:
-        raise _invalid(
+        raise invalid(
             "Expected diagonals to be provided as a matrix with 3 rows, got "
             f"{diagonals.shape[-2]} rows."
         )
     rows = diagonals.shape[-1]
     if rows != rhs.shape[-2]:
-        raise _invalid(
+        raise invalid(
             "Expected the same number of left-hand sides and right-hand sides, got "
             f"{rows} and {rhs.shape[-2]}."
         )

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from reflow.lang import errors, shapes
+from reflow.lang.errors import invalid
 from reflow.lang.resource import ResourceHandle
 from reflow.lang.shapes import UNKNOWN, TensorShape
 from reflow.ops import shape_rules
 from reflow.ops.define import op
 from reflow.ops.lookup import state as lookup_state
-from reflow.ops.lookup.state import DenseTable, StaticTable, Table, TextFile, invalid
+from reflow.ops.lookup.state import DenseTable, StaticTable, Table, TextFile
 from reflow.platform.file_io import FileIO
 
 # Handles ------------------------------------------------------------------------------------------

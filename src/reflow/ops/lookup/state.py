@@ -14,6 +14,7 @@ import numpy as np
 
 from reflow.lang import dtypes, errors
 from reflow.lang.dtypes import DType
+from reflow.lang.errors import invalid
 from reflow.ops.strings.hashes import murmur64
 
 _ANY_KEYS = (dtypes.string, dtypes.int64, dtypes.int32)
@@ -25,10 +26,6 @@ _ANY_VALUES = (
     dtypes.bool,
     dtypes.string,
 )
-
-
-def invalid(message: str) -> errors.InvalidArgumentError:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 def check_dtypes(kind: str, key_dtype: DType, value_dtype: DType) -> None:

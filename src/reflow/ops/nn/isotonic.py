@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import errors
 from reflow.lang.convert import convert_to_tensor
 from reflow.lang.dtypes import INTEGER, bfloat16, float16, float32, float64, int32
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.lang.scopes import name_scope
 from reflow.ops.array import reshape, transpose
@@ -126,16 +126,10 @@ def _along(x: Any, axis: int, function: Any) -> tuple[Any, Any]:
         order = order + cast(range_of(size) == last, int32) * (place - last)
     else:
         if not -rank <= axis < rank:
-            raise _no_axis(axis, rank)
+            raise invalid(
+                f"`dim` must be in the range [{-rank}, {rank}) where {rank} is the number of dimensions "
+                f"in the input. Received: dim={axis}"
+            )
         order = list(range(rank))
         order[axis], order[-1] = order[-1], order[axis]
     return tuple(transpose(each, order) for each in function(transpose(x, order)))
-
-
-def _no_axis(axis: int, rank: int) -> Exception:
-    return errors.InvalidArgumentError(
-        None,
-        None,
-        f"`dim` must be in the range [{-rank}, {rank}) where {rank} is the number of dimensions in the "
-        f"input. Received: dim={axis}",
-    )

@@ -9,13 +9,14 @@ import numpy as np
 from reflow.lang import dtypes, errors
 from reflow.lang.api_dispatch import handles
 from reflow.lang.convert import convert_to_tensor
+from reflow.lang.errors import invalid
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.scopes import name_scope
 from reflow.ops import bincount, cast
 from reflow.ops.define import op
 from reflow.ops.ragged.elementwise import TYPES
 from reflow.ops.ragged.functional import merged_partitions
-from reflow.ops.ragged.kernels import check_splits, invalid, row_ids
+from reflow.ops.ragged.kernels import check_splits, row_ids
 from reflow.ops.ragged.ragged_tensor import convert_to_tensor_or_ragged, is_ragged
 
 

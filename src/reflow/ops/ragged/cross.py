@@ -10,12 +10,12 @@ import numpy as np
 
 from reflow.lang import dtypes, errors
 from reflow.lang.convert import convert_to_tensor
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.lang.scopes import name_scope
 from reflow.lang.sparse_tensor import SparseTensor
 from reflow.ops import cast
 from reflow.ops.define import op
-from reflow.ops.ragged.kernels import invalid
 from reflow.ops.ragged.ragged_tensor import RaggedTensor, is_ragged
 from reflow.ops.strings.hashes import fingerprint64
 

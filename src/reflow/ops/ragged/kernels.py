@@ -10,16 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import dtypes, errors, shapes
+from reflow.lang import dtypes, shapes
+from reflow.lang.errors import invalid
 from reflow.lang.indexed_slices import IndexedSlices
 from reflow.lang.opdef import REGISTRY
 from reflow.lang.static_value import constant_value, constant_value_as_shape
 from reflow.ops import array
 from reflow.ops.define import op
-
-
-def invalid(message: str) -> errors.OpError:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 def row_ids(splits: np.ndarray) -> np.ndarray:

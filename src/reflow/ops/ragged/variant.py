@@ -8,10 +8,11 @@ import numpy as np
 
 from reflow.lang import errors, shapes
 from reflow.lang.dtypes import DType
+from reflow.lang.errors import invalid
 from reflow.lang.opdef import REGISTRY
 from reflow.ops import array
 from reflow.ops.define import op
-from reflow.ops.ragged.kernels import check_splits, invalid
+from reflow.ops.ragged.kernels import check_splits
 
 
 class RaggedVariant:

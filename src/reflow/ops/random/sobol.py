@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from reflow.lang import errors, shapes
+from reflow.lang import shapes
 from reflow.lang.dtypes import as_dtype, float32
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.lang.scopes import name_scope
 from reflow.ops.define import op
@@ -34,27 +35,23 @@ def sobol_sample_op(xp, dim, num_results, skip, *, dtype):
     """Points of the Sobol sequence, with the direction numbers of Joe and Kuo (2008)."""
     for what, value in (("dim", dim), ("num_results", num_results), ("skip", skip)):
         if value.shape:
-            raise _invalid(f"{what} must be a scalar")
+            raise invalid(f"{what} must be a scalar")
     dim, count, skip = int(dim), int(num_results), int(skip)
     if dim < 1:
-        raise _invalid("dim must be at least one")
+        raise invalid("dim must be at least one")
     if count < 1:
-        raise _invalid("num_results must be at least one")
+        raise invalid("num_results must be at least one")
     if skip < 0:
-        raise _invalid("skip must be non-negative")
+        raise invalid("skip must be non-negative")
     if count + skip >= 2**31 - 1:
-        raise _invalid("num_results+skip must be less than 2147483647")
+        raise invalid("num_results+skip must be less than 2147483647")
     from scipy.stats import qmc
 
     if dim > qmc.Sobol.MAXDIM:
-        raise _invalid(f"dim must be at most {qmc.Sobol.MAXDIM}")
+        raise invalid(f"dim must be at most {qmc.Sobol.MAXDIM}")
     points = qmc.Sobol(dim, scramble=False, bits=_BITS)
     points.fast_forward(1 + skip)  # the first point is the origin
     return points.random(count).astype(dtype.np)
-
-
-def _invalid(message: str) -> errors.InvalidArgumentError:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 @export("math.sobol_sample")

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import dtypes, errors, shapes
+from reflow.lang import dtypes, shapes
+from reflow.lang.errors import invalid
 from reflow.lang.shapes import TensorShape
 from reflow.ops import shape_rules
 from reflow.ops.define import op
@@ -30,10 +31,6 @@ _STATEFUL = {
 }
 
 
-def _invalid(message: str) -> errors.InvalidArgumentError:
-    return errors.InvalidArgumentError(None, None, message)
-
-
 def _state(ctx: Any, resource: Any, algorithm: Any) -> Any:
     """The state in a variable.
 
@@ -44,11 +41,11 @@ def _state(ctx: Any, resource: Any, algorithm: Any) -> Any:
     philox.check_algorithm(int(algorithm))
     state = ctx.read(resource)
     if state.dtype != np.int64:
-        raise _invalid(f"dtype of RNG state variable must be int64, not {state.dtype}")
+        raise invalid(f"dtype of RNG state variable must be int64, not {state.dtype}")
     if len(state.shape) != 1:
-        raise _invalid(f"RNG state must have one and only one dimension, not {len(state.shape)}")
+        raise invalid(f"RNG state must have one and only one dimension, not {len(state.shape)}")
     if state.shape[0] < _STATE:
-        raise _invalid(
+        raise invalid(
             f"For the Philox algorithm, the size of state must be at least {_STATE}; got "
             f"{state.shape[0]}"
         )
@@ -64,7 +61,7 @@ def _moved(ctx: Any, resource: Any, state: Any, blocks: Any) -> None:
 def _sizes(shape: Any) -> tuple[int, ...]:
     sizes = tuple(int(d) for d in np.ravel(shape))
     if any(d < 0 for d in sizes):
-        raise _invalid(f"Dimension in {list(sizes)} must be >= 0")
+        raise invalid(f"Dimension in {list(sizes)} must be >= 0")
     return sizes
 
 
@@ -119,7 +116,7 @@ def stateful_uniform_int_op(ctx, resource, algorithm, shape, minval, maxval, *, 
         maxval, (np.ndarray, np.generic)
     ):
         if minval >= maxval:
-            raise _invalid(f"Need minval < maxval, got {minval} >= {maxval}")
+            raise invalid(f"Need minval < maxval, got {minval} >= {maxval}")
     sampler = random_kernels.uniform_int
     return _drawn(ctx, resource, algorithm, shape, sampler, dtype.np, minval, maxval)
 
@@ -136,7 +133,7 @@ def stateful_binomial_op(ctx, resource, algorithm, shape, counts, probs, *, dtyp
     """Binomial(counts, probs) values; the shape ends in the one that the two broadcast to."""
     sizes, batch = _sizes(shape), np.broadcast_shapes(counts.shape, probs.shape)
     if sizes[len(sizes) - len(batch) :] != batch:
-        raise _invalid("Shape passed in must end with broadcasted shape.")
+        raise invalid("Shape passed in must end with broadcasted shape.")
     samples = sizes[: len(sizes) - len(batch)]
     state = _state(ctx, resource, algorithm)
     key, counter = philox.split_state(state[:_STATE])
@@ -188,7 +185,7 @@ def rng_read_and_skip_op(ctx, resource, alg, delta):
 def non_deterministic_ints_op(ctx, shape, *, dtype):
     """Integers over the whole range of the dtype, from the operating system."""
     if dtype not in (dtypes.int32, dtypes.int64, dtypes.uint32, dtypes.uint64):
-        raise _invalid(f"There are no non-deterministic numbers of dtype {dtype.name}")
+        raise invalid(f"There are no non-deterministic numbers of dtype {dtype.name}")
     sizes = _sizes(shape)
     words = secrets.token_bytes(math.prod(sizes) * dtype.np.itemsize)
     return np.frombuffer(words, dtype.np).reshape(sizes).copy()
@@ -221,17 +218,17 @@ def random_index_shuffle_op(xp, index, seed, max_index, *, rounds):
         {seed.shape[0]} if seed.ndim == 2 else set()
     )
     if rounds < 4 or rounds % 2:
-        raise _invalid(f"Expected rounds >= 4 and even, got {rounds}")
+        raise invalid(f"Expected rounds >= 4 and even, got {rounds}")
     if index.ndim > 1 or max_index.ndim > 1 or len(sizes) > 1:
-        raise _invalid(
+        raise invalid(
             f"index {index.shape} and max_index {max_index.shape} must be scalars or vectors of one "
             "size"
         )
     if seed.ndim not in (1, 2) or seed.shape[-1] != 3:
-        raise _invalid(
+        raise invalid(
             f"Seed must be a vector of size [3] or a matrix of size [n, 3] but got {seed.shape}."
         )
     if all(isinstance(x, (np.ndarray, np.generic)) for x in (index, max_index)):
         if np.any(max_index < index):
-            raise _invalid(f"max_index must be >= index, but {max_index} < {index}")
+            raise invalid(f"max_index must be >= index, but {max_index} < {index}")
     return random_kernels.index_shuffle(xp, index, seed, max_index, rounds)

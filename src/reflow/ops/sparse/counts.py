@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import errors, shapes
+from reflow.lang import shapes
 from reflow.lang.convert import convert_to_tensor
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.lang.scopes import name_scope
 from reflow.lang.sparse_tensor import SparseTensor
@@ -16,10 +17,6 @@ from reflow.ops.constant import constant
 from reflow.ops.define import op
 from reflow.ops.ragged.counts import ragged_count_sparse_output_op
 from reflow.ops.ragged.ragged_tensor import convert_to_tensor_or_ragged, is_ragged
-
-
-def _invalid(message: str) -> errors.InvalidArgumentError:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 def _counted(
@@ -42,7 +39,7 @@ def _counted(
       least, most: how many values are counted at least and at most, or -1.
     """
     if np.any(values < 0):
-        raise _invalid("Input values must all be non-negative")
+        raise invalid("Input values must all be non-negative")
     limit = most if most > 0 else max(int(values.max(initial=0)) + 1, least)
     kept = values < limit
     places = values[kept].astype(np.int64)
@@ -79,9 +76,9 @@ def dense_count_op(xp, values, weights, *, minlength, maxlength, binary_output, 
     """How often each value occurs in a vector, or in each row of a matrix, as a sparse tensor."""
     values, weights = np.asarray(values), np.asarray(weights)
     if values.ndim not in (1, 2):
-        raise _invalid(f"Input must be a 1 or 2-dimensional tensor. Got: {list(values.shape)}")
+        raise invalid(f"Input must be a 1 or 2-dimensional tensor. Got: {list(values.shape)}")
     if weights.size and weights.shape != values.shape:
-        raise _invalid(
+        raise invalid(
             f"Weights and data must have the same shape. Weight shape: {list(weights.shape)}; data "
             f"shape: {list(values.shape)}"
         )
@@ -116,19 +113,19 @@ def sparse_count_op(
     indices, values, weights = np.asarray(indices), np.asarray(values), np.asarray(weights)
     sizes = tuple(np.ravel(dense_shape).tolist())
     if len(sizes) not in (1, 2):
-        raise _invalid(f"Input must be a 1 or 2-dimensional tensor. Got: {list(sizes)}")
+        raise invalid(f"Input must be a 1 or 2-dimensional tensor. Got: {list(sizes)}")
     if indices.shape != (values.size, len(sizes)):
-        raise _invalid(
+        raise invalid(
             f"Number of values must match first dimension of indices. Got {values.size} values, "
             f"indices shape: {list(indices.shape)}"
         )
     if weights.size and weights.shape != values.shape:
-        raise _invalid(
+        raise invalid(
             f"Weights and values must have the same shape. Weight shape: {list(weights.shape)}; "
             f"values shape: {list(values.shape)}"
         )
     if np.any(indices < 0) or np.any(indices >= np.array(sizes)):
-        raise _invalid(f"Index value is not within the dense shape {list(sizes)}")
+        raise invalid(f"Index value is not within the dense shape {list(sizes)}")
     rows = None if len(sizes) == 1 else indices[:, 0]
     return _counted(
         rows, values, weights, sizes[:-1], minlength, maxlength, binary_output, output_type.np

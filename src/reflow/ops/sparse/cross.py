@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from reflow.lang import dtypes, errors
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.lang.sparse_tensor import SparseTensor
 from reflow.lang.tensor import Tensor
@@ -28,12 +29,10 @@ def _rows(indices: Any, values: Any, shapes: Any, dense_inputs: Any) -> list[lis
     rows = [cross._sparse_rows(i, v, s) for i, v, s in zip(indices, values, shapes)]
     for each in dense_inputs:
         if np.ndim(each) != 2:
-            raise cross.invalid(
-                f"Dense inputs should be a matrix but received shape {np.shape(each)}"
-            )
+            raise invalid(f"Dense inputs should be a matrix but received shape {np.shape(each)}")
         rows.append(np.asarray(each).tolist())
     if len({len(each) for each in rows}) > 1:
-        raise cross.invalid("Expected all inputs to have the same batch size")
+        raise invalid("Expected all inputs to have the same batch size")
     return rows
 
 
@@ -72,7 +71,7 @@ def sparse_cross_op(
 ):
     """For each row all combinations of one feature of each input, joined or hashed."""
     if hashed_output != (out_type is dtypes.int64):
-        raise cross.invalid("hashed_output must be true exactly when the output is of int64")
+        raise invalid("hashed_output must be true exactly when the output is of int64")
     join = cross._hashed(hash_key, num_buckets) if hashed_output else cross._named
     return _crossed(_rows(indices, values, shapes, dense_inputs), join, out_type)
 

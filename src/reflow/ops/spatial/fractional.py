@@ -10,6 +10,7 @@ import numpy as np
 
 from reflow.lang import errors, shapes
 from reflow.lang.dtypes import int64
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.lang.random_seed import get_seed
 from reflow.ops.array import shape as shape_of
@@ -19,10 +20,6 @@ from reflow.ops.random import philox
 from reflow.ops.shape_rules import constant_value_as_shape
 
 _KINDS = "{float,double,int32,int64}"
-
-
-def _invalid(message: str) -> errors.InvalidArgumentError:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 # Regions ------------------------------------------------------------------------------------------
@@ -132,12 +129,12 @@ def _pooling(name: str, doc: str, pool: Callable[..., Any], grad: Callable) -> A
     def lower(ctx, value, *, pooling_ratio, pseudo_random, overlapping, deterministic, seed, seed2):
         _check_ratio(pooling_ratio)
         if not deterministic and (seed or seed2):
-            raise _invalid("Both seed and seed2 should be 0 if deterministic is false.")
+            raise invalid("Both seed and seed2 should be 0 if deterministic is false.")
         if value.ndim != 4:
-            raise _invalid("tensor_in must be 4-dimensional")
+            raise invalid("tensor_in must be 4-dimensional")
         for i, (size, ratio) in enumerate(zip(value.shape, pooling_ratio)):
             if size < ratio:
-                raise _invalid(
+                raise invalid(
                     f"Pooling ratio is higher than input dimension size for dimension {i}. Input dim "
                     f"size: {size} pooling ratio: {ratio:g}"
                 )
@@ -149,12 +146,12 @@ def _pooling(name: str, doc: str, pool: Callable[..., Any], grad: Callable) -> A
 
 def _check_ratio(ratio: Sequence[float]) -> None:
     if len(ratio) != 4:
-        raise _invalid(
+        raise invalid(
             f"Length for attr 'pooling_ratio' of {len(ratio)}: it must specify 4 dimensions"
         )
     for each in ratio:
         if each < 1:
-            raise _invalid(f"pooling_ratio cannot be smaller than 1, got: {each:g}")
+            raise invalid(f"pooling_ratio cannot be smaller than 1, got: {each:g}")
     if ratio[0] != 1 or ratio[3] != 1:
         raise errors.UnimplementedError(
             None,
@@ -164,6 +161,11 @@ def _check_ratio(ratio: Sequence[float]) -> None:
 
 
 # Gradients ----------------------------------------------------------------------------------------
+
+
+def _check_shape(what: str, each: np.ndarray, wanted: tuple[int, ...]) -> None:
+    if each.shape != wanted:
+        raise invalid(f"Expected {what} shape to be {list(wanted)}, but got {list(each.shape)}")
 
 
 def _of_first(first, *rest):
@@ -189,11 +191,8 @@ def fractional_max_pool_grad_op(
         _regions(each, size, overlapping) for each, size in zip(borders, orig_input.shape[1:3])
     )
     wanted = (batch, len(rows), len(columns), channels)
-    for what, each in (("orig_output", orig_output), ("out_backprop", out_backprop)):
-        if each.shape != wanted:
-            raise _invalid(
-                f"Expected {what} shape to be {list(wanted)}, but got {list(each.shape)}"
-            )
+    _check_shape("orig_output", orig_output, wanted)
+    _check_shape("out_backprop", out_backprop, wanted)
     result = np.zeros(orig_input.shape, orig_input.dtype)
     image, channel = np.ogrid[:batch, :channels]
     for i, down in enumerate(rows):
@@ -224,15 +223,12 @@ def fractional_avg_pool_grad_op(
 ):  # fmt: skip
     """The gradient of FractionalAvgPool: each element of a region gets the same part."""
     if orig_input_tensor_shape.shape != (4,):
-        raise _invalid("original input tensor shape must be 1-dimensional and 4 elements")
+        raise invalid("original input tensor shape must be 1-dimensional and 4 elements")
     sizes = tuple(orig_input_tensor_shape.tolist())
     borders = row_pooling_sequence, col_pooling_sequence
     rows, columns = (_regions(each, n, overlapping) for each, n in zip(borders, sizes[1:3]))
     wanted = (sizes[0], len(rows), len(columns), sizes[3])
-    if out_backprop.shape != wanted:
-        raise _invalid(
-            f"Expected out_backprop shape to be {list(wanted)}, but got {list(out_backprop.shape)}"
-        )
+    _check_shape("out_backprop", out_backprop, wanted)
     parts = (out_backprop / _counts(borders, sizes[1:3], overlapping)).astype(out_backprop.dtype)
     result = np.zeros(sizes, out_backprop.dtype)
     for i, down in enumerate(rows):

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from reflow.lang import errors, shapes
+from reflow.lang import shapes
 from reflow.lang.dtypes import BOOL, COMPLEX, INTEGER, STRING, as_dtype, float32
 from reflow.lang.dtypes import variant as variant_dtype
+from reflow.lang.errors import invalid
 from reflow.lang.export import export
 from reflow.ops import shape_rules
 from reflow.ops.define import op
@@ -250,27 +251,21 @@ def _fingerprint_shape(data, method):
 def fingerprint_op(xp, data, method):
     """FarmHash's Fingerprint64 of each row, as 8 bytes; of rows of strings, that of theirs in a row."""
     if not data.shape:
-        raise errors.InvalidArgumentError(
-            None, None, "`data` should have at least one dimension: []"
-        )
+        raise invalid("`data` should have at least one dimension: []")
     if method.shape:
-        raise errors.InvalidArgumentError(
-            None, None, f"`method` should be a scalar string: {list(method.shape)}"
-        )
+        raise invalid(f"`method` should be a scalar string: {list(method.shape)}")
     if method.item() != b"farmhash64":
-        raise errors.InvalidArgumentError(
-            None, None, f"Unsupported fingerprint method: {method.item().decode()}"
-        )
+        raise invalid(f"Unsupported fingerprint method: {method.item().decode()}")
     if data.dtype == object:
         texts = data.reshape(len(data), -1) if data.size else np.empty((len(data), 0), object)
-        prints = [[fingerprint64(text).to_bytes(8, "little") for text in row] for row in texts]
-        rows = [row[0] if len(row) == 1 else _of_row(b"".join(row)) for row in prints]
+        prints = [[_print_of(text) for text in row] for row in texts]
+        rows = [row[0] if len(row) == 1 else _print_of(b"".join(row)) for row in prints]
     else:
-        rows = [_of_row(np.ascontiguousarray(row).tobytes()) for row in data]
+        rows = [_print_of(np.ascontiguousarray(row).tobytes()) for row in data]
     return np.frombuffer(b"".join(rows), np.uint8).reshape(-1, 8).copy()
 
 
-def _of_row(data: bytes) -> bytes:
+def _print_of(data: bytes) -> bytes:
     return fingerprint64(data).to_bytes(8, "little")
 
 

@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from reflow.lang import errors
+from reflow.lang.errors import invalid
 
 REPLACEMENT = 0xFFFD
 HIGHEST = 0x10FFFF
@@ -18,10 +18,6 @@ class Character(NamedTuple):
     code: int
     size: int
     bad: bool = False
-
-
-def invalid(message: str) -> errors.InvalidArgumentError:
-    return errors.InvalidArgumentError(None, None, message)
 
 
 def is_surrogate(code: int) -> bool:
